@@ -1,0 +1,110 @@
+package api
+
+import "github.com/coffer-hsm/coffer/hsm/ck"
+
+// ObjectID names an object for ever: random, the value of CKA_UNIQUE_ID (in hex).
+type ObjectID [16]byte
+
+// SessionID names a session of this application, for the objects that live as
+// long as it does. slots numbers them; 0 is no session.
+type SessionID uint64
+
+// Identity is what Login returns: opaque, valid until Logout. The zero Identity
+// is the public, who has not logged in.
+type Identity uint64
+
+// Caller says on whose behalf a call is made.
+type Caller struct {
+	Identity  Identity
+	Session   SessionID // owns the session objects that the call makes
+	ReadWrite bool      // whether the session may change token objects
+}
+
+// PartitionInfo is what C_GetTokenInfo tells. PIN lengths are in bytes.
+type PartitionInfo struct {
+	Label          string // without the padding
+	Serial         string // 16 characters
+	Flags          ck.Flags
+	MinPIN, MaxPIN int
+	Objects        int // token objects, as far as this process can tell
+}
+
+// Partition is one token. All methods may be called at once from many threads.
+type Partition interface {
+	// Info describes the partition as it is now, other processes' changes included.
+	Info() PartitionInfo
+
+	// Login checks pin and returns an identity: CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
+	// CKR_USER_PIN_NOT_INITIALIZED. user is CKU_SO or CKU_USER.
+	Login(user ck.UserType, pin []byte) (Identity, error)
+	// Logout ends an identity: private session objects of its sessions are
+	// destroyed, private keys wiped from memory, operations on them refused.
+	Logout(id Identity) error
+	// InitPIN sets the user's PIN and unlocks it; who must be the SO.
+	InitPIN(who Caller, pin []byte) error
+	// SetPIN changes the PIN of user, who proves it by the old one.
+	SetPIN(user ck.UserType, old, new []byte) error
+	// CloseSession destroys the session objects that belong to the session.
+	CloseSession(s SessionID)
+
+	Objects
+	Keys
+	Operations
+}
+
+// Objects makes, reads, changes and finds objects. An object that who may not
+// see does not exist: CKR_OBJECT_HANDLE_INVALID.
+type Objects interface {
+	CreateObject(who Caller, tmpl ck.Template) (ObjectID, error)
+	CopyObject(who Caller, id ObjectID, tmpl ck.Template) (ObjectID, error)
+	DestroyObject(who Caller, id ObjectID) error
+	// ObjectSize is C_GetObjectSize: bytes the object takes in the store.
+	ObjectSize(who Caller, id ObjectID) (int, error)
+	// Attributes reads attributes into want: for each, Value (or Nested), and RV:
+	// CKR_OK, CKR_ATTRIBUTE_SENSITIVE or CKR_ATTRIBUTE_TYPE_INVALID. Values are
+	// shared with the object and not to be changed. The error is for the object.
+	Attributes(who Caller, id ObjectID, want []AttributeResult) error
+	SetAttributes(who Caller, id ObjectID, tmpl ck.Template) error
+	// Find lists what who can see and tmpl fits, oldest first. A nil template
+	// fits everything but hardware features.
+	Find(who Caller, tmpl ck.Template) ([]ObjectID, error)
+	// Exists reports whether who can see the object.
+	Exists(who Caller, id ObjectID) bool
+}
+
+// AttributeResult is one attribute of Attributes: Type is the question, the rest
+// the answer.
+type AttributeResult struct {
+	ck.Attribute
+	RV ck.RV
+}
+
+// Keys makes keys of keys. Wrong keys are CKR_OBJECT_HANDLE_INVALID when they do
+// not exist for who; slots turns that into the code that the function has.
+type Keys interface {
+	GenerateKey(who Caller, m *ck.Mechanism, tmpl ck.Template) (ObjectID, error)
+	GenerateKeyPair(who Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv ObjectID, err error)
+	WrapKey(who Caller, m *ck.Mechanism, wrapping, key ObjectID, dst []byte) (int, error)
+	UnwrapKey(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped []byte, tmpl ck.Template) (ObjectID, error)
+	DeriveKey(who Caller, m *ck.Mechanism, base ObjectID, tmpl ck.Template) (ObjectID, error)
+}
+
+// Operations starts operations: each method is the C_xxxInit of its name. They
+// check that the key exists for who (CKR_OBJECT_HANDLE_INVALID), fits the
+// mechanism (CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE), may be used so
+// (CKR_KEY_FUNCTION_NOT_PERMITTED), and that the mechanism does this at all
+// (CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID).
+//
+// An operation of a key with CKA_ALWAYS_AUTHENTICATE also satisfies
+// ContextLogin and refuses with CKR_USER_NOT_LOGGED_IN until that has succeeded.
+type Operations interface {
+	Encrypt(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
+	Decrypt(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
+	Sign(who Caller, m *ck.Mechanism, key ObjectID) (Signer, error)
+	Verify(who Caller, m *ck.Mechanism, key ObjectID) (Verifier, error)
+	SignRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
+	VerifyRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
+	Digest(m *ck.Mechanism) (Digester, error)
+	// DigestKey adds the value of a secret key to d: CKR_KEY_INDIGESTIBLE.
+	DigestKey(who Caller, d Digester, key ObjectID) error
+}

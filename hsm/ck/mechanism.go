@@ -1,0 +1,90 @@
+package ck
+
+// Mechanism is a CK_MECHANISM by value: its type and its parameter, deep-copied
+// into one of the types below (a pointer to it), or nil where there is none.
+// A mechanism's registration says which of them it takes (ParamKind); the C
+// shell builds that one and nothing else, so an operation may rely on the type.
+type Mechanism struct {
+	Type  MechanismType
+	Param any
+}
+
+// ParamKind says which parameter a mechanism takes.
+type ParamKind int
+
+// The parameter kinds and the Go types they are carried in.
+const (
+	ParamNone           ParamKind = iota // no parameter: Mechanism.Param is nil
+	ParamBytes                           // *BytesParam: an IV, or any bytes of free length
+	ParamUlong                           // *UlongParam: CK_MAC_GENERAL_PARAMS, CK_EXTRACT_PARAMS
+	ParamRSAPSS                          // *RSAPSSParams
+	ParamRSAOAEP                         // *RSAOAEPParams
+	ParamECDH1                           // *ECDH1Params
+	ParamAESCTR                          // *CTRParams
+	ParamGCM                             // *GCMParams
+	ParamEdDSA                           // *EdDSAParams, or nil: the parameter is optional
+	ParamRSAAESWrap                      // *RSAAESWrapParams
+	ParamOptionalBytes                   // *BytesParam, or nil: an IV that has a default (AES key wrap)
+	ParamKeyData                         // *BytesParam: CK_KEY_DERIVATION_STRING_DATA
+	ParamCBCEncryptData                  // *CBCEncryptDataParams: CK_AES_CBC_ENCRYPT_DATA_PARAMS
+)
+
+type (
+	// BytesParam is a parameter that is a plain byte string.
+	BytesParam struct{ Bytes []byte }
+
+	// UlongParam is a parameter that is one CK_ULONG.
+	UlongParam struct{ Value uint64 }
+
+	// RSAPSSParams is CK_RSA_PKCS_PSS_PARAMS. SaltLen is in bytes.
+	RSAPSSParams struct {
+		Hash    MechanismType
+		MGF     MGF
+		SaltLen uint64
+	}
+
+	// RSAOAEPParams is CK_RSA_PKCS_OAEP_PARAMS. Source is 0 or CKZ_DATA_SPECIFIED.
+	RSAOAEPParams struct {
+		Hash   MechanismType
+		MGF    MGF
+		Source uint64
+		Label  []byte
+	}
+
+	// ECDH1Params is CK_ECDH1_DERIVE_PARAMS.
+	ECDH1Params struct {
+		KDF        KDF
+		SharedData []byte
+		PublicData []byte // the peer's point, raw or as a DER OCTET STRING
+	}
+
+	// CTRParams is CK_AES_CTR_PARAMS. Bits is the width of the counter.
+	CTRParams struct {
+		Bits  uint64
+		Block [16]byte
+	}
+
+	// GCMParams is CK_GCM_PARAMS, with or without ulIvBits in C.
+	GCMParams struct {
+		IV, AAD []byte
+		TagBits uint64
+	}
+
+	// EdDSAParams is CK_EDDSA_PARAMS.
+	EdDSAParams struct {
+		PreHash bool
+		Context []byte
+	}
+
+	// RSAAESWrapParams is CK_RSA_AES_KEY_WRAP_PARAMS. AESBits is 128, 192 or 256.
+	RSAAESWrapParams struct {
+		AESBits uint64
+		OAEP    RSAOAEPParams
+	}
+
+	// CBCEncryptDataParams is CK_AES_CBC_ENCRYPT_DATA_PARAMS.
+	CBCEncryptDataParams struct {
+		IV   [16]byte
+		Data []byte
+	}
+)

@@ -1,0 +1,44 @@
+// Package store keeps sealed records durably and knows nothing of what is in
+// them. FORMAT.md beside it says what is on disk.
+package store
+
+import "iter"
+
+// ID names a record.
+type ID [16]byte
+
+// Store is a set of records under IDs, and a few named values (Meta). Many
+// processes may have the same one open, and two copies of this package in one
+// process too.
+type Store interface {
+	// Generation changes whenever somebody may have committed since: one memory
+	// read. A caller that sees a new value looks with View what Changes there are;
+	// the truth is Tx.Generation.
+	Generation() uint64
+	// View runs f on a consistent state. Slices it gets are valid until f returns.
+	View(f func(Tx) error) error
+	// Update runs f and makes what it did durable, all or nothing: nil means that
+	// it is on the disk. Any error, f's included, means that nothing changed,
+	// but ErrUncertain, which says that it cannot be told.
+	Update(f func(Tx) error) error
+	// Close releases the store. A Store is not used after that.
+	Close() error
+}
+
+// Tx is a transaction. In View, Put, PutMeta and Delete fail.
+type Tx interface {
+	// Generation numbers the committed state that is seen; in Update, the state
+	// that the transaction will make: each one counts up by one.
+	Generation() uint64
+	Get(id ID) (record []byte, ok bool)
+	Put(id ID, record []byte) error
+	Delete(id ID) error
+	All() iter.Seq2[ID, []byte]
+	// Len is the number of records.
+	Len() int
+	Meta(name string) (value []byte, ok bool)
+	PutMeta(name string, value []byte) error
+	// Changes lists the records that were put or deleted after generation since,
+	// each once. ok is false if the log no longer reaches back so far: read All.
+	Changes(since uint64) (ids []ID, ok bool)
+}
