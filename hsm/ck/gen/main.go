@@ -4,6 +4,8 @@
 //	constants.go  every constant, typed by its prefix
 //	names.go      value to name, for messages
 //
+// and, for the C front, ../../../pkcs11/front/pkcs11.h and functions.h.
+//
 // Run it with `go generate ./hsm/ck`. A test checks that its output is fresh.
 package main
 
@@ -50,6 +52,7 @@ func main() {
 	}
 	write(filepath.Join(dir, "constants.go"), constantsFile(constants))
 	write(filepath.Join(dir, "names.go"), namesFile(constants))
+	writeHeaders(filepath.Join(dir, "spec"), filepath.Join(dir, "..", "..", "pkcs11", "front"), constants)
 }
 
 func write(path string, source []byte) {
