@@ -1,0 +1,114 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// registry holds every mechanism. It is filled by the init functions of this
+// package and only read afterwards, so it needs no lock.
+var registry = map[ck.MechanismType]*Mechanism{}
+
+// register adds mechanisms to the registry; each file with a table of them has
+// one init function that calls it. A table that contradicts itself is a fault of
+// this package, found by any test, and panics.
+func register(table ...Mechanism) {
+	for i := range table {
+		m := &table[i]
+		if _, twice := registry[m.Type]; twice {
+			panic(fmt.Sprintf("service: %v is registered twice", m.Type))
+		}
+		if err := m.check(); err != nil {
+			panic(fmt.Sprintf("service: %v: %v", m.Type, err))
+		}
+		registry[m.Type] = m
+	}
+}
+
+// Lookup returns the mechanism of type t. It is shared and not to be changed.
+func Lookup(t ck.MechanismType) (*Mechanism, bool) {
+	m, ok := registry[t]
+	return m, ok
+}
+
+// All lists what is registered, sorted by type.
+func All() []api.MechanismInfo {
+	list := make([]api.MechanismInfo, 0, len(registry))
+	for _, m := range registry {
+		list = append(list, m.Info())
+	}
+	slices.SortFunc(list, func(a, b api.MechanismInfo) int { return cmp.Compare(a.Type, b.Type) })
+	return list
+}
+
+// Info is what C_GetMechanismInfo tells: a flag for each function that is
+// there, and Extra.
+func (m *Mechanism) Info() api.MechanismInfo {
+	info := api.MechanismInfo{Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param}
+	for _, op := range m.operations() {
+		if op.present {
+			info.Flags |= op.flag
+		}
+	}
+	return info
+}
+
+// Accepts reports whether the mechanism works with keys of type kt.
+func (m *Mechanism) Accepts(kt ck.KeyType) bool { return slices.Contains(m.KeyTypes, kt) }
+
+type operation struct {
+	flag    ck.Flags
+	present bool
+}
+
+// operations pairs each function of a mechanism with its flag of
+// CK_MECHANISM_INFO (section 3.5).
+func (m *Mechanism) operations() [12]operation {
+	return [...]operation{
+		{ck.CKF_ENCRYPT, m.Encrypt != nil},
+		{ck.CKF_DECRYPT, m.Decrypt != nil},
+		{ck.CKF_DIGEST, m.Digest != nil},
+		{ck.CKF_SIGN, m.Sign != nil},
+		{ck.CKF_VERIFY, m.Verify != nil},
+		{ck.CKF_SIGN_RECOVER, m.SignRecover != nil},
+		{ck.CKF_VERIFY_RECOVER, m.VerifyRecover != nil},
+		{ck.CKF_GENERATE, m.GenerateKey != nil},
+		{ck.CKF_GENERATE_KEY_PAIR, m.GenerateKeyPair != nil},
+		{ck.CKF_WRAP, m.Wrap != nil},
+		{ck.CKF_UNWRAP, m.Unwrap != nil},
+		{ck.CKF_DERIVE, m.Derive != nil},
+	}
+}
+
+// twins are the operations that undo or check each other: a mechanism has both
+// or neither.
+var twins = [][2]ck.Flags{
+	{ck.CKF_ENCRYPT, ck.CKF_DECRYPT},
+	{ck.CKF_SIGN, ck.CKF_VERIFY},
+	{ck.CKF_SIGN_RECOVER, ck.CKF_VERIFY_RECOVER},
+	{ck.CKF_WRAP, ck.CKF_UNWRAP},
+}
+
+// check finds contradictions within one registration.
+func (m *Mechanism) check() error {
+	flags := m.Info().Flags &^ m.Extra
+	if flags == 0 {
+		return fmt.Errorf("does nothing")
+	}
+	if keyed := flags != ck.CKF_DIGEST; keyed != (len(m.KeyTypes) > 0) {
+		return fmt.Errorf("key types do not go with what it does")
+	}
+	if m.Min > m.Max {
+		return fmt.Errorf("key sizes from %d to %d", m.Min, m.Max)
+	}
+	for _, pair := range twins {
+		if (flags&pair[0] == 0) != (flags&pair[1] == 0) {
+			return fmt.Errorf("has one of the operations %#x and %#x only", pair[0], pair[1])
+		}
+	}
+	return nil
+}
