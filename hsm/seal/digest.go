@@ -1,0 +1,78 @@
+package seal
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/bits"
+)
+
+// SetDigest is the digest of a set of records: the sum of their tags modulo
+// 2^256. The zero value is the digest of no records. It is safe against forgery
+// only as long as nobody outside sees it or a tag: store it through SealState,
+// never as it is (FORMAT.md, "Digest of the set", says why).
+type SetDigest [32]byte
+
+// Add puts a record, by its tag, into the set.
+func (d *SetDigest) Add(tag [32]byte) { d.combine(tag, bits.Add64) }
+
+// Remove takes a record, by its tag, out of the set.
+func (d *SetDigest) Remove(tag [32]byte) { d.combine(tag, bits.Sub64) }
+
+// combine adds or subtracts with carry, big endian, in constant time.
+func (d *SetDigest) combine(tag [32]byte, op func(x, y, carry uint64) (uint64, uint64)) {
+	var word, carry uint64
+	for i := len(d) - 8; i >= 0; i -= 8 {
+		word, carry = op(binary.BigEndian.Uint64(d[i:]), binary.BigEndian.Uint64(tag[i:]), carry)
+		binary.BigEndian.PutUint64(d[i:], word)
+	}
+}
+
+// RecordTag is the tag of a record for the digest of the set: HMAC-SHA-256 over
+// its id and all its bytes. A wiped p gives the zero tag.
+func (p *PartitionRoot) RecordTag(id [16]byte, sealed []byte) (tag [32]byte) {
+	if p.digest.Len() == 0 {
+		return tag
+	}
+	h := hmac.New(sha256.New, p.digest.Expose())
+	h.Write(id[:])
+	h.Write(sealed)
+	h.Sum(tag[:0])
+	return tag
+}
+
+// MAC authenticates values of the partition's state: HMAC-SHA-256 over the label
+// and the data, each with its length in front. Compare with hmac.Equal. A wiped
+// p gives a random-looking constant nobody should have stored: see Zero.
+func (p *PartitionRoot) MAC(label string, data ...[]byte) (tag [32]byte) {
+	h := hmac.New(sha256.New, p.header.Expose())
+	var length [8]byte
+	for _, b := range append([][]byte{[]byte(label)}, data...) {
+		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
+		h.Write(length[:])
+		h.Write(b)
+	}
+	h.Sum(tag[:0])
+	return tag
+}
+
+// SealState encrypts and authenticates the state of the partition (its digest,
+// counters and the like) as of a generation of the store. label tells states of
+// several kinds apart.
+func (p *PartitionRoot) SealState(label string, generation uint64, plain []byte) ([]byte, error) {
+	return sealTo([]byte{version}, p.state, plain, p.stateData(label, generation))
+}
+
+// OpenState is the reverse of SealState: ErrSealBroken.
+func (p *PartitionRoot) OpenState(label string, generation uint64, sealed []byte) ([]byte, error) {
+	if len(sealed) < Overhead || sealed[0] != version {
+		return nil, ErrSealBroken
+	}
+	return openTo(nil, p.state, sealed[1:], p.stateData(label, generation))
+}
+
+func (p *PartitionRoot) stateData(label string, generation uint64) []byte {
+	aad := append([]byte(prefix), version)
+	aad = binary.BigEndian.AppendUint64(aad, generation)
+	return append(aad, label...)
+}
