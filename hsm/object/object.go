@@ -8,9 +8,44 @@
 // What must stay secret (the value of a secret key, the private exponent, the
 // primes) is kept apart from the rest, in a Material, so that an object can be
 // found and shown without its secret ever being opened.
+//
+// # What is supported
+//
+// The table types in types.go lists every class and key type; a new one is a
+// line there and, if it has attributes of its own, a table of rows. Anything
+// else is CKR_ATTRIBUTE_VALUE_INVALID.
+//
+// # Defaults
+//
+// Where the standard leaves a default to the token:
+//
+//   - CKA_PRIVATE is true for private and secret keys and false for the rest; for
+//     the security officer, who may not make private objects, it is always false.
+//   - CKA_SENSITIVE is true and CKA_EXTRACTABLE false for private and secret keys,
+//     however they are made. CKA_EXTRACTABLE=true alone allows a key to be
+//     wrapped, not to be read: whoever wants to read it says CKA_SENSITIVE=false
+//     too. SoftHSM2 has the same defaults.
+//   - A key may do what its type is for (the lists in types.go), so that sparse
+//     templates work. CKA_WRAP, CKA_UNWRAP and CKA_DERIVE must be asked for (but
+//     CKA_DERIVE on Montgomery keys, which are for nothing else). A key that is
+//     asked to wrap or unwrap may encrypt and decrypt only if that is asked for
+//     too: the two together let a wrapped key be read.
+//
+// # Stricter or wider than the standard
+//
+//   - An object with CKA_TRUSTED is changed by the security officer alone, and
+//     somebody else's copy of it is not trusted. The standard says so of
+//     certificates; for keys, trust would mean nothing without it.
+//   - A copy of a private object is private.
+//   - CKA_VALUE_LEN may be given to C_UnwrapKey, and must then be right.
+//   - A certificate's subject, issuer, serial number and public key are taken
+//     from its value where the template leaves them out.
+//   - A private EC key may hold CKA_EC_POINT; clients look there first.
 package object
 
 import (
+	"crypto/subtle"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -20,6 +55,14 @@ import (
 type Object struct {
 	id    api.ObjectID
 	attrs []ck.Attribute // sorted by type, no type twice
+
+	// What is asked on every use of a key, taken out of attrs once.
+	schema  *schema
+	class   ck.ObjectClass
+	keyType ck.KeyType
+	usage   usageSet
+	token   bool
+	private bool
 }
 
 // Material is the secret attributes of one object.
@@ -48,10 +91,136 @@ type Request struct {
 	Template  ck.Template      // the caller's
 	// Made is what the mechanism computed: class and key type, the material, the
 	// public key. It wins over defaults; a template that says otherwise is
-	// CKR_TEMPLATE_INCONSISTENT.
+	// CKR_TEMPLATE_INCONSISTENT. The numbers and points that make up a key may be
+	// given in one form and made in another: there Made wins.
 	Made ck.Template
 	// Base is the key that a derived key comes from (its sensitivity is handed on),
 	// or the unwrapping key; nil otherwise.
 	Base *Object
 	SO   bool // the caller is the security officer
+}
+
+// newObject makes an object of sorted attributes, which it keeps.
+func newObject(id api.ObjectID, s *schema, attrs []ck.Attribute) *Object {
+	o := &Object{id: id, attrs: attrs, schema: s}
+	class, _ := o.Ulong(ck.CKA_CLASS)
+	keyType, _ := o.Ulong(ck.CKA_KEY_TYPE)
+	o.class, o.keyType = ck.ObjectClass(class), ck.KeyType(keyType)
+	o.token, o.private = o.Bool(ck.CKA_TOKEN), o.Bool(ck.CKA_PRIVATE)
+	for i := range o.attrs {
+		if len(o.attrs[i].Value) == 1 && o.attrs[i].Value[0] == ck.CK_TRUE {
+			o.usage |= usageBit(o.attrs[i].Type)
+		}
+	}
+	return o
+}
+
+// ID is the object's name, for ever.
+func (o *Object) ID() api.ObjectID { return o.id }
+
+// Class is CKA_CLASS.
+func (o *Object) Class() ck.ObjectClass { return o.class }
+
+// KeyType is CKA_KEY_TYPE; it means nothing unless Class is that of a key.
+func (o *Object) KeyType() ck.KeyType { return o.keyType }
+
+// Token reports whether the object outlives its session (CKA_TOKEN).
+func (o *Object) Token() bool { return o.token }
+
+// Private reports whether one must log in to see the object (CKA_PRIVATE).
+func (o *Object) Private() bool { return o.private }
+
+// find returns the attribute of type t, or nil.
+func (o *Object) find(t ck.AttributeType) *ck.Attribute {
+	lo, hi := 0, len(o.attrs)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if o.attrs[mid].Type < t {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(o.attrs) || o.attrs[lo].Type != t {
+		return nil
+	}
+	return &o.attrs[lo]
+}
+
+// Bool returns the CK_BBOOL of type t, false if there is none.
+func (o *Object) Bool(t ck.AttributeType) bool {
+	a := o.find(t)
+	return a != nil && len(a.Value) == 1 && a.Value[0] == ck.CK_TRUE
+}
+
+// Ulong returns the CK_ULONG of type t; ok is false if there is none.
+func (o *Object) Ulong(t ck.AttributeType) (v uint64, ok bool) {
+	a := o.find(t)
+	if a == nil {
+		return 0, false
+	}
+	return ck.ParseUlong(a.Value)
+}
+
+// Bytes returns the value of type t as package ck encodes it, nil if there is
+// none. It is shared and not to be changed.
+func (o *Object) Bytes(t ck.AttributeType) []byte {
+	a := o.find(t)
+	if a == nil {
+		return nil
+	}
+	return a.Value
+}
+
+// Nested returns the template of type t (CKA_WRAP_TEMPLATE and its like), nil if
+// there is none. It is shared and not to be changed.
+func (o *Object) Nested(t ck.AttributeType) []ck.Attribute {
+	a := o.find(t)
+	if a == nil {
+		return nil
+	}
+	return a.Nested
+}
+
+// Get answers C_GetAttributeValue for one attribute: CKR_OK and a value that is
+// shared and not to be changed; CKR_ATTRIBUTE_SENSITIVE for a secret attribute of
+// a key that is sensitive or not extractable; CKR_ATTRIBUTE_TYPE_INVALID if the
+// object has no such attribute. If inMaterial is true the value may be read and
+// is to be had from Material.Get; if it is not there, the answer is
+// CKR_ATTRIBUTE_TYPE_INVALID after all.
+func (o *Object) Get(t ck.AttributeType) (a ck.Attribute, inMaterial bool, rv ck.RV) {
+	r := o.schema.row(t)
+	switch {
+	case r == nil:
+		return ck.Attribute{Type: t}, false, ck.CKR_ATTRIBUTE_TYPE_INVALID
+	case r.is(secretValue) && !o.readable():
+		return ck.Attribute{Type: t}, false, ck.CKR_ATTRIBUTE_SENSITIVE
+	case r.is(secretValue):
+		return ck.Attribute{Type: t}, true, ck.CKR_OK
+	}
+	found := o.find(t)
+	if found == nil {
+		return ck.Attribute{Type: t}, false, ck.CKR_ATTRIBUTE_TYPE_INVALID
+	}
+	return *found, false, ck.CKR_OK
+}
+
+// readable reports whether secret attributes may be read in the clear. What is
+// not said is no.
+func (o *Object) readable() bool {
+	return !o.Bool(ck.CKA_SENSITIVE) && o.Bool(ck.CKA_EXTRACTABLE)
+}
+
+// sameAttribute compares values, and templates whatever their order.
+func sameAttribute(a, b *ck.Attribute) bool {
+	if subtle.ConstantTimeCompare(a.Value, b.Value) == 0 || len(a.Nested) != len(b.Nested) {
+		return false
+	}
+	for i := range a.Nested {
+		other, ok := ck.Template(b.Nested).Find(a.Nested[i].Type)
+		if !ok || !sameAttribute(&a.Nested[i], &other) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,190 @@
+package object
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+const (
+	formatVersion = 1
+	maxDepth      = 4 // of lists, the outer one included
+)
+
+// errDamaged says no more: what is damaged is not worth describing, and what it
+// holds may be anything.
+var errDamaged = ck.Errorf(ck.CKR_DEVICE_ERROR, "the encoding of an object is damaged")
+
+// Encode returns the attributes as bytes (FORMAT.md).
+func (o *Object) Encode() []byte {
+	b := make([]byte, 0, o.Size())
+	return appendList(append(b, formatVersion), o.attrs)
+}
+
+// Size is the length of Encode in bytes.
+func (o *Object) Size() int { return 1 + listLen(o.attrs) }
+
+// numberLen is the length of a number.
+func numberLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
+// sizeOf returns the size field of an attribute.
+func sizeOf(a *ck.Attribute) uint64 {
+	if a.Nested != nil {
+		return uint64(listLen(a.Nested))<<1 | 1
+	}
+	return uint64(len(a.Value)) << 1
+}
+
+func listLen(attrs []ck.Attribute) int {
+	n := 0
+	for i := range attrs {
+		if a := &attrs[i]; a.Type != ck.CKA_UNIQUE_ID {
+			size := sizeOf(a)
+			n += numberLen(uint64(a.Type)) + numberLen(size) + int(size>>1)
+		}
+	}
+	return n
+}
+
+func appendList(b []byte, attrs []ck.Attribute) []byte {
+	for i := range attrs {
+		a := &attrs[i]
+		if a.Type == ck.CKA_UNIQUE_ID {
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(a.Type))
+		b = binary.AppendUvarint(b, sizeOf(a))
+		if a.Nested != nil {
+			b = appendList(b, a.Nested)
+		} else {
+			b = append(b, a.Value...)
+		}
+	}
+	return b
+}
+
+// Decode reads what Encode has written, by this version or a newer one. b is not
+// kept. Damaged bytes are CKR_DEVICE_ERROR.
+func Decode(id api.ObjectID, b []byte) (*Object, error) {
+	r := reader{b: bytes.Clone(b)} // once, for all values
+	if !r.version() {
+		return nil, errDamaged
+	}
+	attrs, ok := r.list(maxDepth - 1)
+	if !ok {
+		return nil, errDamaged
+	}
+	class, ok := ck.Template(attrs).Ulong(ck.CKA_CLASS)
+	if !ok {
+		return nil, errDamaged
+	}
+	kt, ok := ck.Template(attrs).Ulong(ck.CKA_KEY_TYPE)
+	if !ok && isKeyClass(ck.ObjectClass(class)) {
+		return nil, errDamaged
+	}
+	s := schemaOf(ck.ObjectClass(class), ck.KeyType(kt))
+	if !storable(s, attrs) {
+		return nil, errDamaged
+	}
+	return newObject(id, s, withUniqueID(id, attrs)), nil
+}
+
+// storable reports whether attrs may be what an object of schema s keeps in the
+// open.
+func storable(s *schema, attrs []ck.Attribute) bool {
+	for i := range attrs {
+		a := &attrs[i]
+		r := s.row(a.Type)
+		if r == nil {
+			continue // a newer version's
+		}
+		if r.is(secretValue) || (a.Nested != nil) != (r.kind == kindTemplate) {
+			return false
+		}
+		if r.kind != kindTemplate && !valueFits[r.kind](a.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// reader takes an encoding apart from the front. Its values share b.
+type reader struct {
+	b    []byte
+	next uint64 // the lowest type that may follow
+	full bool   // no type may follow: the highest has been
+}
+
+func (r *reader) version() bool {
+	ok := len(r.b) > 0 && r.b[0] == formatVersion
+	if ok {
+		r.b = r.b[1:]
+	}
+	return ok
+}
+
+// number reads a number in its shortest form.
+func (r *reader) number() (v uint64, ok bool) {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || n != numberLen(v) {
+		return 0, false
+	}
+	r.b = r.b[n:]
+	return v, true
+}
+
+// typ reads an attribute's type, which must be higher than the one before.
+func (r *reader) typ() (ck.AttributeType, bool) {
+	v, ok := r.number()
+	if !ok || r.full || v < r.next {
+		return 0, false
+	}
+	r.next, r.full = v+1, v+1 == 0
+	return ck.AttributeType(v), true
+}
+
+func (r *reader) bytes(n uint64) ([]byte, bool) {
+	if n > uint64(len(r.b)) {
+		return nil, false
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	return v, true
+}
+
+// list reads attributes to the end; depth says how many levels below are left.
+func (r *reader) list(depth int) ([]ck.Attribute, bool) {
+	attrs := []ck.Attribute{}
+	for len(r.b) > 0 {
+		a, ok := r.attribute(depth)
+		if !ok || a.Type == ck.CKA_UNIQUE_ID {
+			return nil, false
+		}
+		attrs = append(attrs, a)
+	}
+	return attrs, true
+}
+
+func (r *reader) attribute(depth int) (a ck.Attribute, ok bool) {
+	if a.Type, ok = r.typ(); !ok {
+		return a, false
+	}
+	size, ok := r.number()
+	if !ok {
+		return a, false
+	}
+	a.Value, ok = r.bytes(size >> 1)
+	if !ok || size&1 == 0 {
+		return a, ok
+	}
+	if depth == 0 {
+		return a, false
+	}
+	inner := reader{b: a.Value}
+	a.Value = nil
+	a.Nested, ok = inner.list(depth - 1)
+	return a, ok
+}

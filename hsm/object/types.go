@@ -1,0 +1,216 @@
+package object
+
+import (
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// schema is all the attributes of one class and key type.
+type schema struct {
+	class   ck.ObjectClass
+	keyType ck.KeyType
+	rows    []row // sorted by type
+	usual   usageSet
+	check   func(*Object) error // what no single row can say; may be nil
+}
+
+// typeOf is one line of the table types: a class, or a class and the key types
+// that have the same attributes.
+type typeOf struct {
+	class    ck.ObjectClass
+	keyTypes []ck.KeyType // nil: a class that has none
+	rows     [][]row
+	usual    []ck.AttributeType // what a key may do when nobody says
+	check    func(*Object) error
+}
+
+var (
+	publicKey  = [][]row{storageRows, openRows, keyRows, publicKeyRows}
+	privateKey = [][]row{storageRows, privateRows, keyRows, guardedKeyRows, privateKeyRows}
+	secretKey  = [][]row{storageRows, privateRows, keyRows, guardedKeyRows, secretKeyRows, secretValueRows}
+)
+
+// with adds one table to the tables of a class.
+func with(rows [][]row, more ...[]row) [][]row { return slices.Concat(rows, more) }
+
+// types is every class and key type there is.
+var types = []typeOf{
+	{ck.CKO_DATA, nil, [][]row{storageRows, openRows, dataRows}, nil, nil},
+	{ck.CKO_CERTIFICATE, nil, [][]row{storageRows, openRows, certificateRows, x509Rows}, nil, checkCertificate},
+
+	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_RSA}, with(publicKey, rsaPublicRows),
+		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_VERIFY, ck.CKA_VERIFY_RECOVER}, nil},
+	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_EC, ck.CKK_EC_EDWARDS}, with(publicKey, ecPublicRows),
+		[]ck.AttributeType{ck.CKA_VERIFY}, nil},
+	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(publicKey, ecPublicRows),
+		[]ck.AttributeType{ck.CKA_DERIVE}, nil},
+
+	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_RSA}, with(privateKey, rsaPrivateRows),
+		[]ck.AttributeType{ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_SIGN_RECOVER}, checkPrivateKey},
+	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_EC, ck.CKK_EC_EDWARDS}, with(privateKey, ecPrivateRows),
+		[]ck.AttributeType{ck.CKA_SIGN}, checkPrivateKey},
+	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(privateKey, ecPrivateRows),
+		[]ck.AttributeType{ck.CKA_DERIVE}, checkPrivateKey},
+
+	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_AES}, secretKey,
+		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
+	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_GENERIC_SECRET,
+		ck.CKK_SHA_1_HMAC, ck.CKK_SHA224_HMAC, ck.CKK_SHA256_HMAC, ck.CKK_SHA384_HMAC, ck.CKK_SHA512_HMAC,
+		ck.CKK_SHA512_224_HMAC, ck.CKK_SHA512_256_HMAC,
+		ck.CKK_SHA3_224_HMAC, ck.CKK_SHA3_256_HMAC, ck.CKK_SHA3_384_HMAC, ck.CKK_SHA3_512_HMAC}, secretKey,
+		[]ck.AttributeType{ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
+}
+
+// strangers are the attributes of objects that only a newer version knows: those
+// of a key type it added, and those of a class it added.
+var strangers = []typeOf{
+	{class: ck.CKO_PUBLIC_KEY, rows: publicKey},
+	{class: ck.CKO_PRIVATE_KEY, rows: privateKey},
+	{class: ck.CKO_SECRET_KEY, rows: secretKey},
+}
+
+var unknownClass = newSchema(typeOf{rows: [][]row{storageRows, openRows}}, 0)
+
+// typeKey is what a schema is found by; keyType is 0 for classes without.
+type typeKey struct {
+	class   ck.ObjectClass
+	keyType ck.KeyType
+}
+
+// The tables as they are looked up.
+var (
+	schemas     = makeSchemas()
+	fallbacks   = makeFallbacks()
+	keyTypes    = makeKeyTypes()
+	kinds       = makeKinds()
+	secretTypes = makeSecretTypes()
+)
+
+func newSchema(t typeOf, kt ck.KeyType) *schema {
+	s := &schema{class: t.class, keyType: kt, rows: slices.Concat(t.rows...), check: t.check}
+	slices.SortFunc(s.rows, func(a, b row) int { return compareTypes(a.typ, b.typ) })
+	for _, u := range t.usual {
+		s.usual |= usageBit(u)
+	}
+	return s
+}
+
+func makeSchemas() map[typeKey]*schema {
+	m := map[typeKey]*schema{}
+	for _, t := range types {
+		if t.keyTypes == nil {
+			m[typeKey{t.class, 0}] = newSchema(t, 0)
+		}
+		for _, kt := range t.keyTypes {
+			m[typeKey{t.class, kt}] = newSchema(t, kt)
+		}
+	}
+	return m
+}
+
+func makeFallbacks() map[ck.ObjectClass]*schema {
+	m := map[ck.ObjectClass]*schema{}
+	for _, t := range strangers {
+		m[t.class] = newSchema(t, 0)
+	}
+	return m
+}
+
+func makeKeyTypes() map[ck.KeyType]bool {
+	m := map[ck.KeyType]bool{}
+	for _, t := range types {
+		for _, kt := range t.keyTypes {
+			m[kt] = true
+		}
+	}
+	return m
+}
+
+func makeKinds() map[ck.AttributeType]kind {
+	m := map[ck.AttributeType]kind{}
+	for _, s := range schemas {
+		for _, r := range s.rows {
+			m[r.typ] = r.kind
+		}
+	}
+	return m
+}
+
+func makeSecretTypes() map[ck.AttributeType]bool {
+	m := map[ck.AttributeType]bool{}
+	for _, s := range schemas {
+		for _, r := range s.rows {
+			if r.is(secretValue) {
+				m[r.typ] = true
+			}
+		}
+	}
+	return m
+}
+
+func compareTypes(a, b ck.AttributeType) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// index returns where in rows the attribute t is, or -1.
+func (s *schema) index(t ck.AttributeType) int {
+	lo, hi := 0, len(s.rows)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if s.rows[mid].typ < t {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(s.rows) || s.rows[lo].typ != t {
+		return -1
+	}
+	return lo
+}
+
+// row returns the row of t, or nil.
+func (s *schema) row(t ck.AttributeType) *row {
+	i := s.index(t)
+	if i < 0 {
+		return nil
+	}
+	return &s.rows[i]
+}
+
+// isKeyClass reports whether objects of class c have a CKA_KEY_TYPE.
+func isKeyClass(c ck.ObjectClass) bool { return fallbacks[c] != nil }
+
+// schemaFor returns the schema of a new object: CKR_ATTRIBUTE_VALUE_INVALID for a
+// class or key type that there is not, CKR_TEMPLATE_INCONSISTENT for a key type
+// that belongs to another class.
+func schemaFor(class ck.ObjectClass, kt ck.KeyType) (*schema, error) {
+	if s := schemas[typeKey{class, kt}]; s != nil {
+		return s, nil
+	}
+	switch {
+	case !isKeyClass(class):
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %v are not supported", class)
+	case !keyTypes[kt]:
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "keys of type %v are not supported", kt)
+	}
+	return nil, ck.Errorf(ck.CKR_TEMPLATE_INCONSISTENT, "%v is no key type of %v", kt, class)
+}
+
+// schemaOf returns the schema of an object that exists, whoever wrote it.
+func schemaOf(class ck.ObjectClass, kt ck.KeyType) *schema {
+	if s := schemas[typeKey{class, kt}]; s != nil {
+		return s
+	}
+	if s := fallbacks[class]; s != nil {
+		return s
+	}
+	return unknownClass
+}

@@ -1,0 +1,48 @@
+package object
+
+import (
+	"encoding/binary"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// usageSet has a bit for each attribute that lets a key be used in some way.
+type usageSet uint16
+
+const (
+	encapsulateBit usageSet = 1 << (ck.CKA_DERIVE - ck.CKA_ENCRYPT + 1)
+	decapsulateBit          = encapsulateBit << 1
+)
+
+// usageBit returns the bit of t, 0 if it is no usage attribute. The standard
+// numbers CKA_ENCRYPT to CKA_DERIVE in a row.
+func usageBit(t ck.AttributeType) usageSet {
+	switch {
+	case t >= ck.CKA_ENCRYPT && t <= ck.CKA_DERIVE:
+		return 1 << (t - ck.CKA_ENCRYPT)
+	case t == ck.CKA_ENCAPSULATE:
+		return encapsulateBit
+	case t == ck.CKA_DECAPSULATE:
+		return decapsulateBit
+	}
+	return 0
+}
+
+// Permits reports whether the key may be used so: usage is CKA_ENCRYPT and its
+// like. Any other attribute permits nothing.
+func (o *Object) Permits(usage ck.AttributeType) bool { return o.usage&usageBit(usage) != 0 }
+
+// Allows reports whether the key may be used with mechanism m: CKA_ALLOWED_MECHANISMS
+// (section 4.7) names it or is not there. An empty list allows nothing.
+func (o *Object) Allows(m ck.MechanismType) bool {
+	a := o.find(ck.CKA_ALLOWED_MECHANISMS)
+	if a == nil {
+		return true
+	}
+	for v := a.Value; len(v) >= ck.UlongSize; v = v[ck.UlongSize:] {
+		if ck.MechanismType(binary.LittleEndian.Uint64(v)) == m {
+			return true
+		}
+	}
+	return false
+}
