@@ -1,21 +1,44 @@
 // Package secret keeps key material and PINs: one owner, wiped when done with,
 // in memory that is locked and left out of core dumps where the system allows,
 // and never printed.
+//
+// The memory is outside the Go heap, where nothing copies it (memory.go).
 package secret
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+)
 
 // Bytes is a secret of fixed length. Who makes it owns it and calls Zero. A nil
 // *Bytes is a secret of no bytes.
-type Bytes struct{ b []byte }
+//
+// Methods may be called from many threads at once. But what Expose returned must
+// not be in use any more when the owner calls Zero: the memory goes to another
+// secret then. A Bytes nobody refers to is wiped some time after, as a safety
+// net, and then what Expose returned is gone as well: keep the Bytes, not the slice.
+type Bytes struct {
+	block atomic.Pointer[block] // nil after Zero
+	n     int
+	net   runtime.Cleanup
+}
 
 // New returns a secret of n zero bytes for the caller to fill through Expose.
-func New(n int) *Bytes { return &Bytes{make([]byte, n)} }
+func New(n int) *Bytes {
+	s := &Bytes{n: n}
+	b := allocate(n)
+	s.block.Store(b)
+	if n > 0 {
+		s.net = runtime.AddCleanup(s, release, b)
+	}
+	return s
+}
 
 // From returns a secret with the content of src, and wipes src.
 func From(src []byte) *Bytes {
 	s := New(len(src))
-	copy(s.b, src)
+	copy(s.Expose(), src)
 	clear(src)
 	return s
 }
@@ -23,25 +46,30 @@ func From(src []byte) *Bytes {
 // Clone returns a second secret with the same content and an owner of its own.
 func (s *Bytes) Clone() *Bytes {
 	c := New(s.Len())
-	copy(c.b, s.Expose())
+	copy(c.Expose(), s.Expose())
+	runtime.KeepAlive(s)
 	return c
 }
 
 // Expose returns the content itself, for use until the next Zero; it is not to
-// be kept, and not to be written to but by the owner.
+// be kept, and not to be written to but by the owner. Appending to it copies.
 func (s *Bytes) Expose() []byte {
 	if s == nil {
 		return nil
 	}
-	return s.b
+	b := s.block.Load()
+	if b == nil {
+		return nil
+	}
+	return b.mem[:s.n:s.n]
 }
 
-// Len is the length in bytes.
+// Len is the length in bytes: 0 after Zero.
 func (s *Bytes) Len() int {
-	if s == nil {
+	if s == nil || s.block.Load() == nil {
 		return 0
 	}
-	return len(s.b)
+	return s.n
 }
 
 // Zero wipes the content and gives its memory back. The secret is empty
@@ -50,8 +78,10 @@ func (s *Bytes) Zero() {
 	if s == nil {
 		return
 	}
-	clear(s.b)
-	s.b = nil
+	if b := s.block.Swap(nil); b != nil {
+		s.net.Stop()
+		release(b)
+	}
 }
 
 const redacted = "[secret]"

@@ -1,0 +1,180 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestLengths(t *testing.T) {
+	for _, n := range []int{0, 1, 31, 32, 33, 64, 1000, 2048, 4096, 4097, 9000, 1 << 20} {
+		s := New(n)
+		if s.Len() != n || len(s.Expose()) != n || cap(s.Expose()) != n {
+			t.Fatalf("New(%d): Len %d, len %d, cap %d", n, s.Len(), len(s.Expose()), cap(s.Expose()))
+		}
+		if !bytes.Equal(s.Expose(), make([]byte, n)) {
+			t.Fatalf("New(%d) is not zero", n)
+		}
+		for i := range s.Expose() {
+			s.Expose()[i] = 0xA5
+		}
+		s.Zero()
+		if s.Len() != 0 || s.Expose() != nil {
+			t.Fatalf("after Zero: Len %d", s.Len())
+		}
+		s.Zero()
+	}
+}
+
+func TestFromWipesItsSource(t *testing.T) {
+	src := []byte("a PIN that was typed")
+	s := From(src)
+	if string(s.Expose()) != "a PIN that was typed" || !bytes.Equal(src, make([]byte, len(src))) {
+		t.Fatalf("secret %q, source %q", s.Expose(), src)
+	}
+	c := s.Clone()
+	s.Zero()
+	if string(c.Expose()) != "a PIN that was typed" {
+		t.Fatalf("the clone went with the original: %q", c.Expose())
+	}
+	c.Zero()
+}
+
+func TestNil(t *testing.T) {
+	var s *Bytes
+	s.Zero()
+	if s.Len() != 0 || s.Expose() != nil || s.Clone().Len() != 0 {
+		t.Fatal("a nil secret is not empty")
+	}
+}
+
+// Memory is wiped before anybody else gets it, in every class and above.
+func TestWipedOnZero(t *testing.T) {
+	for _, n := range []int{32, 100, 4096} {
+		s := New(n)
+		mem := s.Expose()
+		for i := range mem {
+			mem[i] = 1
+		}
+		s.Zero()
+		if !bytes.Equal(mem, make([]byte, n)) {
+			t.Fatalf("%d bytes: not wiped", n)
+		}
+	}
+}
+
+// What was given back first is handed out first: memory rests before it is used
+// again.
+func TestFirstInFirstOut(t *testing.T) {
+	c := class{size: 1024}
+	var taken []*block
+	for range 4 {
+		taken = append(taken, c.get())
+	}
+	for _, b := range taken {
+		c.put(b)
+	}
+	for i := range taken {
+		if c.get() != taken[i] {
+			t.Fatalf("block %d came out of turn", i)
+		}
+	}
+	if b := c.get(); b == taken[0] {
+		t.Fatal("one block handed out twice")
+	}
+}
+
+func TestNeverPrinted(t *testing.T) {
+	s := From([]byte("hunter2!"))
+	defer s.Zero()
+	type holder struct{ Pin *Bytes }
+	text, err := json.Marshal(holder{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{
+		string(text), fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %x %q %d", s, s, s, s, s, s, s),
+		fmt.Sprintf("%v %+v", holder{s}, &holder{s}),
+	} {
+		if strings.Contains(out, "hunter2") || strings.Contains(out, "68756e746572") || strings.Contains(out, "104 117") {
+			t.Errorf("printed: %s", out)
+		}
+	}
+	if string(text) != `{"Pin":"[secret]"}` {
+		t.Errorf("JSON %s", text)
+	}
+}
+
+// Two Zeros at once must not give one block to two secrets.
+func TestManyThreads(t *testing.T) {
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 3000 {
+				s := New(1 + (i*7)%300)
+				for j := range s.Expose() {
+					s.Expose()[j] = byte(g)
+				}
+				runtime.Gosched()
+				for _, b := range s.Expose() {
+					if b != byte(g) {
+						t.Errorf("a secret of thread %d holds %d", g, b)
+						return
+					}
+				}
+				var twice sync.WaitGroup
+				twice.Go(s.Zero)
+				twice.Go(s.Zero)
+				twice.Wait()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A secret that its owner forgot is wiped and its memory used again.
+func TestSafetyNet(t *testing.T) {
+	var mem []byte
+	func() {
+		s := New(77)
+		mem = s.Expose()
+		mem[0] = 1
+	}()
+	for range 200 {
+		runtime.GC()
+		if mem[0] == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("a forgotten secret was not wiped")
+}
+
+func TestHundredThousand(t *testing.T) {
+	start := time.Now()
+	all := make([]*Bytes, 100_000)
+	for i := range all {
+		all[i] = New(32)
+		all[i].Expose()[0] = byte(i)
+	}
+	for i, s := range all {
+		if s.Expose()[0] != byte(i) {
+			t.Fatalf("secret %d was overwritten", i)
+		}
+		s.Zero()
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("100,000 secrets took %v", d)
+	}
+}
+
+func BenchmarkNewZero(b *testing.B) {
+	for b.Loop() {
+		New(32).Zero()
+	}
+}
