@@ -10,6 +10,16 @@
 /* Raised whenever anything below changes; the front refuses another core. */
 #define COFFER_CORE_ABI 1
 
+/* COFFER_BUILD, set by the Makefile, is a digest of this file and of those that it
+ * includes, so that it changes with the boundary even if the number above was
+ * forgotten. COFFER_BUILD_ID is the same as a string. */
+#ifndef COFFER_BUILD
+#define COFFER_BUILD unknown
+#endif
+#define COFFER_QUOTED_AS_IS(token) #token
+#define COFFER_QUOTED(token) COFFER_QUOTED_AS_IS(token)
+#define COFFER_BUILD_ID COFFER_QUOTED(COFFER_BUILD)
+
 /* What the front hands to the core at C_Initialize. Strings are the front's,
  * valid during the call only; NULL where there is nothing. The environment is
  * read in C because the Go runtime keeps pointers into the block that
@@ -31,7 +41,7 @@ typedef struct coffer_settings {
  * functions and C_GetFunctionList are the front's own and not in use here. */
 typedef struct coffer_core {
   uint32_t abi;      /* COFFER_CORE_ABI */
-  const char *build; /* the build's id, the same in front and core */
+  const char *build; /* COFFER_BUILD_ID, the same in front and core */
   void (*warm)(void); /* a Go no-op: returns once the runtime is up */
   CK_RV (*initialize)(const coffer_settings *settings);
 #define FN(name, since, parameters, arguments) CK_RV(*name) parameters;

@@ -1,0 +1,74 @@
+# make build   build/coffer and the two libraries
+# make test    everything that a change must pass
+# make demo    a tour with pkcs11-tool and openssl, in demo/
+# make soak    the long forms of the tests
+# make bench   the benchmarks
+# make clean   removes build/ and demo/
+
+GO ?= go
+CC ?= gcc
+BUILD := $(CURDIR)/build
+
+.PHONY: build front core tool test demo soak bench clean
+build: front tool core
+
+# The boundary between the two libraries: a front and a core of different ones
+# refuse each other, and Go compiles the core anew when it changes.
+BOUNDARY := $(addprefix pkcs11/front/,core.h functions.h pkcs11.h own.h listed.h)
+BUILD_ID := $(shell cat $(BOUNDARY) | sha256sum | cut -c1-16)
+export CGO_CFLAGS := -O2 -g -DCOFFER_BUILD=$(BUILD_ID)
+
+$(BUILD):
+	mkdir -p $@
+
+# The front: plain C. The version script lets only C_* out; nodelete because its
+# fork handlers stay registered for good.
+FRONT := $(BUILD)/libcoffer-pkcs11.so
+FRONT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -DCOFFER_BUILD=$(BUILD_ID)
+FRONT_LDFLAGS := -shared -Wl,-soname,libcoffer-pkcs11.so -Wl,--version-script=pkcs11/front/front.map \
+	-Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,defs
+
+front: $(FRONT)
+$(FRONT): $(wildcard pkcs11/front/*.c pkcs11/front/*.h) pkcs11/front/front.map Makefile | $(BUILD)
+	$(CC) $(FRONT_CFLAGS) $(CFLAGS) $(FRONT_LDFLAGS) -o $@.new $(filter %.c,$^) -lpthread -ldl
+	mv $@.new $@
+
+# The core: Go. godebugDefault is set by the linker because the runtime reads the
+# environment before anybody could change it; pkcs11/sigtable.sh says what its
+# overlay is for. Go's own build cache knows what is fresh, so this always runs.
+CORE := $(BUILD)/libcoffer-core.so
+CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0 \
+	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
+
+core: | $(BUILD)
+	GO=$(GO) pkcs11/sigtable.sh $(BUILD)/sigtable
+	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/sigtable/overlay.json \
+		-ldflags='$(CORE_LDFLAGS)' -o $(BUILD)/core/libcoffer-core.so ./pkcs11
+	.ci/place $(BUILD)/core/libcoffer-core.so $(CORE)
+	.ci/place $(BUILD)/core/libcoffer-core.so $(BUILD)/libcoffer-core-fork.so
+
+tool: | $(BUILD)
+	$(GO) build -trimpath -o $(BUILD)/coffer ./cmd/coffer
+
+test:
+	.ci/install test
+	$(MAKE) build
+	$(GO) vet ./...
+	$(GO) test -p 2 -timeout 20m ./...
+
+soak:
+	.ci/install test
+	$(MAKE) build
+	COFFER_SOAK=1 $(GO) test -p 1 -timeout 4h -count 1 ./...
+
+bench: build
+	$(GO) test -run '^$$' -bench . ./bench/...
+
+demo:
+	.ci/install demo
+	$(MAKE) build
+	.ci/demo
+
+clean:
+	rm -rf build demo

@@ -1,0 +1,20 @@
+/* room.c: is there address space for a Go runtime? */
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "front.h"
+
+/* What a core maps as it starts, with its threads' stacks and first heap, rounded
+ * up. Go ends the process if it does not get it. */
+#define COFFER_ROOM (1280UL << 20)
+
+bool coffer_has_room(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return true;
+  void *trial = mmap(NULL, COFFER_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (trial == MAP_FAILED)
+    return false;
+  munmap(trial, COFFER_ROOM);
+  return true;
+}

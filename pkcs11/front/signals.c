@@ -1,0 +1,68 @@
+/* signals.c: the host's signals stay the host's.
+ *
+ * A handler of the host's that runs on a thread while Go is on it would find a
+ * goroutine's small stack, and a signal delivered to a thread of the Go runtime
+ * would not wake the host's own thread. Both are kept away by masks: of every
+ * call, and of the load, whose mask the runtime's threads inherit. */
+#include "front.h"
+
+/* Signals that the processor raises for the thread itself; they cannot wait. */
+static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+static sigset_t during_load, during_call;
+
+__attribute__((constructor)) static void fill_masks(void) {
+  sigfillset(&during_load);
+  for (size_t i = 0; i < sizeof synchronous / sizeof synchronous[0]; i++)
+    sigdelset(&during_load, synchronous[i]);
+  during_call = during_load;
+  /* Go turns the SIGPIPE of its own writes into an error, but only if it is
+   * delivered: one that waited would kill the host when the call returns. */
+  sigdelset(&during_call, SIGPIPE);
+}
+
+void coffer_hold_all(sigset_t *before) { pthread_sigmask(SIG_BLOCK, &during_load, before); }
+
+void coffer_hold(sigset_t *before) { pthread_sigmask(SIG_BLOCK, &during_call, before); }
+
+void coffer_release(const sigset_t *before) { pthread_sigmask(SIG_SETMASK, before, NULL); }
+
+/* What the core in this process, or in the one it was forked from, has replaced. */
+static struct replaced {
+  bool is;
+  struct sigaction host, core;
+} replaced[NSIG];
+
+void coffer_note_dispositions(coffer_dispositions *before) {
+  for (int s = 1; s < NSIG; s++)
+    before->known[s] = sigaction(s, NULL, &before->action[s]) == 0;
+}
+
+/* sa_handler and sa_sigaction share their place. */
+static bool same_handler(const struct sigaction *a, const struct sigaction *b) {
+  return a->sa_sigaction == b->sa_sigaction;
+}
+
+void coffer_settle_dispositions(const coffer_dispositions *before) {
+  struct sigaction now;
+  for (int s = 1; s < NSIG; s++) {
+    if (!before->known[s] || sigaction(s, NULL, &now) != 0)
+      continue;
+    const struct sigaction *host = &before->action[s];
+    if (!same_handler(host, &now))
+      replaced[s] = (struct replaced){true, *host, now};
+    else if (now.sa_flags != host->sa_flags)
+      /* Go has added SA_ONSTACK. With the masks above the handler never runs on
+       * a stack of Go's, and the host may not have an alternate one. */
+      sigaction(s, host, NULL);
+  }
+}
+
+void coffer_return_dispositions(void) {
+  struct sigaction now;
+  for (int s = 1; s < NSIG; s++) {
+    if (replaced[s].is && sigaction(s, NULL, &now) == 0 && same_handler(&now, &replaced[s].core))
+      sigaction(s, &replaced[s].host, NULL);
+    replaced[s].is = false;
+  }
+}
