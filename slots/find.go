@@ -1,0 +1,58 @@
+package slots
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// search is what FindObjectsInit found and FindObjects has not returned yet. It
+// is a snapshot: objects may come and go, and be read and used, meanwhile.
+type search struct{ left []api.ObjectID }
+
+// Close is part of api.Operation; there is nothing to wipe.
+func (*search) Close() {}
+
+var finding = spec[*search]{of: func(s *session) *operation[*search] { return &s.find }}
+
+// FindObjectsInit is C_FindObjectsInit (section 5.7). A nil template fits all
+// objects. A search made under a login ends with it.
+func (a *App) FindObjectsInit(h ck.SessionHandle, t ck.Template) error {
+	s, err := a.enter(h)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	if s.find.active {
+		return ck.CKR_OPERATION_ACTIVE
+	}
+	who := s.caller()
+	ids, err := s.token.partition.Find(who, t)
+	if err != nil {
+		return err
+	}
+	s.find = operation[*search]{op: &search{ids}, active: true, private: who.Identity != 0}
+	return nil
+}
+
+// FindObjects is C_FindObjects (section 5.7): it fills dst with the next
+// handles, oldest object first, and returns how many; 0 when there are no more.
+func (a *App) FindObjects(h ck.SessionHandle, dst []ck.ObjectHandle) (int, error) {
+	s, err := a.session(h)
+	if err != nil {
+		return 0, err
+	}
+	return run(a, h, &finding, part, false, func(op *search) (int, error) {
+		n := min(len(dst), len(op.left))
+		for i, id := range op.left[:n] {
+			dst[i] = a.handle(s.token, id)
+		}
+		op.left = op.left[n:]
+		return n, nil
+	})
+}
+
+// FindObjectsFinal is C_FindObjectsFinal (section 5.7).
+func (a *App) FindObjectsFinal(h ck.SessionHandle) error {
+	_, err := run(a, h, &finding, last, false, func(*search) (int, error) { return 0, nil })
+	return err
+}

@@ -1,0 +1,88 @@
+package slots
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// object is what an object handle stands for. One table has the handles of all
+// tokens, so that a handle of one token means nothing in another.
+type object struct {
+	token *token
+	id    api.ObjectID
+}
+
+// handles finds the handle that an object of one token already has: an object
+// has the same handle in all sessions, for as long as the application can see it.
+type handles struct {
+	mu   sync.Mutex
+	byID map[api.ObjectID]ck.ObjectHandle
+}
+
+func (hs *handles) all() []ck.ObjectHandle {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return slices.Collect(maps.Values(hs.byID))
+}
+
+// object returns what h stands for in t; ok is false if that is nothing.
+func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
+	o := a.objects.get(uint64(h))
+	if o == nil || o.token != t {
+		return id, false
+	}
+	return o.id, true
+}
+
+// handle returns the handle of an object of t, a new one if it has none yet.
+func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
+	t.handles.mu.Lock()
+	defer t.handles.mu.Unlock()
+	if h, ok := t.handles.byID[id]; ok {
+		return h
+	}
+	h := ck.ObjectHandle(a.objects.add(func(uint64) object { return object{t, id} }))
+	if t.handles.byID == nil {
+		t.handles.byID = map[api.ObjectID]ck.ObjectHandle{}
+	}
+	t.handles.byID[id] = h
+	return h
+}
+
+// forget makes h invalid.
+func (a *App) forget(h ck.ObjectHandle) {
+	o := a.objects.remove(uint64(h))
+	if o == nil {
+		return
+	}
+	hs := &o.token.handles
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.byID[o.id] == h {
+		delete(hs.byID, o.id)
+	}
+}
+
+// forgetGone forgets those of list whose objects who cannot see.
+func (a *App) forgetGone(t *token, who api.Caller, list []ck.ObjectHandle) {
+	for _, h := range list {
+		if id, ok := a.object(t, h); ok && !t.partition.Exists(who, id) {
+			a.forget(h)
+		}
+	}
+}
+
+// made gives a handle to an object that a call on s has just made. The session
+// remembers it: when it is closed, its session objects are gone.
+func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, error) {
+	if err != nil {
+		return 0, err
+	}
+	h := a.handle(s.token, id)
+	s.made = append(s.made, h)
+	return h, nil
+}

@@ -1,0 +1,101 @@
+package slots
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// GenerateKey is C_GenerateKey (section 5.18). A nil mechanism is
+// CKR_ARGUMENTS_BAD, here as in all that follows.
+func (a *App) GenerateKey(h ck.SessionHandle, m *ck.Mechanism, t ck.Template) (ck.ObjectHandle, error) {
+	s, err := a.enterMechanism(h, m)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	id, err := s.token.partition.GenerateKey(s.caller(), m, t)
+	return a.made(s, id, err)
+}
+
+// GenerateKeyPair is C_GenerateKeyPair (section 5.18).
+func (a *App) GenerateKeyPair(h ck.SessionHandle, m *ck.Mechanism, public, private ck.Template) (pub, priv ck.ObjectHandle, err error) {
+	s, err := a.enterMechanism(h, m)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.leave()
+	pubID, privID, err := s.token.partition.GenerateKeyPair(s.caller(), m, public, private)
+	if pub, err = a.made(s, pubID, err); err != nil {
+		return 0, 0, err
+	}
+	priv, err = a.made(s, privID, nil)
+	return pub, priv, err
+}
+
+// WrapKey is C_WrapKey (section 5.18): CKR_WRAPPING_KEY_HANDLE_INVALID for the
+// wrapping key, CKR_KEY_HANDLE_INVALID for the other one.
+func (a *App) WrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.ObjectHandle, dst []byte) (int, error) {
+	s, wrapID, err := a.enterKey(h, m, wrapping, ck.CKR_WRAPPING_KEY_HANDLE_INVALID)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	keyID, ok := a.object(s.token, key)
+	if !ok {
+		return 0, ck.CKR_KEY_HANDLE_INVALID
+	}
+	part, who := s.token.partition, s.caller()
+	n, err := part.WrapKey(who, m, wrapID, keyID, dst)
+	code := ck.CKR_KEY_HANDLE_INVALID
+	if err != nil && !part.Exists(who, wrapID) {
+		code = ck.CKR_WRAPPING_KEY_HANDLE_INVALID
+	}
+	return n, keyError(err, code)
+}
+
+// UnwrapKey is C_UnwrapKey (section 5.18): CKR_UNWRAPPING_KEY_HANDLE_INVALID.
+func (a *App) UnwrapKey(h ck.SessionHandle, m *ck.Mechanism, unwrapping ck.ObjectHandle, wrapped []byte, t ck.Template) (ck.ObjectHandle, error) {
+	s, id, err := a.enterKey(h, m, unwrapping, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	id, err = s.token.partition.UnwrapKey(s.caller(), m, id, wrapped, t)
+	return a.made(s, id, keyError(err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
+}
+
+// DeriveKey is C_DeriveKey (section 5.18): CKR_KEY_HANDLE_INVALID.
+func (a *App) DeriveKey(h ck.SessionHandle, m *ck.Mechanism, base ck.ObjectHandle, t ck.Template) (ck.ObjectHandle, error) {
+	s, id, err := a.enterKey(h, m, base, ck.CKR_KEY_HANDLE_INVALID)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	id, err = s.token.partition.DeriveKey(s.caller(), m, id, t)
+	return a.made(s, id, keyError(err, ck.CKR_KEY_HANDLE_INVALID))
+}
+
+// enterMechanism is enter for a call that must have a mechanism.
+func (a *App) enterMechanism(h ck.SessionHandle, m *ck.Mechanism) (*session, error) {
+	s, err := a.enter(h)
+	if err == nil && m == nil {
+		s.leave()
+		return nil, ck.CKR_ARGUMENTS_BAD
+	}
+	return s, err
+}
+
+// enterKey is enterMechanism for a call with the key k; invalid is the code if
+// there is no such key.
+func (a *App) enterKey(h ck.SessionHandle, m *ck.Mechanism, k ck.ObjectHandle, invalid ck.RV) (*session, api.ObjectID, error) {
+	s, err := a.enterMechanism(h, m)
+	if err != nil {
+		return nil, api.ObjectID{}, err
+	}
+	id, ok := a.object(s.token, k)
+	if !ok {
+		s.leave()
+		return nil, id, invalid
+	}
+	return s, id, nil
+}

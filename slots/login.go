@@ -1,0 +1,186 @@
+package slots
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// login is who is logged in to a token, for all sessions of the application
+// (section 5.6).
+type login struct {
+	identity api.Identity
+	user     ck.UserType
+}
+
+// caller is who is logged in, on no session.
+func (t *token) caller() api.Caller {
+	if l := t.login.Load(); l != nil {
+		return api.Caller{Identity: l.identity}
+	}
+	return api.Caller{}
+}
+
+// Login is C_Login (section 5.6). The codes, besides those of the PIN:
+// CKR_USER_TYPE_INVALID; CKR_ARGUMENTS_BAD if pin is nil, as there is no other
+// way to log in; CKR_USER_ALREADY_LOGGED_IN, CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+// CKR_SESSION_READ_ONLY_EXISTS for the SO. CKU_CONTEXT_SPECIFIC lets the
+// operations of the session whose keys have CKA_ALWAYS_AUTHENTICATE go on:
+// CKR_OPERATION_NOT_INITIALIZED if none waits for it.
+func (a *App) Login(h ck.SessionHandle, user ck.UserType, pin []byte) error {
+	if err := a.hold(); err != nil {
+		return err
+	}
+	defer a.release()
+	s, err := a.session(h)
+	switch {
+	case err != nil:
+		return err
+	case user > ck.CKU_CONTEXT_SPECIFIC:
+		return ck.CKR_USER_TYPE_INVALID
+	case pin == nil:
+		return ck.CKR_ARGUMENTS_BAD
+	case user == ck.CKU_CONTEXT_SPECIFIC:
+		return a.contextLogin(s, pin)
+	}
+	return s.token.logIn(s, user, pin)
+}
+
+// logIn checks the PIN without token.mu, as that takes long. What the answer
+// depends on may change meanwhile, so it is looked at before and after.
+func (t *token) logIn(s *session, user ck.UserType, pin []byte) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	if err := t.commit(s, user, nil); err != nil {
+		return err
+	}
+	identity, err := t.partition.Login(user, pin)
+	if err != nil {
+		return err
+	}
+	if err := t.commit(s, user, &login{identity, user}); err != nil {
+		_ = t.partition.Logout(identity) // err tells more
+		return err
+	}
+	return nil
+}
+
+// commit checks that user may log in on s, and makes l the login if it is not nil.
+func (t *token) commit(s *session, user ck.UserType, l *login) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, open := t.sessions[s]
+	now := t.login.Load()
+	switch {
+	case !open:
+		return ck.CKR_SESSION_CLOSED
+	case now != nil && now.user == user:
+		return ck.CKR_USER_ALREADY_LOGGED_IN
+	case now != nil:
+		return ck.CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+	case user == ck.CKU_SO && t.readOnly > 0:
+		return ck.CKR_SESSION_READ_ONLY_EXISTS
+	}
+	if l != nil {
+		t.login.Store(l)
+	}
+	return nil
+}
+
+// contextLogin hands pin to each operation of s that waits for it. A PIN that
+// got locked by it also logs the user out.
+func (a *App) contextLogin(s *session, pin []byte) error {
+	err := a.authenticate(s, pin)
+	if ck.Code(err) == ck.CKR_PIN_LOCKED {
+		_ = a.logOut(s.token) // err tells more
+	}
+	return err
+}
+
+func (a *App) authenticate(s *session, pin []byte) error {
+	if _, err := a.enter(s.handle); err != nil {
+		return err
+	}
+	defer s.leave()
+	waiting := false
+	for _, k := range kinds {
+		op := k.of(s).waiting()
+		if op == nil {
+			continue
+		}
+		waiting = true
+		if err := op.Authenticate(pin); err != nil {
+			return err
+		}
+		k.of(s).admit()
+	}
+	if !waiting {
+		return ck.CKR_OPERATION_NOT_INITIALIZED
+	}
+	return nil
+}
+
+// Logout is C_Logout (section 5.6): CKR_USER_NOT_LOGGED_IN if nobody is. The
+// handles of private objects become invalid for good, and the operations that
+// use them end, in all sessions with the token.
+func (a *App) Logout(h ck.SessionHandle) error {
+	if err := a.hold(); err != nil {
+		return err
+	}
+	defer a.release()
+	s, err := a.session(h)
+	if err != nil {
+		return err
+	}
+	return a.logOut(s.token)
+}
+
+func (a *App) logOut(t *token) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	l, sessions := t.endLogin(true)
+	if l == nil {
+		return ck.CKR_USER_NOT_LOGGED_IN
+	}
+	return a.cleanUp(t, l, sessions)
+}
+
+// logoutIfDeserted logs out if there is no session left.
+func (a *App) logoutIfDeserted(t *token) {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	if l, _ := t.endLogin(false); l != nil {
+		_ = a.cleanUp(t, l, nil) // the session is closed all the same
+	}
+}
+
+// endLogin makes the token public, but not if it has sessions and inUse is
+// false. It returns the login that was, nil if there was none, and the sessions.
+// Calls that start from now on are made by the public.
+func (t *token) endLogin(inUse bool) (*login, []*session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.sessions) > 0 && !inUse {
+		return nil, nil
+	}
+	sessions := make([]*session, 0, len(t.sessions))
+	for s := range t.sessions {
+		sessions = append(sessions, s)
+	}
+	return t.login.Swap(nil), sessions
+}
+
+// cleanUp ends the identity in the partition and all that it alone might use
+// here. A call that had started under the login is waited for, so that nothing
+// it leaves behind is missed. turn is held: nobody logs in meanwhile.
+func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
+	err := t.partition.Logout(l.identity)
+	for _, s := range sessions {
+		s.mu.Lock()
+		for _, k := range kinds {
+			k.of(s).endPrivate(t.partition)
+		}
+		s.mu.Unlock()
+	}
+	a.forgetGone(t, api.Caller{}, t.handles.all())
+	return err
+}

@@ -1,0 +1,209 @@
+package slots
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// operation is the place in a session for one kind of operation: empty, or with
+// one that is active. This file is the whole of its state machine (section
+// 5.2 and the sections of the functions); what the functions differ in is spec.
+type operation[O api.Operation] struct {
+	op     O
+	active bool
+	parts  bool // a part has been processed: the one-shot call comes too late
+
+	key      api.ObjectID // the key it uses, if keyed
+	keyed    bool
+	private  bool // it ends with the login for another reason
+	admitted bool // a login for this operation alone has been done
+}
+
+// activity is an operation of any kind.
+type activity interface {
+	busy() bool
+	// end closes the operation, if there is one.
+	end()
+	// endPrivate ends it if it uses what the public cannot see.
+	endPrivate(p api.Partition)
+	// waiting returns the operation if it wants a login of its own, until admit.
+	waiting() api.ContextLogin
+	admit()
+}
+
+// Kind names a kind of operation.
+type Kind int
+
+// The kinds of operation; each session has room for one of each.
+const (
+	NoOperation Kind = iota
+	FindOperation
+	EncryptOperation
+	DecryptOperation
+	DigestOperation
+	SignOperation
+	SignRecoverOperation
+	VerifyOperation
+	VerifyRecoverOperation
+)
+
+// kinds says of each kind its flag in C_SessionCancel and its place in a session.
+var kinds = [...]struct {
+	kind Kind
+	flag ck.Flags
+	of   func(*session) activity
+}{
+	{FindOperation, ck.CKF_FIND_OBJECTS, func(s *session) activity { return &s.find }},
+	{EncryptOperation, ck.CKF_ENCRYPT, func(s *session) activity { return &s.encrypt }},
+	{DecryptOperation, ck.CKF_DECRYPT, func(s *session) activity { return &s.decrypt }},
+	{DigestOperation, ck.CKF_DIGEST, func(s *session) activity { return &s.digest }},
+	{SignOperation, ck.CKF_SIGN, func(s *session) activity { return &s.sign }},
+	{SignRecoverOperation, ck.CKF_SIGN_RECOVER, func(s *session) activity { return &s.signRecover }},
+	{VerifyOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verify }},
+	{VerifyRecoverOperation, ck.CKF_VERIFY_RECOVER, func(s *session) activity { return &s.verifyRecover }},
+}
+
+// spec is what initialising operations of one kind takes: the place in the
+// session, and the partition's method.
+type spec[O api.Operation] struct {
+	of      func(*session) *operation[O]
+	start   func(api.Partition, api.Caller, *ck.Mechanism, api.ObjectID) (O, error)
+	keyless bool
+}
+
+// begin is the C_xxxInit functions. A nil mechanism ends the active operation,
+// and does nothing if there is none.
+func begin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
+	s, err := a.enter(h)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	p := k.of(s)
+	if m == nil {
+		p.end()
+		return nil
+	}
+	if p.active {
+		return ck.CKR_OPERATION_ACTIVE
+	}
+	id, ok := a.object(s.token, key)
+	if !ok && !k.keyless {
+		return ck.CKR_KEY_HANDLE_INVALID
+	}
+	op, err := k.start(s.token.partition, s.caller(), m, id)
+	if err != nil {
+		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
+	}
+	*p = operation[O]{op: op, active: true, key: id, keyed: !k.keyless}
+	return nil
+}
+
+// keyError gives the answer that an object does not exist the code that the
+// function has for its key.
+func keyError(err error, code ck.RV) error {
+	if ck.Code(err) == ck.CKR_OBJECT_HANDLE_INVALID {
+		return code
+	}
+	return err
+}
+
+// step is a call on an active operation.
+type step int
+
+const (
+	whole step = iota // C_Encrypt and its like
+	part              // C_EncryptUpdate
+	last              // C_EncryptFinal
+)
+
+// run is the functions that work on an active operation: do makes the call, and
+// query says that it only asks for the length. The operation goes on after a
+// part, a query, and CKR_BUFFER_TOO_SMALL; in all other cases it ends, whether
+// well, with an error or in a panic.
+//
+// A one-shot call after a part is refused with CKR_OPERATION_ACTIVE, and the
+// operation goes on: it is the other call that is wrong.
+func run[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st step, query bool, do func(O) (int, error)) (int, error) {
+	s, err := a.enter(h)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	p := k.of(s)
+	switch {
+	case !p.active:
+		return 0, ck.CKR_OPERATION_NOT_INITIALIZED
+	case st == whole && p.parts:
+		return 0, ck.CKR_OPERATION_ACTIVE
+	}
+	goesOn := false
+	defer func() {
+		if !goesOn {
+			p.end()
+		}
+	}()
+	n, err := do(p.op)
+	switch {
+	case err == nil:
+		goesOn = query || st == part
+		p.parts = p.parts || st == part && !query
+	case ck.Code(err) == ck.CKR_BUFFER_TOO_SMALL:
+		goesOn = true
+	default:
+		n = 0
+	}
+	return n, err
+}
+
+func (p *operation[O]) busy() bool { return p.active }
+
+func (p *operation[O]) end() {
+	if !p.active {
+		return
+	}
+	op := p.op
+	*p = operation[O]{}
+	op.Close()
+}
+
+func (p *operation[O]) endPrivate(part api.Partition) {
+	if p.private || p.keyed && !part.Exists(api.Caller{}, p.key) {
+		p.end()
+	}
+}
+
+func (p *operation[O]) waiting() api.ContextLogin {
+	if !p.active || p.admitted {
+		return nil
+	}
+	op, _ := any(p.op).(api.ContextLogin)
+	return op
+}
+
+func (p *operation[O]) admit() { p.admitted = true }
+
+// Refuse is for the shell, when it refuses a call for its arguments before it
+// has anything to hand on: it returns the code that the application is to see.
+// That is what the method itself would have answered without an active
+// operation of kind k, or else rv; and the operation then ends, as it does when
+// any call on it fails (section 5.8 ff.). With NoOperation only the session is
+// looked at. The xxxInit functions do not end an operation: NoOperation.
+func (a *App) Refuse(h ck.SessionHandle, k Kind, rv ck.RV) ck.RV {
+	s, err := a.enter(h)
+	if err != nil {
+		return ck.Code(err)
+	}
+	defer s.leave()
+	for _, row := range kinds {
+		if row.kind != k {
+			continue
+		}
+		op := row.of(s)
+		if !op.busy() {
+			return ck.CKR_OPERATION_NOT_INITIALIZED
+		}
+		op.end()
+	}
+	return rv
+}

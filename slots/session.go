@@ -1,0 +1,245 @@
+package slots
+
+import (
+	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// session is one session. mu guards what stands below it.
+type session struct {
+	handle ck.SessionHandle // also its api.SessionID
+	token  *token
+	flags  ck.Flags // CKF_SERIAL_SESSION, and CKF_RW_SESSION or not
+
+	mu     sync.Mutex
+	closed bool
+	made   []ck.ObjectHandle // of objects that calls on this session made
+
+	find          operation[*search]
+	encrypt       operation[api.Cipher]
+	decrypt       operation[api.Cipher]
+	digest        operation[api.Digester]
+	sign          operation[api.Signer]
+	signRecover   operation[api.Cipher]
+	verify        operation[api.Verifier]
+	verifyRecover operation[api.Cipher]
+}
+
+// SessionInfo is CK_SESSION_INFO (section 3.3).
+type SessionInfo struct {
+	Slot        ck.SlotID
+	State       ck.State
+	Flags       ck.Flags
+	DeviceError uint64
+}
+
+// session looks a handle up. The session may be closed at any time, unless it
+// is locked.
+func (a *App) session(h ck.SessionHandle) (*session, error) {
+	if s := a.sessions.get(uint64(h)); s != nil {
+		return *s, nil
+	}
+	if a.closed.Load() {
+		return nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	return nil, ck.CKR_SESSION_HANDLE_INVALID
+}
+
+// enter looks a handle up and locks the session until leave; nobody closes it
+// meanwhile.
+func (a *App) enter(h ck.SessionHandle) (*session, error) {
+	s, err := a.session(h)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if !s.closed {
+		return s, nil
+	}
+	s.mu.Unlock()
+	if a.closed.Load() {
+		return nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	return nil, ck.CKR_SESSION_CLOSED
+}
+
+func (s *session) leave() { s.mu.Unlock() }
+
+func (s *session) readWrite() bool { return s.flags&ck.CKF_RW_SESSION != 0 }
+
+// caller says on whose behalf calls on this session are made now.
+func (s *session) caller() api.Caller {
+	c := s.token.caller()
+	c.Session, c.ReadWrite = api.SessionID(s.handle), s.readWrite()
+	return c
+}
+
+// state is the session's state (section 5.6): by login, then by access.
+func (s *session) state() ck.State {
+	l, rw := s.token.login.Load(), s.readWrite()
+	switch {
+	case l == nil && rw:
+		return ck.CKS_RW_PUBLIC_SESSION
+	case l == nil:
+		return ck.CKS_RO_PUBLIC_SESSION
+	case l.user == ck.CKU_SO:
+		return ck.CKS_RW_SO_FUNCTIONS
+	case rw:
+		return ck.CKS_RW_USER_FUNCTIONS
+	}
+	return ck.CKS_RO_USER_FUNCTIONS
+}
+
+// OpenSession is C_OpenSession (section 5.6). CKR_TOKEN_NOT_RECOGNIZED on the
+// blank slot, CKR_SESSION_READ_WRITE_SO_EXISTS for a read-only session while
+// the SO is logged in. There is no limit to their number.
+func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, error) {
+	if err := a.hold(); err != nil {
+		return 0, err
+	}
+	defer a.release()
+	a.places.admission.RLock()
+	defer a.places.admission.RUnlock()
+	pl, err := a.places.find(slot)
+	switch {
+	case err != nil:
+		return 0, err
+	case flags&ck.CKF_SERIAL_SESSION == 0:
+		return 0, ck.CKR_SESSION_PARALLEL_NOT_SUPPORTED
+	case flags&ck.CKF_ASYNC_SESSION != 0:
+		return 0, ck.CKR_SESSION_ASYNC_NOT_SUPPORTED
+	case pl.token == nil:
+		return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
+	}
+	s := &session{token: pl.token, flags: flags & (ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION)}
+	if err := pl.token.admit(s); err != nil {
+		return 0, err
+	}
+	return ck.SessionHandle(a.sessions.add(func(h uint64) *session {
+		s.handle = ck.SessionHandle(h)
+		return s
+	})), nil
+}
+
+// admit counts a new session among those of the token.
+func (t *token) admit(s *session) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !s.readWrite() {
+		if l := t.login.Load(); l != nil && l.user == ck.CKU_SO {
+			return ck.CKR_SESSION_READ_WRITE_SO_EXISTS
+		}
+		t.readOnly++
+	}
+	t.sessions[s] = struct{}{}
+	return nil
+}
+
+// dismiss is the opposite of admit; it reports whether that was the last one.
+func (t *token) dismiss(s *session) (last bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !s.readWrite() {
+		t.readOnly--
+	}
+	delete(t.sessions, s)
+	return len(t.sessions) == 0
+}
+
+// CloseSession is C_CloseSession (section 5.6). It waits for a call under way
+// on the session. Closing the last session of a token logs out.
+func (a *App) CloseSession(h ck.SessionHandle) error {
+	if err := a.hold(); err != nil {
+		return err
+	}
+	defer a.release()
+	s, err := a.session(h)
+	if err != nil {
+		return err
+	}
+	if !a.closeSession(s) {
+		return ck.CKR_SESSION_HANDLE_INVALID
+	}
+	return nil
+}
+
+// closeSession closes s, unless another thread does; it reports which. life is
+// held, for reading at least.
+func (a *App) closeSession(s *session) bool {
+	if a.sessions.remove(uint64(s.handle)) == nil {
+		return false
+	}
+	s.mu.Lock()
+	s.closed = true
+	for _, k := range kinds {
+		k.of(s).end()
+	}
+	made := s.made
+	s.mu.Unlock()
+
+	t := s.token
+	t.partition.CloseSession(api.SessionID(s.handle))
+	a.forgetGone(t, t.caller(), made)
+	if t.dismiss(s) {
+		a.logoutIfDeserted(t)
+	}
+	return true
+}
+
+// CloseAllSessions is C_CloseAllSessions (section 5.6).
+func (a *App) CloseAllSessions(slot ck.SlotID) error {
+	if _, err := a.slot(slot); err != nil {
+		return err
+	}
+	defer a.release()
+	for _, s := range a.sessions.values() {
+		if (*s).token.slot == slot {
+			a.closeSession(*s)
+		}
+	}
+	return nil
+}
+
+// GetSessionInfo is C_GetSessionInfo (section 5.6). It does not wait for a call
+// under way on the session.
+func (a *App) GetSessionInfo(h ck.SessionHandle) (SessionInfo, error) {
+	s, err := a.session(h)
+	if err != nil {
+		return SessionInfo{}, err
+	}
+	return SessionInfo{Slot: s.token.slot, State: s.state(), Flags: s.flags}, nil
+}
+
+// SessionCancel is C_SessionCancel (section 5.6): it ends the operations that
+// flags name (CKF_ENCRYPT, CKF_FIND_OBJECTS...). Flags of operations that are
+// not active or not known are passed over; none at all is CKR_ARGUMENTS_BAD.
+func (a *App) SessionCancel(h ck.SessionHandle, flags ck.Flags) error {
+	s, err := a.enter(h)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	if flags == 0 {
+		return ck.CKR_ARGUMENTS_BAD
+	}
+	for _, k := range kinds {
+		if flags&k.flag != 0 {
+			k.of(s).end()
+		}
+	}
+	return nil
+}
+
+// GetFunctionStatus is C_GetFunctionStatus (section 5.20), of the days when
+// functions ran in parallel: CKR_FUNCTION_NOT_PARALLEL.
+func (a *App) GetFunctionStatus(h ck.SessionHandle) error {
+	if _, err := a.session(h); err != nil {
+		return err
+	}
+	return ck.CKR_FUNCTION_NOT_PARALLEL
+}
+
+// CancelFunction is C_CancelFunction (section 5.20): as GetFunctionStatus.
+func (a *App) CancelFunction(h ck.SessionHandle) error { return a.GetFunctionStatus(h) }

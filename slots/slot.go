@@ -1,0 +1,165 @@
+package slots
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// manufacturer is what slots and tokens say of their origin (32 bytes in C).
+const manufacturer = "Coffer"
+
+// SlotInfo is CK_SLOT_INFO (section 3.2), the texts without their padding: 64
+// and 32 bytes in C. Coffer tells no hardware and firmware versions.
+type SlotInfo struct {
+	Description, Manufacturer string
+	Flags                     ck.Flags
+}
+
+// place is a slot and what is in it; token is nil in the blank one.
+type place struct {
+	id    ck.SlotID
+	token *token
+}
+
+// places are the slots as the application last saw them. The list changes when
+// the application asks for it or initialises a token, and at no other time
+// (section 5.5, C_GetSlotList).
+type places struct {
+	// admission is held for reading while a session is opened, and for writing
+	// while tokens are made or change, so that no session is opened on a token
+	// that is no more.
+	admission sync.RWMutex
+
+	mu   sync.RWMutex // guards list; taken last
+	list []place
+}
+
+// update takes over the module's list. A slot whose partition is the same value
+// as before keeps its token, with its sessions and its login. admission is held.
+func (p *places) update(slots []api.Slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]place, len(slots))
+	for i, s := range slots {
+		list[i].id = s.ID
+		if s.Partition != nil {
+			list[i].token = p.keep(s)
+		}
+	}
+	p.list = list
+}
+
+func (p *places) keep(s api.Slot) *token {
+	for _, old := range p.list {
+		if old.id == s.ID && old.token != nil && old.token.partition == s.Partition { // pointers, in any module
+			return old.token
+		}
+	}
+	return newToken(s)
+}
+
+// find returns the slot with the number id, or CKR_SLOT_ID_INVALID.
+func (p *places) find(id ck.SlotID) (place, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, pl := range p.list {
+		if pl.id == id {
+			return pl, nil
+		}
+	}
+	return place{}, ck.CKR_SLOT_ID_INVALID
+}
+
+// slot is find for a call without a session; the caller releases if err is nil.
+func (a *App) slot(id ck.SlotID) (place, error) {
+	if err := a.hold(); err != nil {
+		return place{}, err
+	}
+	pl, err := a.places.find(id)
+	if err != nil {
+		a.release()
+	}
+	return pl, err
+}
+
+// GetSlotList is C_GetSlotList (section 5.5). It fills dst and returns the
+// count. A nil dst asks for the count and is the moment at which tokens that
+// other processes have made appear. Every slot has a token present, the blank
+// one a token that is not initialised, so tokenPresent changes nothing.
+func (a *App) GetSlotList(tokenPresent bool, dst []ck.SlotID) (int, error) {
+	if err := a.hold(); err != nil {
+		return 0, err
+	}
+	defer a.release()
+	if dst == nil {
+		if err := a.module.Refresh(); err != nil {
+			return 0, err
+		}
+		a.places.admission.Lock()
+		a.places.update(a.module.Slots())
+		a.places.admission.Unlock()
+	}
+	a.places.mu.RLock()
+	defer a.places.mu.RUnlock()
+	return fill(dst, a.places.list, func(p place) ck.SlotID { return p.id })
+}
+
+// fill is the convention of section 5.2 for lists: it puts of each element of
+// src into dst, and returns the count, with CKR_BUFFER_TOO_SMALL if it is more
+// than fits. A nil dst asks for the count.
+func fill[D, S any](dst []D, src []S, of func(S) D) (int, error) {
+	if dst == nil {
+		return len(src), nil
+	}
+	if len(dst) < len(src) {
+		return len(src), ck.CKR_BUFFER_TOO_SMALL
+	}
+	for i, s := range src {
+		dst[i] = of(s)
+	}
+	return len(src), nil
+}
+
+// GetSlotInfo is C_GetSlotInfo (section 5.5).
+func (a *App) GetSlotInfo(slot ck.SlotID) (SlotInfo, error) {
+	if _, err := a.slot(slot); err != nil {
+		return SlotInfo{}, err
+	}
+	defer a.release()
+	return SlotInfo{
+		Description:  fmt.Sprintf("Coffer slot %d", slot),
+		Manufacturer: manufacturer,
+		Flags:        ck.CKF_TOKEN_PRESENT,
+	}, nil
+}
+
+// GetMechanismList is C_GetMechanismList (section 5.5): it fills dst and
+// returns the count. All slots have the same mechanisms.
+func (a *App) GetMechanismList(slot ck.SlotID, dst []ck.MechanismType) (int, error) {
+	if _, err := a.slot(slot); err != nil {
+		return 0, err
+	}
+	defer a.release()
+	return fill(dst, a.module.Mechanisms(), func(m api.MechanismInfo) ck.MechanismType { return m.Type })
+}
+
+// GetMechanismInfo is C_GetMechanismInfo (section 5.5): CKR_MECHANISM_INVALID
+// if the module does not have t.
+func (a *App) GetMechanismInfo(slot ck.SlotID, t ck.MechanismType) (api.MechanismInfo, error) {
+	if _, err := a.slot(slot); err != nil {
+		return api.MechanismInfo{}, err
+	}
+	defer a.release()
+	info, ok := a.module.Mechanism(t)
+	if !ok {
+		return api.MechanismInfo{}, ck.CKR_MECHANISM_INVALID
+	}
+	return info, nil
+}
+
+// Mechanism tells the shell which parameter a mechanism takes. It takes no lock,
+// as every operation needs it and what it tells never changes.
+func (a *App) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) { return a.module.Mechanism(t) }

@@ -1,0 +1,157 @@
+package slots
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// token is what one application has to do with one partition: its sessions, its
+// login, which they share, and its object handles.
+type token struct {
+	slot      ck.SlotID
+	partition api.Partition
+
+	// turn is held while a login or a logout goes on, checking of the PIN
+	// included, so that they come one after the other.
+	turn sync.Mutex
+
+	mu       sync.Mutex // guards what follows; changes of login too
+	sessions map[*session]struct{}
+	readOnly int // how many of them
+
+	// login is nil while nobody is logged in. It is read without a lock.
+	login atomic.Pointer[login]
+
+	handles handles
+}
+
+func newToken(s api.Slot) *token {
+	return &token{slot: s.ID, partition: s.Partition, sessions: map[*session]struct{}{}}
+}
+
+// TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
+// bytes of label and manufacturer, 16 of model and serial number in C. Lengths
+// are in bytes; a maximum of 0 sessions is CK_EFFECTIVELY_INFINITE.
+type TokenInfo struct {
+	Label, Manufacturer, Model, Serial               string
+	Flags                                            ck.Flags
+	MaxSessions, Sessions, MaxRWSessions, RWSessions uint64
+	MaxPIN, MinPIN                                   uint64
+	TotalPublic, FreePublic                          uint64
+	TotalPrivate, FreePrivate                        uint64
+}
+
+// What every token says of itself, initialised or not.
+const (
+	model         = "Coffer"
+	tokenFlags    = ck.CKF_RNG | ck.CKF_LOGIN_REQUIRED
+	blankMinPIN   = 4 // pkcs11-tool asks the token for the lengths before it makes one
+	blankMaxPIN   = 255
+	noSessionsMax = 0 // CK_EFFECTIVELY_INFINITE
+)
+
+// GetTokenInfo is C_GetTokenInfo (section 5.5). It never fails on a slot that
+// is listed: the blank slot holds a token without label that is not initialised.
+func (a *App) GetTokenInfo(slot ck.SlotID) (TokenInfo, error) {
+	pl, err := a.slot(slot)
+	if err != nil {
+		return TokenInfo{}, err
+	}
+	defer a.release()
+	info := TokenInfo{
+		Manufacturer: manufacturer, Model: model, Flags: tokenFlags,
+		MaxSessions: noSessionsMax, MaxRWSessions: noSessionsMax,
+		MinPIN: blankMinPIN, MaxPIN: blankMaxPIN,
+		TotalPublic: ck.Unavailable, FreePublic: ck.Unavailable,
+		TotalPrivate: ck.Unavailable, FreePrivate: ck.Unavailable,
+	}
+	if pl.token != nil {
+		pl.token.describe(&info)
+	}
+	return info, nil
+}
+
+func (t *token) describe(info *TokenInfo) {
+	p := t.partition.Info()
+	info.Label, info.Serial = p.Label, p.Serial
+	info.Flags |= p.Flags | ck.CKF_TOKEN_INITIALIZED
+	info.MinPIN, info.MaxPIN = uint64(p.MinPIN), uint64(p.MaxPIN)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info.Sessions = uint64(len(t.sessions))
+	info.RWSessions = uint64(len(t.sessions) - t.readOnly)
+}
+
+// InitToken is C_InitToken (section 5.5): label is without the padding.
+// CKR_SESSION_EXISTS while the application has a session on the slot.
+func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
+	if err := a.hold(); err != nil {
+		return err
+	}
+	defer a.release()
+	a.places.admission.Lock()
+	defer a.places.admission.Unlock()
+	pl, err := a.places.find(slot)
+	switch {
+	case err != nil:
+		return err
+	case pin == nil:
+		return ck.CKR_ARGUMENTS_BAD
+	case pl.token != nil && pl.token.inUse():
+		return ck.CKR_SESSION_EXISTS
+	}
+	if err := a.module.InitToken(slot, pin, label); err != nil {
+		return err
+	}
+	a.places.update(a.module.Slots())
+	return nil
+}
+
+// inUse reports whether the application has a session with the token.
+func (t *token) inUse() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.sessions) > 0
+}
+
+// InitPIN is C_InitPIN (section 5.5): CKR_USER_NOT_LOGGED_IN unless the SO is
+// logged in.
+func (a *App) InitPIN(h ck.SessionHandle, pin []byte) error {
+	s, err := a.enter(h)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	if pin == nil {
+		return ck.CKR_ARGUMENTS_BAD
+	}
+	if s.state() != ck.CKS_RW_SO_FUNCTIONS {
+		return ck.CKR_USER_NOT_LOGGED_IN
+	}
+	return s.token.partition.InitPIN(s.caller(), pin)
+}
+
+// SetPIN is C_SetPIN (section 5.5). It changes the PIN of who is logged in, and
+// the user's if nobody is. CKR_SESSION_READ_ONLY in a read-only session.
+func (a *App) SetPIN(h ck.SessionHandle, old, new []byte) error {
+	s, err := a.enter(h)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	if old == nil || new == nil {
+		return ck.CKR_ARGUMENTS_BAD
+	}
+	if !s.readWrite() {
+		return ck.CKR_SESSION_READ_ONLY
+	}
+	user := ck.CKU_USER
+	if l := s.token.login.Load(); l != nil {
+		user = l.user
+	}
+	return s.token.partition.SetPIN(user, old, new)
+}
