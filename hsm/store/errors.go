@@ -1,33 +1,76 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What can be wrong with a store. What OpenFile, CreateFile, View and Update
-// return wraps one of these with the name of the file and what to do.
+// return wraps one of these, names the file and says what to do.
 var (
 	// ErrMissing: there is no store, or not all of it.
-	ErrMissing = errors.New("store: missing")
+	ErrMissing = errors.New("missing")
 	// ErrExists: CreateFile found a store.
-	ErrExists = errors.New("store: exists already")
+	ErrExists = errors.New("exists already")
 	// ErrDamaged: a file is not of a store, or damaged.
-	ErrDamaged = errors.New("store: damaged")
+	ErrDamaged = errors.New("damaged or not of this program")
 	// ErrNewer: a newer version of this program wrote the store.
-	ErrNewer = errors.New("store: written by a newer version")
+	ErrNewer = errors.New("written by a newer version")
 	// ErrPermission: a file may be read by others, belongs to another user, or
 	// cannot be opened.
-	ErrPermission = errors.New("store: permissions")
+	ErrPermission = errors.New("wrong permissions")
 	// ErrBusy: another process kept the store locked for too long.
-	ErrBusy = errors.New("store: busy")
+	ErrBusy = errors.New("busy")
 	// ErrNetwork: the directory is on a network file system, whose locks are not
 	// what this package needs.
-	ErrNetwork = errors.New("store: on a network file system")
+	ErrNetwork = errors.New("on a network file system")
 	// ErrUncertain: whether an Update is on the disk cannot be told.
-	ErrUncertain = errors.New("store: outcome of the update unknown")
+	ErrUncertain = errors.New("outcome of the update unknown")
 	// ErrReadOnly: a change in View.
 	ErrReadOnly = errors.New("store: change in a read-only transaction")
 	// ErrClosed: use after Close.
-	ErrClosed = errors.New("store: closed")
+	ErrClosed = errors.New("store: used after Close")
 	// ErrTooLarge: a record or value above MaxValue, or a name that is empty or
 	// longer than 255 bytes.
 	ErrTooLarge = errors.New("store: value or name of a size that cannot be stored")
 )
+
+// FileError is an error about one file.
+type FileError struct {
+	Path   string
+	Kind   error  // one of the errors above, or nil
+	Detail string // what is wrong and what to do
+	Err    error  // the system's or the database's own error, or nil
+}
+
+func (e *FileError) Error() string {
+	text := "store: " + e.Path
+	if e.Kind != nil {
+		text += ": " + e.Kind.Error()
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// Unwrap gives Kind and Err to errors.Is and errors.As.
+func (e *FileError) Unwrap() []error {
+	var all []error
+	for _, err := range []error{e.Kind, e.Err} {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
+}
+
+const restore = "nothing was changed; restore the directory from a backup"
+
+// damaged is the error of a file whose content is not what it should be.
+func damaged(path string, format string, args ...any) error {
+	return &FileError{Path: path, Kind: ErrDamaged, Detail: fmt.Sprintf(format, args...) + "; " + restore}
+}

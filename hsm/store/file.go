@@ -2,7 +2,14 @@ package store
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options of a store on disk. The zero value is good.
@@ -14,12 +21,219 @@ type Options struct {
 	Wait time.Duration
 }
 
-// OpenFile opens the store in dir, which CreateFile made.
-func OpenFile(dir string, o Options) (Store, error) { return nil, errors.ErrUnsupported }
+const (
+	dataName    = "store.db"
+	defaultLog  = 4096
+	defaultWait = 10 * time.Second
+)
 
-// CreateFile makes a store in dir, and dir if need be: ErrExists.
-func CreateFile(dir string, o Options) (Store, error) { return nil, errors.ErrUnsupported }
+// file is a Store in a directory.
+type file struct {
+	path string // of the data file
+	o    Options
+	*guard
 
-// SetTransactionHook has enter called before a transaction of any Store takes a
-// lock, and leave after it gave all of them back.
-func SetTransactionHook(enter, leave func()) {}
+	mu     sync.RWMutex // keeps this Store's own transactions from polling for the lock
+	closed bool
+	broken atomic.Pointer[error] // the damage that was met: nothing works after that
+}
+
+// OpenFile opens the store in dir, which CreateFile made. It changes nothing.
+func OpenFile(dir string, o Options) (Store, error) {
+	s, err := open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.View(func(Tx) error { return nil }); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// CreateFile makes a store in dir, and dir if need be: ErrExists. A creation
+// that was cut off is taken up where it ended.
+func CreateFile(dir string, o Options) (Store, error) {
+	if err := makeDir(dir); err != nil {
+		return nil, err
+	}
+	if err := makeLock(filepath.Join(dir, lockName)); err != nil {
+		return nil, err
+	}
+	s, err := open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.create(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open checks the directory and its lock file.
+func open(dir string, o Options) (*file, error) {
+	dir, err := filepath.Abs(dir) // hosts change their directory
+	if err != nil {
+		return nil, &FileError{Path: dir, Err: err}
+	}
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	if o.Log <= 0 {
+		o.Log = defaultLog
+	}
+	if o.Wait <= 0 {
+		o.Wait = defaultWait
+	}
+	g, err := newGuard(dir, o.Wait)
+	if err != nil {
+		return nil, err
+	}
+	return &file{path: filepath.Join(dir, dataName), o: o, guard: g}, nil
+}
+
+// Generation reads the word that all processes share. It counts every attempt
+// to commit, so it is not the number that Tx.Generation has.
+func (s *file) Generation() uint64 { return s.page.generation() }
+
+// Close ends the Store when its transactions have ended.
+func (s *file) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+func (s *file) View(f func(Tx) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.locked(unix.LOCK_SH, func() error { return s.transact(false, f) })
+}
+
+func (s *file) Update(f func(Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.locked(unix.LOCK_EX, func() error { return s.transact(true, f) })
+}
+
+// locked runs f under the guard.
+func (s *file) locked(how int, f func() error) error {
+	if s.closed {
+		return ErrClosed
+	}
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	h, err := s.acquire(how)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return f()
+}
+
+// transact runs one transaction from opening the file to closing it. A damaged
+// page shows as a panic in bbolt, or, where the file was cut off, as a fault:
+// both become ErrDamaged. What f itself panics with goes on to the caller.
+func (s *file) transact(writable bool, f func(Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	t := &fileTx{store: s, writable: writable}
+	defer func() {
+		r := recover()
+		own := r != nil && (t.inside || t.inMap(r))
+		t.close()
+		switch {
+		case own:
+			err = s.breakdown(t, r)
+		case r != nil:
+			panic(r)
+		}
+	}()
+	if err := t.begin(); err != nil {
+		return err
+	}
+	if err := f(t); err != nil {
+		return err
+	}
+	if t.damage != nil {
+		return t.damage
+	}
+	if !t.dirty {
+		return nil
+	}
+	return s.commit(t)
+}
+
+// breakdown is the error after a panic of bbolt. The Store refuses everything
+// from then on.
+func (s *file) breakdown(t *fileTx, r any) error {
+	err := damaged(s.path, "%v", r)
+	s.broken.Store(&err)
+	if t.committing {
+		return s.outcome(t, err)
+	}
+	return err
+}
+
+// commit makes a transaction durable. The word counts up first: whoever dies in
+// between leaves others to look for a change that is not there, never to miss one.
+func (s *file) commit(t *fileTx) error {
+	if err := t.finish(); err != nil {
+		return err
+	}
+	if err := checkRoom(s.path, t.written); err != nil {
+		return err
+	}
+	s.page.word().Add(1)
+	t.inside, t.committing = true, true
+	err := t.tx.Commit()
+	t.inside = false
+	if err == nil {
+		return nil
+	}
+	t.close()
+	return s.outcome(t, err)
+}
+
+// outcome says what came of a commit that failed: bbolt writes the page that
+// makes it valid last, so an old state in the file means that nothing changed.
+func (s *file) outcome(t *fileTx, cause error) error {
+	look := &fileTx{store: s}
+	landed := true
+	func() {
+		defer func() {
+			recover()
+			look.close()
+		}()
+		if look.begin() == nil {
+			landed = look.state.generation != t.state.generation-1
+		}
+	}()
+	if landed {
+		return &FileError{Path: s.path, Kind: ErrUncertain, Err: cause, Detail: "look whether the change is there before trying again"}
+	}
+	var known *FileError
+	if errors.As(cause, &known) {
+		return cause
+	}
+	return &FileError{Path: s.path, Err: cause, Detail: "nothing was changed"}
+}
+
+// roomAhead is more than bbolt adds to a file at once, beyond what is written.
+const roomAhead = 32 << 20
+
+// checkRoom refuses to write beyond the limit of a file's size: the system's
+// answer to that is a signal that ends the host.
+func checkRoom(path string, written int) error {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_FSIZE, &limit) != nil || limit.Cur == unix.RLIM_INFINITY {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return openError(path, err)
+	}
+	if uint64(info.Size())+uint64(2*written)+roomAhead > limit.Cur {
+		return &FileError{Path: path, Err: unix.EFBIG, Detail: "the limit of file sizes (ulimit -f) leaves no room; nothing was changed"}
+	}
+	return nil
+}

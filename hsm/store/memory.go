@@ -116,15 +116,15 @@ func (t *memoryTx) Delete(id ID) error {
 
 // touch notes that a record changes and how to undo that.
 func (t *memoryTx) touch(id ID) {
-	t.undo = append(t.undo, restore(t.records, id))
+	t.undo = append(t.undo, undoOf(t.records, id))
 	if t.changed == nil {
 		t.changed = map[ID]bool{}
 	}
 	t.changed[id] = true
 }
 
-// restore returns the function that puts the entry of k back as it is now.
-func restore[K comparable](m map[K][]byte, k K) func() {
+// undoOf returns the function that puts the entry of k back as it is now.
+func undoOf[K comparable](m map[K][]byte, k K) func() {
 	old, ok := m[k]
 	return func() {
 		if ok {
@@ -157,7 +157,7 @@ func (t *memoryTx) PutMeta(name string, value []byte) error {
 	if err := checkMeta(t.writable, name, value); err != nil {
 		return err
 	}
-	t.undo = append(t.undo, restore(t.meta, name))
+	t.undo = append(t.undo, undoOf(t.meta, name))
 	t.meta[name] = bytes.Clone(value)
 	return nil
 }
@@ -173,6 +173,5 @@ func (t *memoryTx) Changes(since uint64) ([]ID, bool) {
 			seen[id] = true
 		}
 	}
-	maps.Copy(seen, t.changed)
 	return slices.Collect(maps.Keys(seen)), true
 }

@@ -39,6 +39,7 @@ type Tx interface {
 	Meta(name string) (value []byte, ok bool)
 	PutMeta(name string, value []byte) error
 	// Changes lists the records that were put or deleted after generation since,
-	// each once. ok is false if the log no longer reaches back so far: read All.
+	// each once, those of this transaction left out. ok is false if the log does
+	// not reach back so far, or since is of a state that never was: read All.
 	Changes(since uint64) (ids []ID, ok bool)
 }

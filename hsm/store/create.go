@@ -1,0 +1,95 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+)
+
+// newSuffix marks a data file that is not complete.
+const newSuffix = ".new"
+
+// makeDir makes a directory and those above it, durably.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	up := filepath.Dir(dir)
+	if up != dir {
+		if err := makeDir(up); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return openError(dir, err)
+	}
+	return syncDir(up)
+}
+
+// makeLock makes an empty lock file if there is none.
+func makeLock(path string) error {
+	f, err := openPrivate(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// create makes the data file under another name, complete and durable, and only
+// then gives it its own.
+func (s *file) create() error {
+	return s.locked(unix.LOCK_EX, func() error {
+		if _, err := os.Lstat(s.path); err == nil {
+			return &FileError{Path: s.path, Kind: ErrExists, Detail: "nothing was changed"}
+		}
+		unfinished := s.path + newSuffix
+		if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return openError(unfinished, err)
+		}
+		if err := writeEmpty(unfinished); err != nil {
+			return err
+		}
+		if err := os.Rename(unfinished, s.path); err != nil {
+			return openError(s.path, err)
+		}
+		return syncDir(filepath.Dir(s.path))
+	})
+}
+
+// writeEmpty writes the database of a store without records.
+func writeEmpty(path string) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		OpenFile: func(path string, flag int, _ os.FileMode) (*os.File, error) {
+			return openPrivate(path, flag|os.O_EXCL)
+		},
+	})
+	if err != nil {
+		return asFileError(path, err)
+	}
+	defer db.Close()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketStore, bucketRecords, bucketMeta, bucketLog} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketStore).Put(keyState, state{}.encode())
+	})
+	if err != nil {
+		return asFileError(path, err)
+	}
+	return nil
+}
+
+// asFileError names the file in an error that does not.
+func asFileError(path string, err error) error {
+	var known *FileError
+	if errors.As(err, &known) {
+		return err
+	}
+	return &FileError{Path: path, Err: err}
+}

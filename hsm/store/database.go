@@ -1,0 +1,68 @@
+package store
+
+import (
+	"errors"
+	"os"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// openData opens the data file; tests put faults here.
+var openData = openPrivate
+
+// openDB opens the database for this transaction.
+//
+// bbolt takes a lock of its own on the file. Opened read-only it shares it, so
+// that Views of several processes run side by side, but then leaves it to the
+// closing of the descriptor to give it back; a forked child that inherited the
+// descriptor would hold it on. So the file is kept here and close unlocks it.
+func (t *fileTx) openDB() (err error) {
+	t.db, err = bbolt.Open(t.store.path, 0o600, &bbolt.Options{
+		ReadOnly:     !t.writable,
+		Timeout:      t.store.o.Wait,
+		NoStatistics: true,
+		OpenFile: func(path string, flag int, _ os.FileMode) (*os.File, error) {
+			f, err := openExisting(path, flag&^os.O_CREATE)
+			t.f = f
+			return f, err
+		},
+	})
+	if err == nil {
+		return nil
+	}
+	t.f = nil // bbolt has closed it
+	return databaseError(t.store.path, err)
+}
+
+// openExisting refuses an empty file, which bbolt would make a database of.
+func openExisting(path string, flag int) (*os.File, error) {
+	f, err := openData(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() == 0 {
+		err = damaged(path, "the file is empty")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// databaseError says what an error of opening means.
+func databaseError(path string, err error) error {
+	for _, foreign := range []error{
+		berrors.ErrInvalid, berrors.ErrVersionMismatch, berrors.ErrChecksum, berrors.ErrInvalidMapping,
+	} {
+		if errors.Is(err, foreign) {
+			return damaged(path, "%v", err)
+		}
+	}
+	if errors.Is(err, berrors.ErrTimeout) {
+		return &FileError{Path: path, Kind: ErrBusy, Err: err, Detail: "another program has the database open"}
+	}
+	return asFileError(path, err)
+}

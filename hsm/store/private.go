@@ -1,0 +1,109 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// openPrivate opens a file that must be a regular one, ours, and for nobody else
+// to read. What is checked is what was opened.
+func openPrivate(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if err := checkPrivate(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func openError(path string, err error) error {
+	e := &FileError{Path: path, Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &FileError{Path: path, Kind: ErrMissing, Detail: missingHint(path)}
+	case errors.Is(err, fs.ErrPermission):
+		e.Kind, e.Detail = ErrPermission, "run as the user whose file it is"
+	case errors.Is(err, unix.ELOOP):
+		e.Kind, e.Detail = ErrDamaged, "it is a symbolic link"
+	}
+	return e
+}
+
+// missingHint says what it means that this file is not there.
+func missingHint(path string) string {
+	if filepath.Base(path) == lockName {
+		if _, err := os.Lstat(filepath.Join(filepath.Dir(path), dataName)); err == nil {
+			return "the store is there without its lock file; with no program using it, make an empty file of that name, mode 600"
+		}
+	}
+	return "there is no store here; create one"
+}
+
+func checkPrivate(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return &FileError{Path: f.Name(), Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return damaged(f.Name(), "not a regular file")
+	}
+	if st.Mode&0o077 != 0 {
+		return &FileError{Path: f.Name(), Kind: ErrPermission,
+			Detail: fmt.Sprintf("mode %o lets others in; chmod 600 it", st.Mode&0o777)}
+	}
+	return checkOwner(f.Name(), st.Uid)
+}
+
+func checkOwner(path string, uid uint32) error {
+	if me := os.Geteuid(); int(uid) != me {
+		return &FileError{Path: path, Kind: ErrPermission,
+			Detail: fmt.Sprintf("it belongs to user %d and this process to user %d; run as its owner or chown it", uid, me)}
+	}
+	return nil
+}
+
+// checkDir refuses a directory in which others could replace files, and network
+// file systems.
+func checkDir(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return openError(dir, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return &FileError{Path: dir, Kind: ErrDamaged, Detail: "not a directory"}
+	}
+	if st.Mode&0o022 != 0 {
+		return &FileError{Path: dir, Kind: ErrPermission,
+			Detail: fmt.Sprintf("mode %o lets others replace files; chmod 700 it", st.Mode&0o777)}
+	}
+	if err := checkOwner(dir, st.Uid); err != nil {
+		return err
+	}
+	return checkFilesystem(dir)
+}
+
+// syncFile makes a file's content durable.
+func syncFile(f *os.File) error {
+	if err := f.Sync(); err != nil {
+		return &FileError{Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// syncDir makes names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return openError(dir, err)
+	}
+	defer d.Close()
+	return syncFile(d)
+}
