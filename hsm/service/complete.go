@@ -1,0 +1,57 @@
+package service
+
+import "github.com/coffer-hsm/coffer/hsm/ck"
+
+// parsedKey is what the parsers of asymmetric keys return.
+type parsedKey interface {
+	// attributes is all that follows from the key, in our own encodings: class, key
+	// type, the key itself and CKA_PUBLIC_KEY_INFO. Nothing in it is shared.
+	attributes() ck.Template
+}
+
+// Complete checks a key that comes from outside (C_CreateObject, C_UnwrapKey,
+// C_DeriveKey) and returns what follows from it: the key in the encodings of this
+// module, missing parts of a private key computed, and the attributes that the
+// standard has the token supply. It wins over the template. The caller wipes it
+// with object.WipeTemplate.
+//
+// tmpl need not have CKA_CLASS and CKA_KEY_TYPE. The answers are
+// CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED and
+// CKR_DOMAIN_PARAMS_INVALID. Objects that are no keys need no completion: nil.
+func Complete(class ck.ObjectClass, kt ck.KeyType, tmpl ck.Template) (ck.Template, error) {
+	switch class {
+	case ck.CKO_SECRET_KEY:
+		return completeSecret(kt, sourceOf(tmpl)(ck.CKA_VALUE))
+	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY:
+		return completePair(form{class, kt}, tmpl)
+	}
+	return nil, nil
+}
+
+// completePair completes one half of a key pair.
+func completePair(f form, tmpl ck.Template) (ck.Template, error) {
+	parse := parsers[f]
+	if parse == nil {
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "no keys of type %v", f.kt)
+	}
+	keyType := ck.AppendUlong(nil, uint64(f.kt))
+	given := sourceOf(tmpl)
+	parsed, err := parse(func(t ck.AttributeType) []byte {
+		if t == ck.CKA_KEY_TYPE {
+			return keyType
+		}
+		return given(t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if z, ok := parsed.(interface{ zero() }); ok {
+		defer z.zero()
+	}
+	if c, ok := parsed.(interface{ check() error }); ok {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+	}
+	return parsed.(parsedKey).attributes(), nil
+}

@@ -1,0 +1,48 @@
+package service
+
+import (
+	"crypto/aes"
+	"crypto/sha1"
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// checkValueSize is the length of CKA_CHECK_VALUE in bytes.
+const checkValueSize = 3
+
+// completeSecret makes the attributes of a secret key, and checks its length:
+// 16, 24 or 32 bytes for AES, at least one for the rest.
+func completeSecret(kt ck.KeyType, value []byte) (ck.Template, error) {
+	if len(value) == 0 {
+		return nil, ck.Errorf(ck.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE is missing")
+	}
+	kcv, err := checkValue(kt, value)
+	if err != nil {
+		return nil, err
+	}
+	return ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
+		ck.Ulong(ck.CKA_KEY_TYPE, kt),
+		ck.Bytes(ck.CKA_VALUE, slices.Clone(value)),
+		ck.Ulong(ck.CKA_VALUE_LEN, uint64(len(value))),
+		ck.Bytes(ck.CKA_CHECK_VALUE, kcv),
+	}, nil
+}
+
+// checkValue computes CKA_CHECK_VALUE (section 4.10.2): the start of a block of
+// zeros encrypted under the key or, where the key has no block cipher, of the
+// SHA-1 of its value.
+func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
+	if kt != ck.CKK_AES {
+		sum := sha1.Sum(value)
+		return slices.Clone(sum[:checkValueSize]), nil
+	}
+	block, err := aes.NewCipher(value)
+	if err != nil {
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "AES keys have 16, 24 or 32 bytes, not %d", len(value))
+	}
+	var zeros [aes.BlockSize]byte
+	block.Encrypt(zeros[:], zeros[:])
+	return slices.Clone(zeros[:checkValueSize]), nil
+}

@@ -1,0 +1,78 @@
+package service
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/sha512"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// curve25519Mechanism is a row for a mechanism of Ed25519 or X25519.
+func curve25519Mechanism(t ck.MechanismType, kt ck.KeyType) Mechanism {
+	return Mechanism{Type: t, Min: 255, Max: 255, Extra: curve25519Flags, KeyTypes: []ck.KeyType{kt}}
+}
+
+func init() {
+	ed := curve25519Mechanism(ck.CKM_EC_EDWARDS_KEY_PAIR_GEN, ck.CKK_EC_EDWARDS)
+	ed.GenerateKeyPair = generateEC(ck.CKK_EC_EDWARDS)
+
+	x := curve25519Mechanism(ck.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, ck.CKK_EC_MONTGOMERY)
+	x.GenerateKeyPair = generateEC(ck.CKK_EC_MONTGOMERY)
+
+	dsa := curve25519Mechanism(ck.CKM_EDDSA, ck.CKK_EC_EDWARDS)
+	dsa.Param, dsa.Sign, dsa.Verify = ck.ParamEdDSA, signEdDSA, verifyEdDSA
+	register(ed, x, dsa)
+}
+
+// edOptions turns the parameter into that of crypto/ed25519: Ed25519 without a
+// parameter, Ed25519ctx or Ed25519ph with one (RFC 8032, section 5.1). An empty
+// context is the same as none, which section 8.3 advises against signing with.
+func edOptions(m *ck.Mechanism) (*ed25519.Options, intake, error) {
+	p, _ := m.Param.(*ck.EdDSAParams)
+	if p == nil {
+		p = &ck.EdDSAParams{}
+	}
+	if len(p.Context) > 255 {
+		return nil, nil, ck.CKR_MECHANISM_PARAM_INVALID
+	}
+	opts := &ed25519.Options{Context: string(p.Context)}
+	if p.PreHash {
+		opts.Hash = crypto.SHA512
+		return opts, hashIntake{sha512.New()}, nil
+	}
+	return opts, &wholeIntake{}, nil
+}
+
+func signEdDSA(k *Key, m *ck.Mechanism) (api.Signer, error) {
+	priv, err := parsedAs[*ecPrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	opts, in, err := edOptions(m)
+	if err != nil {
+		return nil, err
+	}
+	return &signer{in, ed25519.SignatureSize, func(data []byte) ([]byte, error) {
+		sig, err := priv.ed.Sign(nil, data, opts)
+		if err != nil {
+			return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "EdDSA: %w", err)
+		}
+		return sig, nil
+	}}, nil
+}
+
+func verifyEdDSA(k *Key, m *ck.Mechanism) (api.Verifier, error) {
+	pub, err := parsedAs[*ecPublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	opts, in, err := edOptions(m)
+	if err != nil {
+		return nil, err
+	}
+	return &verifier{in, ed25519.SignatureSize, func(data, sig []byte) bool {
+		return ed25519.VerifyWithOptions(pub.point, data, sig, opts) == nil
+	}}, nil
+}

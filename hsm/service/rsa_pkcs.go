@@ -1,0 +1,177 @@
+package service
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// pkcs1Overhead is what the padding of PKCS #1 v1.5 takes at least, in bytes:
+// RFC 8017, sections 7.2.1 and 9.2.
+const pkcs1Overhead = 11
+
+// rsaMechanism is a row for a mechanism that RSA keys are used with.
+func rsaMechanism(t ck.MechanismType, p ck.ParamKind) Mechanism {
+	return Mechanism{Type: t, Min: rsaMin, Max: rsaMax, Param: p, KeyTypes: []ck.KeyType{ck.CKK_RSA}}
+}
+
+func init() {
+	gen := rsaMechanism(ck.CKM_RSA_PKCS_KEY_PAIR_GEN, ck.ParamNone)
+	gen.Min, gen.GenerateKeyPair = rsaMinGenerate, generateRSA
+
+	pkcs := rsaMechanism(ck.CKM_RSA_PKCS, ck.ParamNone)
+	pkcs.Encrypt, pkcs.Decrypt = encryptPKCS1, decryptPKCS1
+	pkcs.Wrap, pkcs.Unwrap = wrapBy(encryptPKCS1), unwrapBy(decryptPKCS1)
+	pkcs.Sign, pkcs.Verify = signPKCS1(nil), verifyPKCS1(nil)
+	pkcs.SignRecover, pkcs.VerifyRecover = signRecoverPKCS1, verifyRecoverPKCS1
+	register(gen, pkcs)
+
+	for i := range hashes {
+		if h := &hashes[i]; h.rsaPKCS != 0 {
+			m := rsaMechanism(h.rsaPKCS, ck.ParamNone)
+			m.Sign, m.Verify = signPKCS1(h), verifyPKCS1(h)
+			register(m)
+		}
+	}
+}
+
+// rsaFailed stands for the errors of crypto/rsa that a checked key and a checked
+// input leave: a fault of the machine.
+func rsaFailed(err error) error { return ck.Errorf(ck.CKR_FUNCTION_FAILED, "RSA: %w", err) }
+
+// pkcs1Intake hashes with h, or takes ready-made DigestInfo (h is nil) for a key
+// of size bytes.
+func pkcs1Intake(h *hashInfo, size int) (intake, crypto.Hash) {
+	if h == nil {
+		return &wholeIntake{max: size - pkcs1Overhead}, 0
+	}
+	return hashIntake{h.new()}, h.hash
+}
+
+func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
+	return func(k *Key, _ *ck.Mechanism) (api.Signer, error) {
+		priv, err := parsedAs[*rsaPrivateKey](k)
+		if err != nil {
+			return nil, err
+		}
+		in, hash := pkcs1Intake(h, priv.Size())
+		return &signer{in, priv.Size(), func(data []byte) ([]byte, error) {
+			sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, hash, data)
+			if err != nil {
+				return nil, rsaFailed(err)
+			}
+			return sig, nil
+		}}, nil
+	}
+}
+
+func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
+	return func(k *Key, _ *ck.Mechanism) (api.Verifier, error) {
+		pub, err := parsedAs[*rsaPublicKey](k)
+		if err != nil {
+			return nil, err
+		}
+		in, hash := pkcs1Intake(h, pub.Size())
+		return &verifier{in, pub.Size(), func(data, sig []byte) bool {
+			return rsa.VerifyPKCS1v15(pub.PublicKey, hash, data, sig) == nil
+		}}, nil
+	}
+}
+
+func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
+	priv, err := parsedAs[*rsaPrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	size := priv.Size()
+	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: func(src []byte) ([]byte, error) {
+		sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, 0, src)
+		if err != nil {
+			return nil, rsaFailed(err)
+		}
+		return sig, nil
+	}}, nil
+}
+
+func verifyRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
+	pub, err := parsedAs[*rsaPublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	size := pub.Size()
+	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_SIGNATURE_LEN_RANGE), do: func(sig []byte) ([]byte, error) {
+		em, err := rsaPublicOperation(pub, sig, ck.CKR_SIGNATURE_INVALID)
+		if err != nil {
+			return nil, err
+		}
+		return unpadPKCS1(em)
+	}}, nil
+}
+
+// unpadPKCS1 takes the padding of a signature off: RFC 8017, section 9.2 step 5
+// backwards. What is in a signature is public, so it need not take constant time.
+func unpadPKCS1(em []byte) ([]byte, error) {
+	body, ok := bytes.CutPrefix(em, []byte{0, 1})
+	data := bytes.TrimLeft(body, "\xff")
+	if !ok || len(body)-len(data) < 8 || len(data) == 0 || data[0] != 0 {
+		return nil, ck.CKR_SIGNATURE_INVALID
+	}
+	return data[1:], nil
+}
+
+func encryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
+	pub, err := parsedAs[*rsaPublicKey](k)
+	if err != nil {
+		return nil, err
+	}
+	size := pub.Size()
+	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: func(src []byte) ([]byte, error) {
+		out, err := rsa.EncryptPKCS1v15(rand.Reader, pub.PublicKey, src)
+		if err != nil {
+			return nil, rsaFailed(err)
+		}
+		return out, nil
+	}}, nil
+}
+
+// decryptPKCS1 cannot hide whether a ciphertext was well padded: the standard
+// wants a code for it. It hides all else, since crypto/rsa looks for the padding
+// in constant time.
+func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
+	priv, err := parsedAs[*rsaPrivateKey](k)
+	if err != nil {
+		return nil, err
+	}
+	size := priv.Size()
+	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: func(src []byte) ([]byte, error) {
+		out, err := rsa.DecryptPKCS1v15(nil, priv.PrivateKey, src)
+		if err != nil {
+			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
+		}
+		return out, nil
+	}}, nil
+}
+
+// atMost refuses data of more than n bytes.
+func atMost(n int) func(int) error {
+	return func(length int) error {
+		if length > n {
+			return ck.CKR_DATA_LEN_RANGE
+		}
+		return nil
+	}
+}
+
+// exactly refuses, with code, what has not n bytes.
+func exactly(n int, code ck.RV) func(int) error {
+	return func(length int) error {
+		if length != n {
+			return code
+		}
+		return nil
+	}
+}

@@ -1,0 +1,127 @@
+package service
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	rawrsa "github.com/coffer-hsm/coffer/hsm/crypto/rsa"
+)
+
+func init() {
+	m := rsaMechanism(ck.CKM_RSA_PKCS_PSS, ck.ParamRSAPSS)
+	m.Sign, m.Verify = signPSS(nil), verifyPSS(nil)
+	register(m)
+	for i := range hashes {
+		if h := &hashes[i]; h.rsaPSS != 0 {
+			m := rsaMechanism(h.rsaPSS, ck.ParamRSAPSS)
+			m.Sign, m.Verify = signPSS(h), verifyPSS(h)
+			register(m)
+		}
+	}
+}
+
+// pss is the checked parameter of PSS.
+type pss struct {
+	hash, mgf *hashInfo
+	salt      int
+}
+
+// newPSS checks the parameter for a key of so many bits. h is the hash that the
+// mechanism itself names, nil if it names none.
+func newPSS(m *ck.Mechanism, h *hashInfo, bits int) (pss, error) {
+	param := m.Param.(*ck.RSAPSSParams)
+	hash, known := hashByMechanism(param.Hash)
+	mgf, knownMGF := hashByMGF(param.MGF)
+	if !known || !knownMGF || h != nil && h != hash {
+		return pss{}, ck.CKR_MECHANISM_PARAM_INVALID
+	}
+	p := pss{hash: hash, mgf: mgf}
+	maxSalt := p.bare().MaxSalt(bits)
+	if maxSalt < 0 {
+		return pss{}, ck.CKR_KEY_SIZE_RANGE
+	}
+	if param.SaltLen > uint64(maxSalt) {
+		return pss{}, ck.CKR_MECHANISM_PARAM_INVALID
+	}
+	p.salt = int(param.SaltLen)
+	return p, nil
+}
+
+// intake hashes the data if the mechanism names a hash; otherwise the data is
+// the digest.
+func (p pss) intake(h *hashInfo) intake {
+	if h == nil {
+		return &wholeIntake{min: p.hash.size, max: p.hash.size}
+	}
+	return hashIntake{h.new()}
+}
+
+// options returns the parameter for crypto/rsa, which has one hash for both
+// purposes and takes a salt of no bytes for a question.
+func (p pss) options() (opts *rsa.PSSOptions, ok bool) {
+	return &rsa.PSSOptions{SaltLength: p.salt, Hash: p.hash.hash}, p.hash == p.mgf && p.salt > 0
+}
+
+func (p pss) bare() rawrsa.PSS {
+	return rawrsa.PSS{Hash: p.hash.new, MGF: p.mgf.new, SaltLen: p.salt}
+}
+
+func (p pss) sign(priv *rsaPrivateKey, digest []byte) ([]byte, error) {
+	if opts, ok := p.options(); ok {
+		return rsa.SignPSS(rand.Reader, priv.PrivateKey, p.hash.hash, digest, opts)
+	}
+	raw, err := priv.bare()
+	if err != nil {
+		return nil, err
+	}
+	return p.bare().Sign(raw, digest)
+}
+
+func (p pss) verify(pub *rsaPublicKey, digest, sig []byte) error {
+	if opts, ok := p.options(); ok {
+		return rsa.VerifyPSS(pub.PublicKey, p.hash.hash, digest, sig, opts)
+	}
+	raw, err := pub.raw()
+	if err != nil {
+		return err
+	}
+	return p.bare().Verify(raw, digest, sig)
+}
+
+func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
+	return func(k *Key, m *ck.Mechanism) (api.Signer, error) {
+		priv, err := parsedAs[*rsaPrivateKey](k)
+		if err != nil {
+			return nil, err
+		}
+		p, err := newPSS(m, h, priv.N.BitLen())
+		if err != nil {
+			return nil, err
+		}
+		return &signer{p.intake(h), priv.Size(), func(digest []byte) ([]byte, error) {
+			sig, err := p.sign(priv, digest)
+			if err != nil {
+				return nil, rsaFailed(err)
+			}
+			return sig, nil
+		}}, nil
+	}
+}
+
+func verifyPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
+	return func(k *Key, m *ck.Mechanism) (api.Verifier, error) {
+		pub, err := parsedAs[*rsaPublicKey](k)
+		if err != nil {
+			return nil, err
+		}
+		p, err := newPSS(m, h, pub.N.BitLen())
+		if err != nil {
+			return nil, err
+		}
+		return &verifier{p.intake(h), pub.Size(), func(digest, sig []byte) bool {
+			return p.verify(pub, digest, sig) == nil
+		}}, nil
+	}
+}
