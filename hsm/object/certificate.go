@@ -50,8 +50,10 @@ func parseCertificate(der []byte) map[ck.AttributeType][]byte {
 	return out
 }
 
-// element splits the first universal element off der.
+// element splits the first element off der, which must be of a universal type and
+// in pieces if it is a sequence.
 func element(der []byte) (e asn1.RawValue, rest []byte, ok bool) {
 	rest, err := asn1.Unmarshal(der, &e)
-	return e, rest, err == nil && e.Class == asn1.ClassUniversal
+	ok = err == nil && e.Class == asn1.ClassUniversal && e.IsCompound == (e.Tag == asn1.TagSequence)
+	return e, rest, ok
 }

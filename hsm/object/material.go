@@ -56,13 +56,11 @@ func (r *reader) secret() (t ck.AttributeType, value []byte, ok bool) {
 }
 
 // Get returns the value of a secret attribute, ok false if there is none. The
-// slice is the secret itself, good until Zero and not to be changed.
+// slice is the secret itself: good until Zero, for as long as the Material is
+// referred to, and not to be changed.
 func (m *Material) Get(t ck.AttributeType) (value []byte, ok bool) {
-	if m == nil || m.bytes.Len() == 0 {
-		return nil, false
-	}
-	r := reader{b: m.bytes.Expose()[1:]}
-	for len(r.b) > 0 {
+	r := reader{b: m.Secret().Expose()}
+	for r.version(); len(r.b) > 0; {
 		found, v, ok := r.secret()
 		if !ok {
 			return nil, false
