@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
@@ -29,9 +30,10 @@ func (d *SetDigest) combine(tag [32]byte, op func(x, y, carry uint64) (uint64, u
 }
 
 // RecordTag is the tag of a record for the digest of the set: HMAC-SHA-256 over
-// its id and all its bytes. A wiped p gives the zero tag.
+// its id and all its bytes. A wiped p gives random bytes, which fit nothing.
 func (p *PartitionRoot) RecordTag(id [16]byte, sealed []byte) (tag [32]byte) {
 	if p.digest.Len() == 0 {
+		rand.Read(tag[:])
 		return tag
 	}
 	h := hmac.New(sha256.New, p.digest.Expose())
@@ -43,8 +45,12 @@ func (p *PartitionRoot) RecordTag(id [16]byte, sealed []byte) (tag [32]byte) {
 
 // MAC authenticates values of the partition's state: HMAC-SHA-256 over the label
 // and the data, each with its length in front. Compare with hmac.Equal. A wiped
-// p gives a random-looking constant nobody should have stored: see Zero.
+// p gives random bytes, which fit nothing.
 func (p *PartitionRoot) MAC(label string, data ...[]byte) (tag [32]byte) {
+	if p.header.Len() == 0 {
+		rand.Read(tag[:])
+		return tag
+	}
 	h := hmac.New(sha256.New, p.header.Expose())
 	var length [8]byte
 	for _, b := range append([][]byte{[]byte(label)}, data...) {

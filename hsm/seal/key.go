@@ -24,6 +24,10 @@ func NewKey() (*Key, error) {
 	return &Key{k}, nil
 }
 
+// Clone returns a second key with the same value, for an owner who outlives the
+// first.
+func (k *Key) Clone() *Key { return &Key{k.key.Clone()} }
+
 // Zero wipes the key.
 func (k *Key) Zero() { k.key.Zero() }
 
