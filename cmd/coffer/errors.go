@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// The exit codes, as the help of coffer tells them.
+const (
+	exitDone = iota
+	exitFailed
+	exitUsage
+	exitWrongPIN
+	exitLocked
+)
+
+// advised is an error with what to do about it and the exit code it ends in.
+type advised struct {
+	error
+	hint string
+	code int
+}
+
+func (e *advised) Unwrap() error { return e.error }
+
+// hintf makes an error that ends in exitFailed.
+func hintf(hint, format string, args ...any) error {
+	return &advised{fmt.Errorf(format, args...), hint, exitFailed}
+}
+
+// usageError makes an error about the command line of c.
+func usageError(c *cobra.Command, format string, args ...any) error {
+	return &advised{fmt.Errorf(format, args...), "see " + c.CommandPath() + " --help", exitUsage}
+}
+
+// flagError is usageError for what the flag parser finds. Whoever tries to give
+// a PIN as an argument is told why there is no such flag.
+func flagError(c *cobra.Command, err error) error {
+	text := err.Error()
+	if text == "unknown flag: --pin" || text == "unknown flag: --so-pin" {
+		return &advised{errors.New("a PIN is never an argument: others could read it in the process list"),
+			"use --pin-file or --so-pin-file, COFFER_PIN or COFFER_SO_PIN, or wait to be asked", exitUsage}
+	}
+	return usageError(c, "%w", err)
+}
+
+// pinAdvice is what to tell a person for the codes that PINs fail with. %s in a
+// text stands for the name of the PIN.
+var pinAdvice = map[ck.RV]advised{
+	ck.CKR_PIN_INCORRECT: {errors.New("wrong %s"),
+		"wrong tries are counted, and after too many the PIN is locked: coffer partition show", exitWrongPIN},
+	ck.CKR_PIN_LOCKED: {errors.New("the %s is locked after too many wrong tries"), "", exitLocked},
+	ck.CKR_USER_PIN_NOT_INITIALIZED: {errors.New("the %s has not been set yet"),
+		"the security officer sets it: pkcs11-tool --init-pin --login --login-type so", exitFailed},
+}
+
+// lockedHint says who unlocks a PIN.
+var lockedHint = map[ck.UserType]string{
+	ck.CKU_USER: "the security officer sets a new one: pkcs11-tool --init-pin --login --login-type so",
+	ck.CKU_SO:   "nobody can unlock it: keys are still used with the user PIN; coffer partition delete --force removes the partition",
+}
+
+var pinNames = map[ck.UserType]string{ck.CKU_USER: "user PIN", ck.CKU_SO: "SO PIN"}
+
+// pinError explains why the PIN of user did not open partition s.
+func pinError(err error, s api.Slot, user ck.UserType) error {
+	advice, ok := pinAdvice[ck.Code(err)]
+	if !ok {
+		return fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err)
+	}
+	if advice.hint == "" {
+		advice.hint = lockedHint[user]
+	}
+	text := strings.Replace(advice.Error(), "%s", pinNames[user], 1)
+	advice.error = fmt.Errorf("partition %s: %s", quote(s.Partition.Info().Label), text)
+	return &advice
+}
+
+// report prints err, if there is one, and returns the exit code.
+func (t *tool) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(t.err, "coffer: %s\n", oneLine(err.Error()))
+	var a *advised
+	if !errors.As(err, &a) {
+		return exitFailed
+	}
+	if a.hint != "" {
+		fmt.Fprintf(t.err, "coffer: hint: %s\n", a.hint)
+	}
+	return a.code
+}
+
+// oneLine keeps an error that was put together elsewhere on its line.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

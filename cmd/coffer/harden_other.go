@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// denyCoreDumps is for Linux only.
+func denyCoreDumps() {}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// show prints v as JSON with --json, and what text prints otherwise.
+func (t *tool) show(v any, text func(io.Writer)) error {
+	if !t.json {
+		text(t.out)
+		return nil
+	}
+	e := json.NewEncoder(t.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// printTable prints rows under a head, aligned.
+func printTable(w io.Writer, head []string, rows [][]string) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.StripEscape)
+	for _, row := range append([][]string{head}, rows...) {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	_ = tw.Flush()
+}
+
+// printFields prints names and values, one pair a line, aligned.
+func printFields(w io.Writer, fields [][2]string) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range fields {
+		fmt.Fprintf(tw, "%s:\t%s\n", f[0], f[1])
+	}
+	_ = tw.Flush()
+}
+
+// plain returns s as it may go to a terminal: a label is any bytes that some
+// program chose, and must not move the cursor. What is not printable is quoted.
+func plain(s string) string {
+	if q := strconv.Quote(s); q[1:len(q)-1] != s {
+		return q
+	}
+	return s
+}
+
+// quote is plain for use in a sentence.
+func quote(s string) string { return strconv.Quote(s) }
+
+// orDash stands for what is empty in a table.
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

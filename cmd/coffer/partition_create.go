@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/secret"
+)
+
+const partitionCreateText = `Make a partition and set its two PINs. The home is made too if there is none.
+
+The SO PIN is for looking after the partition: it sets a new user PIN and wipes
+the partition. The user PIN is for using keys; with --no-user-pin it is left for
+the SO to set later.`
+
+const partitionCreateExample = `  coffer partition create demo
+  coffer partition create demo --so-pin-file so.pin --pin-file user.pin
+  coffer partition create demo --no-user-pin`
+
+func newPartitionCreate(t *tool) *cobra.Command {
+	var noUser bool
+	c := &cobra.Command{
+		Use:               "create LABEL",
+		Short:             "Make a partition",
+		Long:              partitionCreateText,
+		Example:           partitionCreateExample,
+		Args:              oneArgument("the LABEL of the new partition"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkTokenLabel(c, args[0]); err != nil {
+				return err
+			}
+			return t.withModule(func(m *hsm.Module) error { return t.createPartition(m, args[0], noUser) })
+		},
+	}
+	t.so.register(c)
+	t.user.register(c)
+	t.jsonFlag(c)
+	c.Flags().BoolVar(&noUser, "no-user-pin", false, "leave the user PIN for the SO to set")
+	return c
+}
+
+// maxTokenLabel is the room for a label in CK_TOKEN_INFO, in bytes.
+const maxTokenLabel = 32
+
+func checkTokenLabel(c *cobra.Command, label string) error {
+	if label == "" || len(label) > maxTokenLabel {
+		return usageError(c, "a label has 1 to %d bytes", maxTokenLabel)
+	}
+	return nil
+}
+
+func (t *tool) createPartition(m *hsm.Module, label string, noUser bool) error {
+	for _, s := range partitions(m) {
+		if s.Partition.Info().Label == label {
+			return hintf("choose another label", "there is a partition %s already", quote(label))
+		}
+	}
+	so, err := t.so.readNew(t, "New SO PIN")
+	if err != nil {
+		return err
+	}
+	defer so.Zero()
+	var user *secret.Bytes // nil: not set
+	if !noUser {
+		if user, err = t.user.readNew(t, "New user PIN"); err != nil {
+			return err
+		}
+		defer user.Zero()
+	}
+	slot, err := m.Create(label, so.Expose(), user.Expose())
+	if err != nil {
+		return undoCreate(m, slot, so, err)
+	}
+	return t.showCreated(m, slot)
+}
+
+// undoCreate removes a partition that was made but could not be given its user
+// PIN. Slot 0 is none.
+func undoCreate(m *hsm.Module, slot ck.SlotID, so *secret.Bytes, cause error) error {
+	cause = fmt.Errorf("the partition was not made: %w", cause)
+	if slot == 0 {
+		return cause
+	}
+	return errors.Join(cause, m.Delete(slot, so.Expose()))
+}
+
+func (t *tool) showCreated(m *hsm.Module, slot ck.SlotID) error {
+	for _, s := range partitions(m) {
+		if s.ID == slot {
+			return t.show(viewPartition(s), func(w io.Writer) { printCreated(w, s) })
+		}
+	}
+	return fmt.Errorf("the new partition in slot %d has gone already", slot)
+}
+
+func printCreated(w io.Writer, s api.Slot) {
+	info := s.Partition.Info()
+	fmt.Fprintf(w, "made partition %s in slot %d, serial number %s\n", quote(info.Label), s.ID, info.Serial)
+}

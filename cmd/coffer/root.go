@@ -1,0 +1,82 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootText = `Coffer is a software HSM: keys are made, kept and used inside it, sealed on
+disk, and reached by programs through PKCS #11 (libcoffer-pkcs11.so).
+
+Keys live in partitions (PKCS #11 calls them tokens), each with two PINs: that of
+its security officer (SO), who looks after the partition, and that of its user,
+who uses the keys. PINs are asked for at the terminal, or read from a file
+(--pin-file, --so-pin-file) or from the environment. They are never arguments.
+
+Environment:
+  COFFER_HOME     the directory that holds everything
+  COFFER_CONF     the configuration file; none is needed
+  COFFER_PIN      the user PIN
+  COFFER_SO_PIN   the SO PIN
+
+Exit codes:
+  0   done
+  1   failed, or "coffer status" found problems
+  2   the command line is wrong
+  3   wrong PIN
+  4   the PIN is locked`
+
+const rootExample = `  coffer init
+  coffer partition create demo
+  coffer key generate --type ec:p256 --label web
+  coffer key list
+  pkcs11-tool --module build/libcoffer-pkcs11.so --list-slots`
+
+func newRoot(t *tool) *cobra.Command {
+	c := &cobra.Command{
+		Use:           "coffer",
+		Short:         "A software HSM: keys sealed in partitions, used through PKCS #11",
+		Long:          rootText,
+		Example:       rootExample,
+		SilenceErrors: true, // tool.run prints them
+		SilenceUsage:  true,
+		Args:          subcommandOnly,
+		RunE:          showHelp,
+	}
+	c.SetOut(t.out)
+	c.SetErr(t.err)
+	c.SetFlagErrorFunc(flagError)
+	c.CompletionOptions.HiddenDefaultCmd = false
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newStatus(t), newVersion(t))
+	return c
+}
+
+// subcommandOnly refuses arguments of a command that only has commands below it.
+func subcommandOnly(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError(c, "unknown command %q", args[0])
+}
+
+func showHelp(c *cobra.Command, _ []string) error { return c.Help() }
+
+// noArguments refuses any argument.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError(c, "unexpected argument %q", args[0])
+}
+
+// oneArgument demands exactly one argument; what says what it is.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return usageError(c, "%s is missing", what)
+		case len(args) > 1:
+			return usageError(c, "unexpected argument %q", args[1])
+		}
+		return nil
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// tool is what all commands share: the streams, and the flags that several have.
+type tool struct {
+	out, err io.Writer
+	json     bool
+	yes      bool
+	user, so pinSource
+}
+
+// run runs one command line and returns the exit code.
+func (t *tool) run(args []string) int {
+	t.user = pinSource{who: "user PIN", flag: "pin-file", env: "COFFER_PIN"}
+	t.so = pinSource{who: "SO PIN", flag: "so-pin-file", env: "COFFER_SO_PIN"}
+	root := newRoot(t)
+	root.SetArgs(args)
+	return t.report(root.Execute())
+}
+
+func (t *tool) jsonFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&t.json, "json", false, "print JSON")
+}
+
+func (t *tool) yesFlag(c *cobra.Command) {
+	c.Flags().BoolVarP(&t.yes, "yes", "y", false, "do not ask")
+}
+
+func (t *tool) warn(format string, args ...any) {
+	fmt.Fprintf(t.err, "coffer: warning: "+format+"\n", args...)
+}
+
+// withModule opens the module for the time of f.
+func (t *tool) withModule(f func(*hsm.Module) error) error {
+	m, err := hsm.Open(hsm.FromEnvironment())
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return f(m)
+}
+
+// withPartition opens the partition called name for the time of f.
+func (t *tool) withPartition(name string, f func(*hsm.Module, api.Slot) error) error {
+	return t.withModule(func(m *hsm.Module) error {
+		s, err := findPartition(m, name)
+		if err != nil {
+			return err
+		}
+		return f(m, s)
+	})
+}
+
+// partitions lists the slots that have one.
+func partitions(m api.Module) []api.Slot {
+	var found []api.Slot
+	for _, s := range m.Slots() {
+		if s.Partition != nil {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// findPartition finds a partition by label, serial number or slot number, in
+// this order. No name at all is the only partition there is.
+func findPartition(m api.Module, name string) (api.Slot, error) {
+	all := partitions(m)
+	if name == "" {
+		return onlyPartition(all)
+	}
+	by := []func(api.Slot) string{
+		func(s api.Slot) string { return s.Partition.Info().Label },
+		func(s api.Slot) string { return s.Partition.Info().Serial },
+		func(s api.Slot) string { return strconv.FormatUint(uint64(s.ID), 10) },
+	}
+	for _, nameOf := range by {
+		var found []api.Slot
+		for _, s := range all {
+			if nameOf(s) == name {
+				found = append(found, s)
+			}
+		}
+		switch {
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			return api.Slot{}, hintf("name it by serial number or slot: coffer partition list",
+				"%d partitions are called %s", len(found), quote(name))
+		}
+	}
+	return api.Slot{}, hintf("those there are: coffer partition list", "no partition %s", quote(name))
+}
+
+func onlyPartition(all []api.Slot) (api.Slot, error) {
+	switch len(all) {
+	case 0:
+		return api.Slot{}, hintf("make one: coffer partition create LABEL", "there is no partition yet")
+	case 1:
+		return all[0], nil
+	}
+	return api.Slot{}, hintf("name one with --partition: coffer partition list", "there are %d partitions", len(all))
+}
+
+// login is a partition and the right to use it.
+type login struct {
+	api.Partition
+	who api.Caller
+}
+
+// withLogin logs the user in to the partition called name for the time of f.
+func (t *tool) withLogin(name string, f func(login) error) error {
+	return t.withPartition(name, func(_ *hsm.Module, s api.Slot) error {
+		info := s.Partition.Info()
+		pin, err := t.user.read(t, "User PIN of "+quote(info.Label))
+		if err != nil {
+			return err
+		}
+		id, err := s.Partition.Login(ck.CKU_USER, pin.Expose())
+		pin.Zero()
+		if err != nil {
+			return pinError(err, s, ck.CKU_USER)
+		}
+		defer s.Partition.Logout(id)
+		return f(login{s.Partition, api.Caller{Identity: id, ReadWrite: true}})
+	})
+}
+
+// partitionFlag adds --partition.
+func partitionFlag(c *cobra.Command, name *string) {
+	c.Flags().StringVarP(name, "partition", "p", "", "`PARTITION` by label, serial number or slot (default: the only one)")
+	_ = c.RegisterFlagCompletionFunc("partition", completePartition)
+}
+
+// completePartition offers the labels of the partitions to the shell.
+func completePartition(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	m, err := hsm.Open(hsm.FromEnvironment())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer m.Close()
+	var labels []string
+	for _, s := range partitions(m) {
+		labels = append(labels, s.Partition.Info().Label)
+	}
+	return labels, cobra.ShellCompDirectiveNoFileComp
+}
