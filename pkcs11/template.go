@@ -1,0 +1,101 @@
+package main
+
+/*
+#include "front/core.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+const (
+	// maxAttributes bounds a template; the standard has some 150 attribute types.
+	maxAttributes = 1 << 16
+	// maxNesting bounds templates within templates.
+	maxNesting = 4
+
+	attributeSize = C.CK_ULONG(unsafe.Sizeof(cAttribute{}))
+)
+
+// nests tells the attributes whose value is itself an array of CK_ATTRIBUTE.
+// CKF_ARRAY_ATTRIBUTE does not tell: CKA_ALLOWED_MECHANISMS has it too, and the
+// two templates that 3.2 added lack it.
+func nests(t ck.AttributeType) bool {
+	switch t {
+	case ck.CKA_WRAP_TEMPLATE, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE_TEMPLATE,
+		ck.CKA_ENCAPSULATE_TEMPLATE, ck.CKA_DECAPSULATE_TEMPLATE:
+		return true
+	}
+	return false
+}
+
+// template deep-copies the caller's template: values may be wiped by the caller
+// once the call returns. It never reads more than maxCopy bytes altogether.
+func template(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
+	list, err := attributes(p, n)
+	if err != nil {
+		return nil, err
+	}
+	r := templateReader{budget: maxCopy}
+	return r.read(list, maxNesting)
+}
+
+// attributes is the caller's template where it is.
+func attributes(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) ([]cAttribute, error) {
+	if n > maxAttributes || p == nil && n > 0 {
+		return nil, ck.CKR_ARGUMENTS_BAD
+	}
+	return unsafe.Slice((*cAttribute)(unsafe.Pointer(p)), int(n)), nil
+}
+
+// templateReader copies templates until its budget of bytes is spent: a template
+// may point to itself, or many times to the same large value.
+type templateReader struct{ budget int }
+
+// spend takes n bytes from the budget.
+func (r *templateReader) spend(n C.CK_ULONG) error {
+	if n > C.CK_ULONG(r.budget) {
+		return ck.CKR_ATTRIBUTE_VALUE_INVALID
+	}
+	r.budget -= int(n)
+	return nil
+}
+
+func (r *templateReader) read(list []cAttribute, depth int) (ck.Template, error) {
+	if depth == 0 {
+		return nil, ck.CKR_ATTRIBUTE_VALUE_INVALID
+	}
+	t := make(ck.Template, len(list))
+	for i := range list {
+		c := list[i] // one reading: another thread may be writing
+		if c.pValue == nil && c.ulValueLen > 0 {
+			return nil, ck.CKR_ATTRIBUTE_VALUE_INVALID
+		}
+		if err := r.spend(c.ulValueLen); err != nil {
+			return nil, err
+		}
+		var err error
+		if t[i], err = r.attribute(c, depth); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// attribute copies one attribute, whose length is in the budget.
+func (r *templateReader) attribute(c cAttribute, depth int) (a ck.Attribute, err error) {
+	a.Type = ck.AttributeType(c._type)
+	if !nests(a.Type) {
+		a.Value, err = copyBytes(unsafe.Pointer(c.pValue), c.ulValueLen, maxCopy, ck.CKR_ATTRIBUTE_VALUE_INVALID)
+		return a, err
+	}
+	if c.ulValueLen%attributeSize != 0 {
+		return a, ck.CKR_ATTRIBUTE_VALUE_INVALID
+	}
+	inner := unsafe.Slice((*cAttribute)(unsafe.Pointer(c.pValue)), int(c.ulValueLen/attributeSize))
+	a.Nested, err = r.read(inner, depth-1)
+	return a, err
+}
