@@ -1,0 +1,29 @@
+package service
+
+import (
+	"hash"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/cmac"
+)
+
+// AES-CMAC (section 6.13.9).
+func init() {
+	mac := macAlgorithm{size: cmac.Size, start: newCMAC}
+	register(
+		mac.full(aesMechanism(ck.CKM_AES_CMAC, ck.ParamNone)),
+		mac.general(aesMechanism(ck.CKM_AES_CMAC_GENERAL, ck.ParamUlong)),
+	)
+}
+
+func newCMAC(k *Key) (hash.Hash, error) {
+	key, err := k.aes()
+	if err != nil {
+		return nil, err
+	}
+	h, err := cmac.New(key.Block)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return h, nil
+}

@@ -1,0 +1,37 @@
+package service
+
+import (
+	"crypto/hmac"
+	"hash"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// HMAC (FIPS 198-1) over every hash of the table, with generic secrets and with
+// the key type of that hash.
+func init() {
+	for i := range hashes {
+		h := &hashes[i]
+		mac := macAlgorithm{size: h.size, start: func(k *Key) (hash.Hash, error) { return newHMAC(h, k) }}
+		register(
+			mac.full(hmacMechanism(h, h.hmac.full)),
+			mac.general(hmacMechanism(h, h.hmac.general)),
+		)
+	}
+}
+
+// hmacMechanism is a mechanism of HMAC keys; sizes are in bytes.
+func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
+	return Mechanism{
+		Type: t, Min: minSecret, Max: maxSecret,
+		KeyTypes: []ck.KeyType{ck.CKK_GENERIC_SECRET, h.hmac.keyType},
+	}
+}
+
+func newHMAC(h *hashInfo, k *Key) (hash.Hash, error) {
+	key := k.Value()
+	if len(key) < minSecret || len(key) > maxSecret {
+		return nil, ck.CKR_KEY_SIZE_RANGE
+	}
+	return hmac.New(h.new, key), nil
+}

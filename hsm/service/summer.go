@@ -1,0 +1,69 @@
+package service
+
+import (
+	"crypto/subtle"
+	"hash"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// maxSum is the longest output of any hash or MAC, in bytes.
+const maxSum = 64
+
+// summer is a digest or a MAC under way: an api.Digester and an api.Signer whose
+// output is the first size bytes of the hash.
+type summer struct {
+	hash.Hash
+	size int
+}
+
+func (s *summer) OneShot(dst, data []byte) (int, error) {
+	if n, done, err := fits(dst, s.size); done {
+		return n, err
+	}
+	s.Write(data)
+	return s.Final(dst)
+}
+
+func (s *summer) Update(data []byte) error {
+	s.Write(data)
+	return nil
+}
+
+func (s *summer) Final(dst []byte) (int, error) {
+	if n, done, err := fits(dst, s.size); done {
+		return n, err
+	}
+	var sum [maxSum]byte
+	return copy(dst, s.Sum(sum[:0])[:s.size]), nil
+}
+
+// Close wipes what the data has left in the state.
+func (s *summer) Close() { s.Reset() }
+
+// sumVerifier is the api.Verifier to a summer that is a MAC.
+type sumVerifier summer
+
+func (v *sumVerifier) OneShot(data, mac []byte) error {
+	v.Write(data)
+	return v.Final(mac)
+}
+
+func (v *sumVerifier) Update(data []byte) error {
+	v.Write(data)
+	return nil
+}
+
+func (v *sumVerifier) Final(mac []byte) error {
+	if len(mac) != v.size {
+		return ck.CKR_SIGNATURE_LEN_RANGE
+	}
+	var sum [maxSum]byte
+	defer clear(sum[:])
+	if subtle.ConstantTimeCompare(v.Sum(sum[:0])[:v.size], mac) != 1 {
+		return ck.CKR_SIGNATURE_INVALID
+	}
+	return nil
+}
+
+func (v *sumVerifier) Close() { v.Reset() }
