@@ -107,6 +107,9 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 	if err := a.module.InitToken(slot, pin, label); err != nil {
 		return err
 	}
+	if pl.token != nil {
+		a.forgetGone(pl.token, api.Caller{}, pl.token.handles.all())
+	}
 	a.places.update(a.module.Slots())
 	return nil
 }

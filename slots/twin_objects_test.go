@@ -1,0 +1,180 @@
+package slots_test
+
+import (
+	"crypto/rand"
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+func (p *twinPartition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.add(who, tmpl)
+}
+
+func (p *twinPartition) CopyObject(who api.Caller, id api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, err := p.object(who, id)
+	if err != nil {
+		return id, err
+	}
+	return p.add(who, merge(o.attrs, tmpl))
+}
+
+// merge returns attrs with those of tmpl instead of its own.
+func merge(attrs, tmpl ck.Template) ck.Template {
+	out := slices.Clone(tmpl)
+	for _, a := range attrs {
+		if _, ok := tmpl.Find(a.Type); !ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// change is the look-up for calls that change an object.
+func (p *twinPartition) change(who api.Caller, id api.ObjectID) (*twinObject, error) {
+	o, err := p.object(who, id)
+	if err == nil && o.session == 0 && !who.ReadWrite {
+		return nil, ck.CKR_SESSION_READ_ONLY
+	}
+	return o, err
+}
+
+func (p *twinPartition) DestroyObject(who api.Caller, id api.ObjectID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, err := p.change(who, id)
+	if err == nil {
+		p.drop(func(x *twinObject) bool { return x == o })
+	}
+	return err
+}
+
+func (p *twinPartition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.object(who, id)
+	return 100, err
+}
+
+func (p *twinPartition) Attributes(who api.Caller, id api.ObjectID, want []api.AttributeResult) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, err := p.object(who, id)
+	if err != nil {
+		return err
+	}
+	for i := range want {
+		w := &want[i]
+		a, ok := o.attrs.Find(w.Type)
+		switch {
+		case w.Type == ck.CKA_VALUE && o.flag(ck.CKA_SENSITIVE):
+			w.RV = ck.CKR_ATTRIBUTE_SENSITIVE
+		case !ok:
+			w.RV = ck.CKR_ATTRIBUTE_TYPE_INVALID
+		default:
+			w.Value, w.RV = a.Value, ck.CKR_OK
+		}
+	}
+	return nil
+}
+
+func (p *twinPartition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Template) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, err := p.change(who, id)
+	if err == nil {
+		o.attrs = merge(o.attrs, tmpl)
+	}
+	return err
+}
+
+func (p *twinPartition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var ids []api.ObjectID
+	for _, o := range p.objects {
+		if p.sees(who, o) && o.fits(tmpl) {
+			ids = append(ids, o.id)
+		}
+	}
+	return ids, nil
+}
+
+func (p *twinPartition) Exists(who api.Caller, id api.ObjectID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.object(who, id)
+	return err == nil
+}
+
+func (p *twinPartition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, ok := tmpl.Ulong(ck.CKA_VALUE_LEN)
+	switch {
+	case m.Type != ck.CKM_AES_KEY_GEN:
+		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
+	case !ok:
+		return api.ObjectID{}, ck.CKR_TEMPLATE_INCOMPLETE
+	}
+	value := make([]byte, n)
+	rand.Read(value)
+	return p.add(who, merge(ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Bytes(ck.CKA_VALUE, value),
+	}, tmpl))
+}
+
+func (p *twinPartition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv api.ObjectID, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.Type != ck.CKM_RSA_PKCS_KEY_PAIR_GEN {
+		return pub, priv, ck.CKR_MECHANISM_INVALID
+	}
+	if pub, err = p.add(who, merge(ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_PUBLIC_KEY)}, public)); err != nil {
+		return pub, priv, err
+	}
+	priv, err = p.add(who, merge(ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_PRIVATE_KEY)}, private))
+	return pub, priv, err
+}
+
+// wrapHeader makes what the twin wraps as long as AES key wrap makes it.
+const wrapHeader = 8
+
+func (p *twinPartition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.object(who, wrapping); err != nil {
+		return 0, err
+	}
+	o, err := p.object(who, key)
+	if err != nil {
+		return 0, err
+	}
+	return put(dst, append(make([]byte, wrapHeader), o.value(ck.CKA_VALUE)...))
+}
+
+func (p *twinPartition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch _, err := p.object(who, unwrapping); {
+	case err != nil:
+		return api.ObjectID{}, err
+	case len(wrapped) <= wrapHeader:
+		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_LEN_RANGE
+	}
+	return p.add(who, merge(ck.Template{ck.Bytes(ck.CKA_VALUE, wrapped[wrapHeader:])}, tmpl))
+}
+
+func (p *twinPartition) DeriveKey(who api.Caller, _ *ck.Mechanism, base api.ObjectID, _ ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.object(who, base); err != nil {
+		return base, err
+	}
+	return base, ck.CKR_MECHANISM_INVALID
+}
