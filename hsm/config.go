@@ -1,0 +1,132 @@
+package hsm
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+)
+
+// Config says where a module lives. Empty fields have defaults; a Config with all
+// of them empty works.
+type Config struct {
+	Home       string // COFFER_HOME: the directory that holds everything
+	ConfigFile string // COFFER_CONF: coffer.toml in the home, if there is one
+	UserHome   string // HOME, for the default of Home
+	DataHome   string // XDG_DATA_HOME, for the default of Home
+}
+
+// FromEnvironment reads a Config from the environment, for programs of our own.
+// The library is told by its C front instead, which reads the environment itself.
+func FromEnvironment() Config {
+	return Config{
+		Home:       os.Getenv("COFFER_HOME"),
+		ConfigFile: os.Getenv("COFFER_CONF"),
+		UserHome:   os.Getenv("HOME"),
+		DataHome:   os.Getenv("XDG_DATA_HOME"),
+	}
+}
+
+// systemHome is where root's partitions are, as SoftHSM2 and its like have them.
+const systemHome = "/var/lib/coffer"
+
+// home is the directory that c means: COFFER_HOME, or /var/lib/coffer for root, or
+// coffer in the user's data directory (XDG Base Directory Specification).
+func (c Config) home() (string, error) {
+	switch {
+	case c.Home != "":
+		return filepath.Abs(c.Home)
+	case os.Geteuid() == 0:
+		return systemHome, nil
+	case filepath.IsAbs(c.DataHome):
+		return filepath.Join(c.DataHome, "coffer"), nil
+	case c.UserHome != "":
+		return filepath.Join(c.UserHome, ".local", "share", "coffer"), nil
+	}
+	return "", ck.Errorf(ck.CKR_ARGUMENTS_BAD, "no home: set COFFER_HOME to the directory that holds the keys")
+}
+
+// configName is the configuration file's name in the home.
+const configName = "coffer.toml"
+
+// settings is the configuration file. Every key is optional.
+type settings struct {
+	// HideBlankSlot leaves out the slot where the next partition would be made,
+	// for hosts that stumble over a token that is not initialised.
+	HideBlankSlot bool        `toml:"hide-blank-slot"`
+	PIN           pinSettings `toml:"pin"`
+}
+
+// pinSettings are the rules for PINs set from now on.
+type pinSettings struct {
+	MinLength int `toml:"min-length"` // bytes, 4 if absent
+	MaxLength int `toml:"max-length"` // bytes, 255 if absent
+	Tries     int `toml:"tries"`      // until a PIN is locked, 10 if absent
+	// What a guess costs: Argon2id's passes and memory (RFC 9106).
+	Passes    uint32 `toml:"argon2-passes"`
+	MemoryKiB uint32 `toml:"argon2-memory-kib"`
+}
+
+// load reads the configuration file. Only a file that was asked for by name must
+// exist. An unknown key is an error: it is most likely a misspelt one.
+func (c Config) load(home string) (s settings, path string, err error) {
+	path, asked := c.ConfigFile, c.ConfigFile != ""
+	if !asked {
+		path = filepath.Join(home, configName)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		return settings{}, "", nil
+	}
+	if err != nil {
+		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration: %w", err)
+	}
+	about, err := toml.Decode(string(text), &s)
+	if err != nil {
+		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: %w", path, err)
+	}
+	if unknown := about.Undecoded(); len(unknown) > 0 {
+		var names []string
+		for _, key := range unknown {
+			names = append(names, key.String())
+		}
+		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: unknown key %s", path, strings.Join(names, ", "))
+	}
+	return s, path, s.PIN.check(path)
+}
+
+func (s pinSettings) check(path string) error {
+	for _, rule := range []struct {
+		bad  bool
+		text string
+	}{
+		{s.MinLength != 0 && (s.MinLength < 4 || s.MinLength > 255), "pin.min-length is 4 to 255"},
+		{s.MaxLength != 0 && (s.MaxLength < max(4, s.MinLength) || s.MaxLength > 255), "pin.max-length is pin.min-length to 255"},
+		{s.Tries < 0 || s.Tries > 100, "pin.tries is 1 to 100"},
+		{s.Passes > 64, "pin.argon2-passes is at most 64"},
+		{s.MemoryKiB != 0 && (s.MemoryKiB < 8 || s.MemoryKiB > 1<<20), "pin.argon2-memory-kib is 8 to 1048576"},
+	} {
+		if rule.bad {
+			return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: %s", path, rule.text)
+		}
+	}
+	return nil
+}
+
+// options are the settings as a partition takes them.
+func (s pinSettings) options() partition.Options {
+	kdf := seal.DefaultKDF()
+	if s.Passes != 0 {
+		kdf.Time = s.Passes
+	}
+	if s.MemoryKiB != 0 {
+		kdf.Memory = s.MemoryKiB
+	}
+	return partition.Options{MinPIN: s.MinLength, MaxPIN: s.MaxLength, Tries: s.Tries, KDF: kdf}.Default()
+}

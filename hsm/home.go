@@ -1,0 +1,257 @@
+package hsm
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"golang.org/x/sys/unix"
+)
+
+// The names in a home (FORMAT.md).
+const (
+	homeName       = "coffer.home"
+	rootName       = "root.key"
+	lockName       = "home.lock"
+	partitionsName = "partitions"
+	deletedSuffix  = ".deleted"
+	newPrefix      = ".new-"
+
+	homeMagic = "coffer-home 1"
+	firstSlot = ck.SlotID(1)
+)
+
+// home is the directory of a Coffer.
+type home struct{ dir string }
+
+func (h home) path(names ...string) string {
+	return filepath.Join(append([]string{h.dir}, names...)...)
+}
+
+func homeError(format string, args ...any) error {
+	return ck.Errorf(ck.CKR_DEVICE_ERROR, format, args...)
+}
+
+// exists reports whether the home has been made. It refuses a directory that
+// others may write to: whoever can exchange files in it can undo a lockout.
+func (h home) exists() (bool, error) {
+	info, err := os.Stat(h.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, homeError("home: %w: check COFFER_HOME and its permissions", err)
+	}
+	if !info.IsDir() {
+		return false, homeError("home %s is not a directory: set COFFER_HOME to one", h.dir)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return false, homeError("home %s can be written to by others: chmod 700 it", h.dir)
+	}
+	if _, err := os.Stat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
+		return false, h.refuseOrphans()
+	} else if err != nil {
+		return false, homeError("home: %w: check who owns it", err)
+	}
+	return true, nil
+}
+
+// refuseOrphans keeps a home that has lost its first file from being made anew
+// over its partitions.
+func (h home) refuseOrphans() error {
+	entries, err := os.ReadDir(h.path(partitionsName))
+	if err == nil && len(entries) > 0 {
+		return homeError("%s is missing, but there are partitions: restore it from a backup", h.path(homeName))
+	}
+	return nil
+}
+
+// create makes the home and its root key, or finishes one that was begun. The
+// caller holds no lock: it is taken here.
+func (h home) create() error {
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return homeError("home: %w", err)
+	}
+	unlock, err := h.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if made, err := h.exists(); made || err != nil {
+		return err
+	}
+	if err := os.MkdirAll(h.path(partitionsName), 0o700); err != nil {
+		return homeError("home: %w", err)
+	}
+	if _, err := os.Lstat(h.path(rootName)); errors.Is(err, fs.ErrNotExist) {
+		if err := seal.CreateKeyFile(h.path(rootName)); err != nil {
+			return homeError("root key: %w", err)
+		}
+	}
+	root, err := h.unseal()
+	if err != nil {
+		return err
+	}
+	defer root.Zero()
+	print, err := root.Fingerprint()
+	if err != nil {
+		return err
+	}
+	return h.writeFile(homeName, fmt.Sprintf("%s\nroot %s\n", homeMagic, print))
+}
+
+// unseal opens the root key.
+func (h home) unseal() (*seal.Root, error) {
+	key, err := seal.KeyFile(h.path(rootName)).Unseal()
+	if err != nil {
+		return nil, homeError("root key: %w", err)
+	}
+	return seal.NewRoot(key)
+}
+
+// open unseals the root key and checks that it is this home's.
+func (h home) open() (*seal.Root, error) {
+	want, err := h.fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	root, err := h.unseal()
+	if err != nil {
+		return nil, err
+	}
+	got, err := root.Fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	if got != want {
+		root.Zero()
+		return nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
+			"%s is not the root key of %s: put back the one that was there when it was made", h.path(rootName), h.dir)
+	}
+	return root, nil
+}
+
+func (h home) fingerprint() (string, error) {
+	f, err := os.Open(h.path(homeName))
+	if err != nil {
+		return "", homeError("home: %w", err)
+	}
+	defer f.Close()
+	var lines []string
+	for s := bufio.NewScanner(f); len(lines) < 3 && s.Scan(); {
+		lines = append(lines, s.Text())
+	}
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "coffer-home ") || !strings.HasPrefix(lines[1], "root ") {
+		return "", homeError("%s is damaged or not of this program: restore it from a backup", h.path(homeName))
+	}
+	if lines[0] != homeMagic {
+		return "", ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED, "%s was written by a newer version of Coffer: use that version", h.path(homeName))
+	}
+	return strings.TrimPrefix(lines[1], "root "), nil
+}
+
+// writeFile writes a small file durably, all or nothing.
+func (h home) writeFile(name, text string) error {
+	tmp := h.path(name + ".tmp")
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return homeError("home: %w", err)
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, h.path(name))
+	}
+	if err == nil {
+		err = syncDir(h.dir)
+	}
+	if err != nil {
+		return homeError("home: %w", err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// lock keeps other processes from making or removing partitions.
+func (h home) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(h.path(lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, homeError("home: %w", err)
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, homeError("lock %s: %w", f.Name(), err)
+	}
+	return func() {
+		unix.Flock(int(f.Fd()), unix.LOCK_UN) // a forked child may hold the file open
+		f.Close()
+	}, nil
+}
+
+// numbers lists the slots that have a partition, in order, and the next number.
+func (h home) numbers() (used []ck.SlotID, next ck.SlotID, err error) {
+	entries, err := os.ReadDir(h.path(partitionsName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, homeError("home: %w", err)
+	}
+	next = firstSlot
+	for _, e := range entries {
+		name, deleted := strings.CutSuffix(e.Name(), deletedSuffix)
+		n, err := strconv.ParseUint(name, 10, 31)
+		if err != nil || n < uint64(firstSlot) {
+			continue
+		}
+		next = max(next, ck.SlotID(n)+1)
+		if !deleted {
+			used = append(used, ck.SlotID(n))
+		}
+	}
+	slices.Sort(used)
+	return used, next, nil
+}
+
+func (h home) partitionDir(slot ck.SlotID) string {
+	return h.path(partitionsName, strconv.FormatUint(uint64(slot), 10))
+}
+
+// sweep removes what was left by processes that were killed while they made or
+// removed a partition. The caller holds the lock.
+func (h home) sweep() {
+	entries, _ := os.ReadDir(h.path(partitionsName))
+	for _, e := range entries {
+		switch dir := h.path(partitionsName, e.Name()); {
+		case strings.HasPrefix(e.Name(), newPrefix):
+			os.RemoveAll(dir)
+		case strings.HasSuffix(e.Name(), deletedSuffix):
+			removeContents(dir)
+		}
+	}
+}
+
+func removeContents(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/secret"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// Create makes a partition in the next free slot, with a user PIN if userPIN is
+// not nil. The home is made if there is none.
+func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refresh(); err != nil {
+		return 0, err
+	}
+	slot, err := m.create(0, label, soPIN)
+	if err != nil || userPIN == nil {
+		return slot, err
+	}
+	p := m.partitions[slot]
+	so, err := p.Login(ck.CKU_SO, soPIN)
+	if err != nil {
+		return slot, err
+	}
+	defer p.Logout(so)
+	return slot, p.InitPIN(api.Caller{Identity: so, ReadWrite: true}, userPIN)
+}
+
+// create makes a partition in the slot that is next, which must be want unless
+// that is 0. The caller holds m.mu.
+func (m *Module) create(want ck.SlotID, label string, soPIN []byte) (ck.SlotID, error) {
+	if m.root == nil {
+		if err := m.home.create(); err != nil {
+			return 0, err
+		}
+		if err := m.lateHome(); err != nil {
+			return 0, err
+		}
+	}
+	unlock, err := m.home.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	m.home.sweep()
+	_, next, err := m.home.numbers()
+	if err != nil {
+		return 0, err
+	}
+	if want != 0 && want != next {
+		return 0, ck.Errorf(ck.CKR_SLOT_ID_INVALID, "another process has made a partition in slot %d", want)
+	}
+	if err := m.makePartition(next, label, soPIN); err != nil {
+		return 0, err
+	}
+	return next, m.refresh()
+}
+
+// makePartition builds a partition aside and moves it into its place.
+func (m *Module) makePartition(slot ck.SlotID, label string, soPIN []byte) error {
+	dir := m.home.path(partitionsName, fmt.Sprintf("%s%d", newPrefix, slot))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return homeError("home: %w", err)
+	}
+	err := m.fillPartition(dir, label, soPIN)
+	if err == nil {
+		err = os.Rename(dir, m.home.partitionDir(slot))
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+		var rv ck.RV
+		if errors.As(err, &rv) {
+			return err
+		}
+		return homeError("new partition: %w", err)
+	}
+	return syncDir(m.home.path(partitionsName))
+}
+
+func (m *Module) fillPartition(dir, label string, soPIN []byte) error {
+	st, err := store.CreateFile(dir, store.Options{})
+	if err != nil {
+		return err
+	}
+	err = partition.Create(st, m.root, m.settings.PIN.options(), label, soPIN)
+	return errors.Join(err, st.Close())
+}
+
+// Delete removes the partition in a slot and all that is in it. soPIN proves the
+// right to; with nil the right to the files is proof enough, which the caller
+// must have asked its user about.
+func (m *Module) Delete(slot ck.SlotID, soPIN []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refresh(); err != nil {
+		return err
+	}
+	p := m.partitions[slot]
+	if p == nil {
+		return ck.CKR_SLOT_ID_INVALID
+	}
+	if soPIN != nil {
+		if err := p.CheckSO(soPIN); err != nil {
+			return err
+		}
+	}
+	unlock, err := m.home.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	dir := m.home.partitionDir(slot)
+	if err := os.Rename(dir, dir+deletedSuffix); err != nil {
+		return homeError("remove: %w", err)
+	}
+	if err := syncDir(m.home.path(partitionsName)); err != nil {
+		return homeError("remove: %w", err)
+	}
+	if err := removeContents(dir + deletedSuffix); err != nil {
+		return homeError("remove: %w", err)
+	}
+	return m.refresh()
+}
+
+// Status is the state of a module, for people.
+type Status struct {
+	Version    string
+	Home       string
+	Made       bool   // whether the home exists
+	ConfigFile string // in use; empty if there is none
+	Unsealer   string // what opens the root key
+	Locked     bool   // whether secrets are in memory that is not swapped
+	Partitions int
+	Problems   []string // one line each, with what to do
+}
+
+// Status describes the module.
+func (m *Module) Status() Status {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s := Status{
+		Version:    Version,
+		Home:       m.home.dir,
+		Made:       m.root != nil,
+		ConfigFile: m.configFile,
+		Unsealer:   "key file " + m.home.path(rootName),
+		Locked:     secret.Locked(),
+		Partitions: len(m.partitions),
+	}
+	for _, slot := range m.slots {
+		p := m.partitions[slot.ID]
+		if p == nil {
+			continue
+		}
+		if err := p.Err(); err != nil {
+			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: %v", slot.ID, err))
+		}
+	}
+	return s
+}

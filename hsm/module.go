@@ -1,0 +1,224 @@
+// Package hsm composes a Coffer: it opens a home, unseals its root key, and puts
+// each partition into its slot. A Module is what slots works over and what the
+// tool uses.
+package hsm
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/service"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// Version is Coffer's version: what C_GetInfo and `coffer version` tell.
+const Version = "0.1.0"
+
+// Module is an open home. It satisfies api.Module.
+type Module struct {
+	home       home
+	settings   settings
+	configFile string // in use; empty if there is none
+
+	mu         sync.RWMutex
+	root       *seal.Root // nil until the home is made
+	partitions map[ck.SlotID]*partition.Partition
+	slots      []api.Slot // replaced whole, never changed
+	blank      ck.SlotID
+	closed     bool
+}
+
+var _ api.Module = (*Module)(nil)
+
+// Init makes a home with a fresh root key, and says where. It fails with
+// fs.ErrExist if there is one.
+func Init(c Config) (string, error) {
+	dir, err := c.home()
+	if err != nil {
+		return "", err
+	}
+	h := home{dir}
+	made, err := h.exists()
+	if err != nil {
+		return dir, err
+	}
+	if made {
+		return dir, ck.Errorf(ck.CKR_DEVICE_ERROR, "home %s: %w", dir, os.ErrExist)
+	}
+	return dir, h.create()
+}
+
+// Open opens the home that c names. A home that does not exist yet is an empty
+// one: it is made with the first partition. The errors carry CKR_ARGUMENTS_BAD
+// for a bad configuration, CKR_DEVICE_ERROR for a home that cannot be read or is
+// damaged, CKR_TOKEN_NOT_RECOGNIZED for a root key that is not the home's. A
+// single partition that cannot be opened is not an error here: its slot says so.
+func Open(c Config) (*Module, error) {
+	dir, err := c.home()
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{home: home{dir}, partitions: map[ck.SlotID]*partition.Partition{}}
+	if m.settings, m.configFile, err = c.load(dir); err != nil {
+		return nil, err
+	}
+	made, err := m.home.exists()
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		if m.root, err = m.home.open(); err != nil {
+			return nil, err
+		}
+	}
+	return m, m.Refresh()
+}
+
+// Home is the directory that the module lives in.
+func (m *Module) Home() string { return m.home.dir }
+
+// Refresh opens partitions that other processes have made and drops those that
+// are gone.
+func (m *Module) Refresh() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.refresh()
+}
+
+func (m *Module) refresh() error {
+	if m.closed {
+		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	if err := m.lateHome(); err != nil {
+		return err
+	}
+	used, next, err := m.home.numbers()
+	if err != nil {
+		return err
+	}
+	present := map[ck.SlotID]bool{}
+	list := make([]api.Slot, 0, len(used)+1)
+	for _, n := range used {
+		present[n] = true
+		if m.partitions[n] == nil {
+			m.partitions[n] = m.openPartition(n)
+		}
+		list = append(list, api.Slot{ID: n, Partition: m.partitions[n]})
+	}
+	for n, p := range m.partitions {
+		if !present[n] {
+			p.Close()
+			delete(m.partitions, n)
+		}
+	}
+	m.blank = next
+	if !m.settings.HideBlankSlot {
+		list = append(list, api.Slot{ID: next})
+	}
+	m.slots = list
+	return nil
+}
+
+// lateHome unseals a home that another process has made since Open.
+func (m *Module) lateHome() error {
+	if m.root != nil {
+		return nil
+	}
+	made, err := m.home.exists()
+	if err == nil && made {
+		m.root, err = m.home.open()
+	}
+	return err
+}
+
+func (m *Module) openPartition(n ck.SlotID) *partition.Partition {
+	dir := m.home.partitionDir(n)
+	st, err := store.OpenFile(dir, store.Options{})
+	if err == nil {
+		var p *partition.Partition
+		if p, err = partition.Open(st, m.root, m.settings.PIN.options()); err == nil {
+			return p
+		}
+		st.Close()
+	}
+	return partition.Broken("(cannot be opened)", ck.Errorf(ck.Code(asDeviceError(err)), "partition %s: %w", dir, err))
+}
+
+// asDeviceError gives an error that has no code the one for a broken token.
+func asDeviceError(err error) error {
+	var rv ck.RV
+	if errors.As(err, &rv) {
+		return rv
+	}
+	return ck.CKR_DEVICE_ERROR
+}
+
+// Slots lists the slots as of the last Refresh. The slice is shared.
+func (m *Module) Slots() []api.Slot {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.slots
+}
+
+// InitToken is C_InitToken.
+func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refresh(); err != nil {
+		return err
+	}
+	if p := m.partitions[slot]; p != nil {
+		return p.Initialise(soPIN, label)
+	}
+	if slot != m.blank {
+		return ck.CKR_SLOT_ID_INVALID
+	}
+	_, err := m.create(slot, label, soPIN)
+	return err
+}
+
+// Mechanisms and Mechanism tell of the registry.
+func (m *Module) Mechanisms() []api.MechanismInfo { return service.All() }
+
+// Mechanism tells of one mechanism.
+func (m *Module) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) {
+	mechanism, ok := service.Lookup(t)
+	if !ok {
+		return api.MechanismInfo{}, false
+	}
+	return mechanism.Info(), true
+}
+
+// Random fills dst from the operating system's generator by way of crypto/rand,
+// which never fails.
+func (m *Module) Random(dst []byte) error {
+	rand.Read(dst)
+	return nil
+}
+
+// SeedRandom refuses: the generator takes no seed from outside.
+func (m *Module) SeedRandom([]byte) error { return ck.CKR_RANDOM_SEED_NOT_SUPPORTED }
+
+// Close closes every partition and wipes the root key.
+func (m *Module) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	var err error
+	for _, p := range m.partitions {
+		err = errors.Join(err, p.Close())
+	}
+	if m.root != nil {
+		m.root.Zero()
+	}
+	return err
+}

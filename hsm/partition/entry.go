@@ -1,0 +1,119 @@
+package partition
+
+import (
+	"sync/atomic"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/service"
+)
+
+// entry is an object in this process. A token object has its record; its object
+// is nil while it is private and nobody has logged in. A session object has the
+// prepared key alone.
+type entry struct {
+	id      api.ObjectID
+	object  *object.Object
+	record  record
+	tag     [32]byte
+	session api.SessionID // 0 for a token object
+	order   uint64        // born, or the session objects' own sequence
+	key     atomic.Pointer[service.Key]
+}
+
+// prepared returns the entry's key ready for use, unsealing it the first time.
+// The caller holds p.mu at least for reading, and the object is open.
+func (p *Partition) prepared(e *entry) (*service.Key, error) {
+	if k := e.key.Load(); k != nil {
+		return k, nil
+	}
+	m, err := p.openMaterial(p.keyOf(e.record.private), e.id, e.record)
+	if err != nil {
+		return nil, err
+	}
+	k := service.NewKey(e.object, m)
+	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
+		k.Zero()
+		k = e.key.Load()
+	}
+	return k, nil
+}
+
+// wipe forgets the key and wipes it. Nothing may be using it: at logout and at the
+// end, when no operation is left. The caller holds p.mu for writing.
+//
+// Where an operation may still be under way (the object was destroyed, or another
+// process changed it) the key is only dropped: its secret is wiped when the last
+// operation has let go of it (package secret).
+func (e *entry) wipe() {
+	if k := e.key.Swap(nil); k != nil {
+		k.Zero()
+	}
+}
+
+// role is what an identity may do.
+type role byte
+
+const (
+	rolePublic role = 0
+	roleSO          = 1 // also bound into the PIN's wrap: never renumber
+	roleUser        = 2
+)
+
+// identity is a login.
+type identity struct{ role role }
+
+// roleOf returns what who has logged in as: a stale identity is the public.
+// The caller holds p.mu.
+func (p *Partition) roleOf(who api.Caller) role {
+	if who.Identity == 0 {
+		return rolePublic
+	}
+	return p.identities[who.Identity].role
+}
+
+// lookup finds an object that who can see. The caller holds p.mu.
+func (p *Partition) lookup(who api.Caller, id api.ObjectID) (*entry, error) {
+	e := p.objects[id]
+	if e == nil || e.object == nil || !p.visible(who, e.object) {
+		return nil, ck.CKR_OBJECT_HANDLE_INVALID
+	}
+	return e, nil
+}
+
+func (p *Partition) visible(who api.Caller, o *object.Object) bool {
+	return !o.Private() || p.roleOf(who) == roleUser
+}
+
+// add puts an entry into the cache; remove takes it out and drops its key. The
+// caller holds p.mu for writing.
+func (p *Partition) add(e *entry) {
+	p.objects[e.id] = e
+	if e.object != nil {
+		p.index.add(e)
+	}
+	if e.session != 0 {
+		owned := p.sessions[e.session]
+		if owned == nil {
+			owned = map[api.ObjectID]bool{}
+			p.sessions[e.session] = owned
+		}
+		owned[e.id] = true
+	}
+}
+
+func (p *Partition) remove(e *entry) {
+	delete(p.objects, e.id)
+	if e.object != nil {
+		p.index.remove(e)
+	}
+	if e.session != 0 {
+		owned := p.sessions[e.session]
+		delete(owned, e.id)
+		if len(owned) == 0 {
+			delete(p.sessions, e.session)
+		}
+	}
+	e.key.Store(nil)
+}

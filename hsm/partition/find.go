@@ -1,0 +1,111 @@
+package partition
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// Find is C_FindObjects for all of them at once: token objects in the order in
+// which they were made, then session objects.
+func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
+	if err := p.sync(); err != nil {
+		return nil, err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	set, ok := p.index.candidates(tmpl)
+	if !ok {
+		set = p.objects
+	}
+	var found []*entry
+	for _, e := range set {
+		if e.object != nil && p.visible(who, e.object) && e.object.Matches(tmpl) {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, older)
+	ids := make([]api.ObjectID, len(found))
+	for i, e := range found {
+		ids[i] = e.id
+	}
+	return ids, nil
+}
+
+func older(a, b *entry) int {
+	return cmp.Or(
+		cmp.Compare(min(a.session, 1), min(b.session, 1)),
+		cmp.Compare(a.order, b.order),
+		bytes.Compare(a.id[:], b.id[:]),
+	)
+}
+
+// Exists reports whether who can see the object.
+func (p *Partition) Exists(who api.Caller, id api.ObjectID) bool {
+	if p.sync() != nil {
+		return false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, err := p.lookup(who, id)
+	return err == nil
+}
+
+// Attributes is C_GetAttributeValue.
+func (p *Partition) Attributes(who api.Caller, id api.ObjectID, want []api.AttributeResult) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e, err := p.lookup(who, id)
+	if err != nil {
+		return err
+	}
+	for i := range want {
+		if err := p.attribute(e, &want[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Partition) attribute(e *entry, want *api.AttributeResult) error {
+	t := want.Type
+	a, inMaterial, rv := e.object.Get(t)
+	want.Attribute, want.RV = a, rv
+	want.Type = t
+	if rv != ck.CKR_OK || !inMaterial {
+		return nil
+	}
+	k, err := p.prepared(e)
+	if err != nil {
+		return err
+	}
+	value, ok := k.Material.Get(t)
+	if !ok {
+		value = []byte{}
+	}
+	want.Value = slices.Clone(value) // the material may be wiped while the caller reads
+	return nil
+}
+
+// ObjectSize is C_GetObjectSize: the bytes of the attributes and the secret.
+func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
+	if err := p.sync(); err != nil {
+		return 0, err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e, err := p.lookup(who, id)
+	if err != nil {
+		return 0, err
+	}
+	if e.session == 0 {
+		return recordHeader + len(e.record.attributes) + len(e.record.material), nil
+	}
+	return e.object.Size(), nil
+}

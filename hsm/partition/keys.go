@@ -1,0 +1,292 @@
+package partition
+
+import (
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/secret"
+	"github.com/coffer-hsm/coffer/hsm/service"
+)
+
+// GenerateKey is C_GenerateKey.
+func (p *Partition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Template) (api.ObjectID, error) {
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok || mechanism.GenerateKey == nil {
+		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
+	}
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	made, err := mechanism.GenerateKey(m, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer object.WipeTemplate(made)
+	return p.newObject(who, object.Request{
+		Origin: object.Generated, Mechanism: m.Type, Template: tmpl, Made: made, SO: so,
+	})
+}
+
+// GenerateKeyPair is C_GenerateKeyPair: both halves are made or none.
+func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv api.ObjectID, err error) {
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok || mechanism.GenerateKeyPair == nil {
+		return pub, priv, ck.CKR_MECHANISM_INVALID
+	}
+	for _, tmpl := range []ck.Template{public, private} {
+		if _, err := p.mayCreate(who, tmpl); err != nil {
+			return pub, priv, err
+		}
+	}
+	madePublic, madePrivate, err := mechanism.GenerateKeyPair(m, public, private)
+	if err != nil {
+		return pub, priv, err
+	}
+	defer object.WipeTemplate(madePrivate)
+	request := object.Request{Origin: object.Generated, Mechanism: m.Type, Template: public, Made: madePublic}
+	pubObject, _, err := object.New(request)
+	if err != nil {
+		return pub, priv, err
+	}
+	request.Template, request.Made = private, madePrivate
+	privObject, material, err := object.New(request)
+	if err != nil {
+		return pub, priv, err
+	}
+	err = p.insert(who, pair{pubObject, nil}, pair{privObject, material})
+	return pubObject.ID(), privObject.ID(), err
+}
+
+// WrapKey is C_WrapKey.
+func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte) (int, error) {
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok || mechanism.Wrap == nil {
+		return 0, ck.CKR_MECHANISM_INVALID
+	}
+	if err := p.sync(); err != nil {
+		return 0, err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	w, err := p.keyFor(who, useWrap, mechanism, wrapping)
+	if err != nil {
+		return 0, wrappingKeyError(err)
+	}
+	e, err := p.lookup(who, key)
+	if err != nil {
+		return 0, ck.CKR_KEY_HANDLE_INVALID
+	}
+	if err := mayWrap(w.Object, e.object); err != nil {
+		return 0, err
+	}
+	k, err := p.prepared(e)
+	if err != nil {
+		return 0, err
+	}
+	plain, err := encodeKey(k)
+	if err != nil {
+		return 0, err
+	}
+	defer plain.Zero()
+	return mechanism.Wrap(w, m, dst, plain.Expose())
+}
+
+// keyErrors are the codes that C_WrapKey has of its own for its wrapping key
+// (section 5.18.3), which keyFor knows as those of any key.
+func wrappingKeyError(err error) error {
+	switch ck.Code(err) {
+	case ck.CKR_OBJECT_HANDLE_INVALID:
+		return ck.CKR_WRAPPING_KEY_HANDLE_INVALID
+	case ck.CKR_KEY_TYPE_INCONSISTENT:
+		return ck.CKR_WRAPPING_KEY_TYPE_INCONSISTENT
+	}
+	return err
+}
+
+// unwrappingKeyError does so for C_UnwrapKey.
+func unwrappingKeyError(err error) error {
+	switch ck.Code(err) {
+	case ck.CKR_OBJECT_HANDLE_INVALID:
+		return ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID
+	case ck.CKR_KEY_TYPE_INCONSISTENT:
+		return ck.CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT
+	}
+	return err
+}
+
+// mayWrap holds a key that is to leave against its own rules and the wrapping
+// key's (section 4.7 and 4.10: CKA_EXTRACTABLE, WRAP_WITH_TRUSTED, WRAP_TEMPLATE).
+func mayWrap(wrapping, key *object.Object) error {
+	switch {
+	case key.Class() != ck.CKO_SECRET_KEY && key.Class() != ck.CKO_PRIVATE_KEY:
+		return ck.CKR_KEY_NOT_WRAPPABLE
+	case !key.Bool(ck.CKA_EXTRACTABLE):
+		return ck.CKR_KEY_UNEXTRACTABLE
+	case key.Bool(ck.CKA_WRAP_WITH_TRUSTED) && !wrapping.Bool(ck.CKA_TRUSTED):
+		return ck.CKR_KEY_NOT_WRAPPABLE
+	case !object.MatchesTemplate(key, wrapping.Nested(ck.CKA_WRAP_TEMPLATE)):
+		return ck.CKR_KEY_NOT_WRAPPABLE
+	}
+	return nil
+}
+
+// encodeKey is what wrapping encrypts: the value of a secret key, the PKCS #8 of
+// a private one (section 5.18.3).
+func encodeKey(k *service.Key) (*secret.Bytes, error) {
+	if k.Class() == ck.CKO_PRIVATE_KEY {
+		return service.EncodePrivateKey(k)
+	}
+	value, _ := k.Material.Get(ck.CKA_VALUE)
+	return secret.From(slices.Clone(value)), nil
+}
+
+// UnwrapKey is C_UnwrapKey.
+func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template) (api.ObjectID, error) {
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok || mechanism.Unwrap == nil {
+		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
+	}
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	base, plain, err := p.unwrap(who, mechanism, m, unwrapping, wrapped)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer plain.Zero()
+	if tmpl, err = object.MergeUnwrapTemplate(base, tmpl); err != nil {
+		return api.ObjectID{}, err
+	}
+	made, err := unwrapped(plain, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer object.WipeTemplate(made)
+	return p.newObject(who, object.Request{
+		Origin: object.Unwrapped, Template: tmpl, Made: made, Base: base, SO: so,
+	})
+}
+
+func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, wrapped []byte) (*object.Object, *secret.Bytes, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	k, err := p.keyFor(who, useUnwrap, mechanism, id)
+	if err != nil {
+		return nil, nil, unwrappingKeyError(err)
+	}
+	plain, err := mechanism.Unwrap(k, m, wrapped)
+	return k.Object, plain, err
+}
+
+// unwrapped turns the bytes of an unwrapped key into attributes.
+func unwrapped(plain *secret.Bytes, tmpl ck.Template) (ck.Template, error) {
+	class, ok := tmpl.Ulong(ck.CKA_CLASS)
+	if !ok {
+		return nil, ck.CKR_TEMPLATE_INCOMPLETE
+	}
+	if ck.ObjectClass(class) != ck.CKO_PRIVATE_KEY {
+		return secretKey(plain, tmpl)
+	}
+	parts, err := service.DecodePrivateKey(plain.Expose())
+	if err != nil {
+		return nil, err
+	}
+	kt, _ := parts.Ulong(ck.CKA_KEY_TYPE)
+	made, err := service.Complete(ck.CKO_PRIVATE_KEY, ck.KeyType(kt), parts)
+	if err != nil {
+		object.WipeTemplate(parts)
+		return nil, ck.CKR_WRAPPED_KEY_INVALID
+	}
+	return merge(made, parts), nil
+}
+
+// secretKey makes the attributes of a secret key out of its value and the key
+// type that the template gives.
+func secretKey(value *secret.Bytes, tmpl ck.Template) (ck.Template, error) {
+	kt, ok := tmpl.Ulong(ck.CKA_KEY_TYPE)
+	if !ok {
+		return nil, ck.CKR_TEMPLATE_INCOMPLETE
+	}
+	parts := ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
+		ck.Ulong(ck.CKA_KEY_TYPE, kt),
+		ck.Bytes(ck.CKA_VALUE, slices.Clone(value.Expose())),
+	}
+	made, err := service.Complete(ck.CKO_SECRET_KEY, ck.KeyType(kt), parts)
+	if err != nil {
+		object.WipeTemplate(parts)
+		return nil, err
+	}
+	return merge(made, parts), nil
+}
+
+// merge adds to made those of parts that it does not have.
+func merge(made, parts ck.Template) ck.Template {
+	for _, a := range parts {
+		if _, has := made.Find(a.Type); !has {
+			made = append(made, a)
+		}
+	}
+	return made
+}
+
+// DeriveKey is C_DeriveKey.
+func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok || mechanism.Derive == nil {
+		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
+	}
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	from, value, tmpl, err := p.derive(who, mechanism, m, base, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer value.Zero()
+	made, err := secretKey(value, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer object.WipeTemplate(made)
+	return p.newObject(who, object.Request{
+		Origin: object.Derived, Template: tmpl, Made: made, Base: from, SO: so,
+	})
+}
+
+// derive computes the value of a derived key and the template it is to have: the
+// caller's, the base key's CKA_DERIVE_TEMPLATE, and a secret key where neither
+// says what it is to be.
+func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, tmpl ck.Template) (*object.Object, *secret.Bytes, ck.Template, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	k, err := p.keyFor(who, useDerive, mechanism, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if tmpl, err = object.MergeUnwrapTemplate(k.Object, tmpl); err != nil {
+		return nil, nil, nil, err
+	}
+	tmpl = merge(slices.Clone(tmpl), ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
+		ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET),
+	})
+	if class, _ := tmpl.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) != ck.CKO_SECRET_KEY {
+		return nil, nil, nil, ck.CKR_TEMPLATE_INCONSISTENT
+	}
+	n, _ := tmpl.Ulong(ck.CKA_VALUE_LEN)
+	if n > maxDerived {
+		return nil, nil, nil, ck.CKR_KEY_SIZE_RANGE
+	}
+	value, err := mechanism.Derive(k, m, int(n))
+	return k.Object, value, tmpl, err
+}
+
+// maxDerived bounds CKA_VALUE_LEN of a derived key, in bytes: far above any use,
+// far below what would hurt.
+const maxDerived = 1 << 16

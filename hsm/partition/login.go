@@ -1,0 +1,265 @@
+package partition
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+)
+
+// pinOf says where the PIN of a user type is kept and what role it gives.
+func pinOf(user ck.UserType) (name string, r role, err error) {
+	switch user {
+	case ck.CKU_SO:
+		return metaSO, roleSO, nil
+	case ck.CKU_USER:
+		return metaUser, roleUser, nil
+	}
+	return "", 0, ck.CKR_USER_TYPE_INVALID
+}
+
+// checkNewPIN holds a PIN that is to be set against the rules.
+func (o Options) checkNewPIN(pin []byte) error {
+	if len(pin) < o.MinPIN || len(pin) > o.MaxPIN {
+		return ck.Errorf(ck.CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", o.MinPIN, o.MaxPIN)
+	}
+	return nil
+}
+
+// tryPIN checks a PIN and returns the key of private objects. The try is counted,
+// durably, before the PIN is looked at: whoever is killed in between has used it
+// up. The caller wipes the key.
+func (p *Partition) tryPIN(user ck.UserType, pin []byte) (*seal.Key, error) {
+	name, r, err := pinOf(user)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.sync(); err != nil {
+		return nil, err
+	}
+	var a auth
+	err = p.update(func(w *writer) error {
+		var found bool
+		if a, found, err = p.readAuth(w.tx, name); err != nil {
+			return err
+		}
+		if !found || len(a.Wrap) == 0 {
+			return ck.CKR_USER_PIN_NOT_INITIALIZED
+		}
+		if a.Failures >= p.options.Tries {
+			return ck.CKR_PIN_LOCKED
+		}
+		a.Failures++
+		return w.putAuth(name, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := p.root.UnwrapPIN(byte(r), pin, a.Wrap)
+	if errors.Is(err, seal.ErrWrongPIN) {
+		return nil, ck.CKR_PIN_INCORRECT
+	}
+	if err != nil {
+		return nil, damaged("value %q: %w", name, err)
+	}
+	if err := p.clearFailures(name, a.Wrap); err != nil {
+		key.Zero()
+		return nil, err
+	}
+	return key, nil
+}
+
+// clearFailures gives all tries back, unless the PIN has been changed meanwhile.
+func (p *Partition) clearFailures(name string, wrap []byte) error {
+	return p.update(func(w *writer) error {
+		a, _, err := p.readAuth(w.tx, name)
+		if err != nil || string(a.Wrap) != string(wrap) {
+			return err
+		}
+		a.Failures = 0
+		return w.putAuth(name, a)
+	})
+}
+
+// Login is C_Login for CKU_SO and CKU_USER.
+func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
+	_, r, err := pinOf(user)
+	if err != nil {
+		return 0, err
+	}
+	key, err := p.tryPIN(user, pin)
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		key.Zero()
+		return 0, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	if err := p.load(); err != nil {
+		key.Zero()
+		return 0, err
+	}
+	if p.private == nil {
+		p.private = key
+		if err := p.openPrivate(); err != nil {
+			p.closePrivate()
+			return 0, err
+		}
+	} else {
+		key.Zero()
+	}
+	p.lastID++
+	p.identities[p.lastID] = identity{r}
+	return p.lastID, nil
+}
+
+// Logout ends an identity. With the last one, private objects are closed.
+func (p *Partition) Logout(id api.Identity) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.identities[id]; !ok {
+		return ck.CKR_USER_NOT_LOGGED_IN
+	}
+	delete(p.identities, id)
+	if len(p.identities) == 0 {
+		p.closePrivate()
+	}
+	return nil
+}
+
+// openPrivate opens the attributes of all private objects.
+func (p *Partition) openPrivate() error {
+	for _, e := range p.objects {
+		if e.object != nil {
+			continue
+		}
+		o, err := p.openObject(p.private, e.id, e.record)
+		if err != nil {
+			return err
+		}
+		e.object = o
+		p.index.add(e)
+	}
+	return nil
+}
+
+// closePrivate forgets private objects, destroys private session objects and
+// wipes the key that opened them.
+func (p *Partition) closePrivate() {
+	for _, e := range p.objects {
+		switch {
+		case e.object == nil || !e.object.Private():
+		case e.session != 0:
+			e.wipe()
+			p.remove(e)
+		default:
+			e.wipe()
+			p.index.remove(e)
+			e.object = nil
+		}
+	}
+	p.private.Zero()
+	p.private = nil
+}
+
+// InitPIN is C_InitPIN: the SO sets the user's PIN, which unlocks it.
+func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	if err := p.options.checkNewPIN(pin); err != nil {
+		return err
+	}
+	key, err := p.keyOfSO(who)
+	if err != nil {
+		return err
+	}
+	defer key.Zero()
+	wrap, err := p.root.WrapPIN(roleUser, pin, p.options.KDF, key)
+	if err != nil {
+		return err
+	}
+	return p.storePIN(metaUser, wrap)
+}
+
+// keyOfSO copies the key of private objects for the SO, who alone may wrap it
+// under another PIN without knowing the old one.
+func (p *Partition) keyOfSO(who api.Caller) (*seal.Key, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.roleOf(who) != roleSO {
+		return nil, ck.CKR_USER_NOT_LOGGED_IN
+	}
+	return p.private.Clone(), nil
+}
+
+// SetPIN is C_SetPIN. A wrong old PIN counts as a failed login.
+func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
+	name, r, err := pinOf(user)
+	if err != nil {
+		return err
+	}
+	if err := p.options.checkNewPIN(new); err != nil {
+		return err
+	}
+	key, err := p.tryPIN(user, old)
+	if err != nil {
+		return err
+	}
+	defer key.Zero()
+	wrap, err := p.root.WrapPIN(byte(r), new, p.options.KDF, key)
+	if err != nil {
+		return err
+	}
+	return p.storePIN(name, wrap)
+}
+
+// storePIN writes a PIN's new wrap.
+func (p *Partition) storePIN(name string, wrap []byte) error {
+	err := p.update(func(w *writer) error { return w.putAuth(name, auth{Wrap: wrap}) })
+	if err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// authSeen is the PIN record as last loaded; ok is false if there is no such PIN.
+func (p *Partition) authSeen(name string) (a auth, ok bool) {
+	m, found := p.metas[name]
+	if !found || json.Unmarshal(m.payload, &a) != nil {
+		return auth{}, false
+	}
+	return a, len(a.Wrap) > 0
+}
+
+// pinFlags tells the state of both PINs (CK_TOKEN_INFO). The caller holds p.mu.
+func (p *Partition) pinFlags() ck.Flags {
+	var flags ck.Flags
+	for _, f := range []struct {
+		name                         string
+		initialised, low, last, lock ck.Flags
+	}{
+		{metaUser, ck.CKF_USER_PIN_INITIALIZED, ck.CKF_USER_PIN_COUNT_LOW, ck.CKF_USER_PIN_FINAL_TRY, ck.CKF_USER_PIN_LOCKED},
+		{metaSO, 0, ck.CKF_SO_PIN_COUNT_LOW, ck.CKF_SO_PIN_FINAL_TRY, ck.CKF_SO_PIN_LOCKED},
+	} {
+		a, ok := p.authSeen(f.name)
+		if !ok {
+			continue
+		}
+		flags |= f.initialised
+		if a.Failures > 0 {
+			flags |= f.low
+		}
+		switch left := p.options.Tries - a.Failures; {
+		case left <= 0:
+			flags |= f.lock
+		case left == 1:
+			flags |= f.last
+		}
+	}
+	return flags
+}

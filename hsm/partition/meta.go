@@ -1,0 +1,198 @@
+package partition
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// The meta values (FORMAT.md).
+const (
+	metaPartition = "partition"
+	metaPublicKey = "public-key"
+	metaSO        = "auth-so"
+	metaUser      = "auth-user"
+	metaState     = "state"
+
+	metaVersion = 1
+	macSize     = 32
+	wrapPublic  = "public"
+	labelMax    = 32 // bytes, CK_TOKEN_INFO
+)
+
+// digested are the meta values that the digest covers.
+var digested = []string{metaPartition, metaPublicKey, metaSO, metaUser}
+
+// seenMeta is what this process last saw of a meta value.
+type seenMeta struct {
+	payload []byte
+	tag     [32]byte
+}
+
+// header is the payload of metaPartition.
+type header struct {
+	ID      string    `json:"id"`
+	Serial  string    `json:"serial"`
+	Label   string    `json:"label"`
+	Created time.Time `json:"created"`
+	Epoch   string    `json:"epoch"`
+
+	id [16]byte
+}
+
+// auth is the payload of metaSO and metaUser.
+type auth struct {
+	Failures int    `json:"failures"`
+	Wrap     []byte `json:"wrap"`
+}
+
+// state is the payload of metaState.
+type state struct {
+	generation, records uint64
+	digest              seal.SetDigest
+}
+
+const stateSize = 8 + 8 + 32
+
+func (s state) encode() []byte {
+	b := make([]byte, 0, stateSize)
+	b = binary.LittleEndian.AppendUint64(b, s.generation)
+	b = binary.LittleEndian.AppendUint64(b, s.records)
+	return append(b, s.digest[:]...)
+}
+
+func decodeState(b []byte) (s state, ok bool) {
+	if len(b) != stateSize {
+		return state{}, false
+	}
+	s.generation = binary.LittleEndian.Uint64(b)
+	s.records = binary.LittleEndian.Uint64(b[8:])
+	copy(s.digest[:], b[16:])
+	return s, true
+}
+
+func damaged(format string, args ...any) error {
+	return ck.Errorf(ck.CKR_DEVICE_ERROR, "the partition is damaged: "+format, args...)
+}
+
+func newHeader(label string) (header, error) {
+	if len(label) > labelMax || !utf8.ValidString(label) {
+		return header{}, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "a label is at most %d bytes of UTF-8", labelMax)
+	}
+	var id, epoch [16]byte
+	rand.Read(id[:])
+	rand.Read(epoch[:])
+	return header{
+		ID:      hex.EncodeToString(id[:]),
+		Serial:  serialOf(id),
+		Label:   label,
+		Created: time.Now().UTC().Truncate(time.Second),
+		Epoch:   hex.EncodeToString(epoch[:]),
+		id:      id,
+	}, nil
+}
+
+// serialOf makes the 16 characters of CK_TOKEN_INFO's serialNumber.
+func serialOf(id [16]byte) string { return hex.EncodeToString(id[:8]) }
+
+func decodeHeader(payload []byte) (header, error) {
+	var h header
+	if err := json.Unmarshal(payload, &h); err != nil {
+		return header{}, damaged("value %q: %w", metaPartition, err)
+	}
+	id, err := hex.DecodeString(h.ID)
+	if err != nil || len(id) != len(h.id) {
+		return header{}, damaged("value %q has no ID", metaPartition)
+	}
+	copy(h.id[:], id)
+	return h, nil
+}
+
+// readPartitionID reads which partition this claims to be, before there is a key
+// to check the claim with.
+func readPartitionID(tx store.Tx) ([16]byte, error) {
+	value, ok := tx.Meta(metaPartition)
+	if !ok {
+		return [16]byte{}, damaged("value %q is missing", metaPartition)
+	}
+	payload, _, err := splitMeta(metaPartition, value)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	h, err := decodeHeader(payload)
+	return h.id, err
+}
+
+func splitMeta(name string, value []byte) (payload, mac []byte, err error) {
+	if len(value) < 1+macSize {
+		return nil, nil, damaged("value %q is too short", name)
+	}
+	if value[0] != metaVersion {
+		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
+			"the partition was written by a newer version of Coffer (format %d): use that version", value[0])
+	}
+	return value[1 : len(value)-macSize], value[len(value)-macSize:], nil
+}
+
+func (p *Partition) metaMAC(name string, payload []byte) [32]byte {
+	return p.root.MAC("meta", []byte(name), []byte{metaVersion}, payload)
+}
+
+// metaTag is the part of the digest that stands for a meta value.
+func (p *Partition) metaTag(name string, value []byte) [32]byte {
+	var id [16]byte
+	copy(id[:], name)
+	return p.root.RecordTag(id, value)
+}
+
+// readMeta returns the payload of a value, checked. There may be none.
+func (p *Partition) readMeta(tx store.Tx, name string) (payload, value []byte, err error) {
+	value, ok := tx.Meta(name)
+	if !ok {
+		return nil, nil, nil
+	}
+	payload, mac, err := splitMeta(name, value)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := p.metaMAC(name, payload)
+	if subtle.ConstantTimeCompare(mac, want[:]) == 1 {
+		return payload, value, nil
+	}
+	if name == metaPartition { // the first that is read: most likely another root key
+		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
+			"the root key does not fit this partition, or value %q is damaged", name)
+	}
+	return nil, nil, damaged("value %q is not authentic", name)
+}
+
+func (p *Partition) readState(tx store.Tx) (state, error) {
+	payload, _, err := p.readMeta(tx, metaState)
+	if err != nil {
+		return state{}, err
+	}
+	s, ok := decodeState(payload)
+	if !ok {
+		return state{}, damaged("value %q is missing or has a wrong length", metaState)
+	}
+	return s, nil
+}
+
+func (p *Partition) readAuth(tx store.Tx, name string) (a auth, found bool, err error) {
+	payload, _, err := p.readMeta(tx, name)
+	if err != nil || payload == nil {
+		return auth{}, false, err
+	}
+	if err := json.Unmarshal(payload, &a); err != nil {
+		return auth{}, false, damaged("value %q: %w", name, err)
+	}
+	return a, true, nil
+}

@@ -1,0 +1,335 @@
+package partition
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/service"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// CreateObject is C_CreateObject.
+func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID, error) {
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	made, err := completed(tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	defer object.WipeTemplate(made)
+	return p.newObject(who, object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so})
+}
+
+// completed checks the material of a key that comes from outside and computes
+// what follows from it. Objects that are not keys have nothing to complete.
+func completed(tmpl ck.Template) (ck.Template, error) {
+	class, ok := tmpl.Ulong(ck.CKA_CLASS)
+	if !ok {
+		return nil, ck.CKR_TEMPLATE_INCOMPLETE
+	}
+	switch ck.ObjectClass(class) {
+	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY, ck.CKO_SECRET_KEY:
+	default:
+		return nil, nil
+	}
+	kt, ok := tmpl.Ulong(ck.CKA_KEY_TYPE)
+	if !ok {
+		return nil, ck.CKR_TEMPLATE_INCOMPLETE
+	}
+	return service.Complete(ck.ObjectClass(class), ck.KeyType(kt), tmpl)
+}
+
+// mayCreate checks what can be told from a template alone, before any work is
+// done, and reports whether the caller is the SO. newObject checks the rest.
+func (p *Partition) mayCreate(who api.Caller, tmpl ck.Template) (so bool, err error) {
+	if err := p.sync(); err != nil {
+		return false, err
+	}
+	p.mu.RLock()
+	r := p.roleOf(who)
+	p.mu.RUnlock()
+	if token, _ := tmpl.Bool(ck.CKA_TOKEN); token && !who.ReadWrite {
+		return false, ck.CKR_SESSION_READ_ONLY
+	}
+	if private, _ := tmpl.Bool(ck.CKA_PRIVATE); private && r != roleUser {
+		return false, ck.CKR_USER_NOT_LOGGED_IN
+	}
+	return r == roleSO, nil
+}
+
+// newObject makes one object of a request.
+func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, error) {
+	o, m, err := object.New(r)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	return o.ID(), p.insert(who, pair{o, m})
+}
+
+// pair is an object and its secret, nil if it has none.
+type pair struct {
+	object   *object.Object
+	material *object.Material
+}
+
+// insert takes over new objects: all of them or none. Token objects are durable
+// when it returns.
+func (p *Partition) insert(who api.Caller, pairs ...pair) error {
+	done, err := p.insertSession(who, pairs)
+	if done {
+		return nil
+	}
+	if err == nil {
+		err = p.insertToken(who, pairs)
+	}
+	for _, n := range pairs {
+		if n.material != nil {
+			n.material.Zero() // a token object's secret is unsealed again on first use
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// mayInsert holds finished objects against the caller's rights and reports whether
+// there is a token object among them.
+// The caller holds p.mu.
+func (p *Partition) mayInsert(who api.Caller, pairs []pair) (token bool, err error) {
+	r := p.roleOf(who)
+	for _, n := range pairs {
+		if n.object.Token() && !who.ReadWrite {
+			return false, ck.CKR_SESSION_READ_ONLY
+		}
+		if n.object.Private() && r != roleUser {
+			return false, ck.CKR_USER_NOT_LOGGED_IN
+		}
+		token = token || n.object.Token()
+	}
+	return token, nil
+}
+
+// insertSession does all that session objects need; it does nothing if there is a
+// token object among them. The right to make them is checked under the same lock,
+// so that no private object is made after a logout.
+func (p *Partition) insertSession(who api.Caller, pairs []pair) (done bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	token, err := p.mayInsert(who, pairs)
+	if token || err != nil {
+		return false, err
+	}
+	for _, n := range pairs {
+		p.addSession(who, n)
+	}
+	return true, nil
+}
+
+// addSession caches a session object. The caller holds p.mu for writing.
+func (p *Partition) addSession(who api.Caller, n pair) {
+	p.sequence++
+	e := &entry{id: n.object.ID(), object: n.object, session: who.Session, order: p.sequence}
+	e.key.Store(service.NewKey(n.object, n.material))
+	p.add(e)
+}
+
+// insertToken seals token objects and commits them in one transaction. A session
+// object among them (one half of a key pair may be) is cached when that is done.
+func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
+	err := p.update(func(w *writer) error {
+		for _, n := range pairs {
+			if !n.object.Token() {
+				continue
+			}
+			if err := w.putObject(n, w.tx.Generation()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range pairs {
+		if !n.object.Token() {
+			if n.material != nil {
+				n.material = n.material.Clone() // insert wipes the first
+			}
+			p.addSession(who, n)
+		}
+	}
+	return nil
+}
+
+// putObject seals and writes one object.
+func (w *writer) putObject(n pair, born uint64) error {
+	k := w.keyOf(n.object.Private())
+	if k == nil {
+		return ck.CKR_USER_NOT_LOGGED_IN
+	}
+	r, err := w.p.sealObject(k, n.object, n.material, born, w.tx.Generation())
+	if err != nil {
+		return err
+	}
+	return w.put(store.ID(n.object.ID()), r.encode())
+}
+
+// CopyObject is C_CopyObject.
+func (p *Partition) CopyObject(who api.Caller, id api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	o, m, err := p.copyOf(who, id, tmpl, so)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	return o.ID(), p.insert(who, pair{o, m})
+}
+
+func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so bool) (*object.Object, *object.Material, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e, err := p.lookup(who, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := p.prepared(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.object.Copy(tmpl, k.Material, so)
+}
+
+// DestroyObject is C_DestroyObject.
+func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	e, err := p.lookup(who, id)
+	if err == nil {
+		err = mayDestroy(who, e)
+	}
+	if err != nil || e.session != 0 {
+		if err == nil {
+			p.remove(e)
+		}
+		p.mu.Unlock()
+		return err
+	}
+	p.mu.Unlock()
+	if err := p.update(func(w *writer) error { return w.delete(store.ID(id)) }); err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+func mayDestroy(who api.Caller, e *entry) error {
+	if e.object.Token() && !who.ReadWrite {
+		return ck.CKR_SESSION_READ_ONLY
+	}
+	if !e.object.Bool(ck.CKA_DESTROYABLE) {
+		return ck.CKR_ACTION_PROHIBITED
+	}
+	return nil
+}
+
+// CloseSession destroys the session's own objects.
+func (p *Partition) CloseSession(s api.SessionID) {
+	p.mu.RLock()
+	none := len(p.sessions[s]) == 0
+	p.mu.RUnlock()
+	if none {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.sessions[s] {
+		p.remove(p.objects[id])
+	}
+}
+
+// SetAttributes is C_SetAttributeValue.
+func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Template) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	e, err := p.lookup(who, id)
+	if err == nil && e.object.Token() && !who.ReadWrite {
+		err = ck.CKR_SESSION_READ_ONLY
+	}
+	if err != nil || e.session != 0 {
+		if err == nil {
+			err = p.setSession(who, e, tmpl)
+		}
+		p.mu.Unlock()
+		return err
+	}
+	so := p.roleOf(who) == roleSO
+	private := e.record.private
+	p.mu.Unlock()
+	err = p.update(func(w *writer) error { return w.setAttributes(id, private, tmpl, so) })
+	if err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// setSession changes a session object: the same secret under other attributes.
+func (p *Partition) setSession(who api.Caller, e *entry, tmpl ck.Template) error {
+	o, err := e.object.Set(tmpl, p.roleOf(who) == roleSO)
+	if err != nil {
+		return err
+	}
+	var m *object.Material
+	if old := e.key.Load(); old.Material != nil {
+		m = old.Material.Clone() // operations under way keep the old one
+	}
+	p.index.remove(e)
+	e.object = o
+	p.index.add(e)
+	e.key.Store(service.NewKey(o, m))
+	return nil
+}
+
+// setAttributes changes a token object as it is in the store now, which may be
+// newer than the cache.
+func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, so bool) error {
+	b, found := w.tx.Get(store.ID(id))
+	k := w.keyOf(private)
+	if !found || k == nil {
+		return ck.CKR_OBJECT_HANDLE_INVALID
+	}
+	n, born, err := w.p.openRecord(k, id, b)
+	if err != nil {
+		return err
+	}
+	if n.material != nil {
+		defer n.material.Zero()
+	}
+	if n.object, err = n.object.Set(tmpl, so); err != nil {
+		return err
+	}
+	return w.putObject(n, born)
+}
+
+// openRecord opens both parts of a record.
+func (p *Partition) openRecord(k *seal.Key, id api.ObjectID, b []byte) (n pair, born uint64, err error) {
+	r, err := decodeRecord(b)
+	if err != nil {
+		return pair{}, 0, err
+	}
+	if n.object, err = p.openObject(k, id, r); err != nil {
+		return pair{}, 0, err
+	}
+	n.material, err = p.openMaterial(k, id, r)
+	return n, r.born, err
+}

@@ -1,0 +1,228 @@
+// Package partition is one token: the life of its PINs, the objects in it, and
+// who may do what with them. It is the local api.Partition: everything is in this
+// process but the sealed records, which are in a store that other processes
+// share.
+//
+// What other processes commit is noticed by one memory read at the start of each
+// call (sync.go). Private objects are opened at login and forgotten at logout; a
+// key's secret is unsealed when the key is first used.
+package partition
+
+import (
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// Options are the rules of a partition that configuration sets.
+type Options struct {
+	MinPIN, MaxPIN int      // bytes
+	Tries          int      // wrong PINs until a PIN is locked
+	KDF            seal.KDF // for PINs set from now on
+}
+
+// Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, Argon2id.
+func (o Options) Default() Options {
+	if o.MinPIN == 0 {
+		o.MinPIN = 4
+	}
+	if o.MaxPIN == 0 {
+		o.MaxPIN = 255
+	}
+	if o.Tries == 0 {
+		o.Tries = 10
+	}
+	if o.KDF == (seal.KDF{}) {
+		o.KDF = seal.DefaultKDF()
+	}
+	return o
+}
+
+// Partition is an open partition. It satisfies api.Partition.
+type Partition struct {
+	store   store.Store
+	root    *seal.PartitionRoot
+	id      [16]byte
+	options Options
+
+	// seen is the store's generation word when the cache was last brought up to
+	// date. It is read without mu: the common case is that nothing changed.
+	seen atomic.Uint64
+
+	// broken is why the partition could not be opened: every call answers it.
+	broken error
+
+	// mu guards all below. Operations are started under RLock, so that Logout,
+	// which wipes keys under Lock, never meets one half made.
+	mu         sync.RWMutex
+	header     header
+	generation uint64
+	sum        seal.SetDigest
+	metas      map[string]seenMeta
+	public     *seal.Key
+	private    *seal.Key // nil until a login
+	objects    map[api.ObjectID]*entry
+	index      index
+	identities map[api.Identity]identity
+	lastID     api.Identity
+	sessions   map[api.SessionID]map[api.ObjectID]bool
+	sequence   uint64 // orders session objects
+	closed     bool
+}
+
+var _ api.Partition = (*Partition)(nil)
+
+// Create makes a partition in an empty store: label, a fresh set of keys, and an
+// SO PIN. There is no user PIN until InitPIN.
+func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []byte) error {
+	o = o.Default()
+	if err := o.checkNewPIN(soPIN); err != nil {
+		return err
+	}
+	h, err := newHeader(label)
+	if err != nil {
+		return err
+	}
+	p := &Partition{store: st, root: root.Partition(h.id), id: h.id, options: o}
+	f, err := p.newFresh(h, soPIN)
+	if err != nil {
+		return err
+	}
+	return st.Update(func(tx store.Tx) error {
+		if _, exists := tx.Meta(metaPartition); exists {
+			return ck.Errorf(ck.CKR_DEVICE_ERROR, "the store already holds a partition")
+		}
+		w := &writer{tx: tx, p: p}
+		if err := w.initialise(f); err != nil {
+			return err
+		}
+		return w.finish()
+	})
+}
+
+// Open opens the partition in st. The errors say what is wrong and carry
+// CKR_DEVICE_ERROR for a damaged partition and CKR_TOKEN_NOT_RECOGNIZED for one
+// that the root key does not fit or that a newer version wrote.
+func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
+	p := &Partition{
+		store:      st,
+		options:    o.Default(),
+		metas:      map[string]seenMeta{},
+		objects:    map[api.ObjectID]*entry{},
+		identities: map[api.Identity]identity{},
+		sessions:   map[api.SessionID]map[api.ObjectID]bool{},
+	}
+	err := st.View(func(tx store.Tx) error {
+		id, err := readPartitionID(tx)
+		if err != nil {
+			return err
+		}
+		p.id, p.root = id, root.Partition(id)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Broken stands for a partition that cannot be opened, so that its slot stays
+// where it is and says what is wrong: CKF_ERROR_STATE, and err for every call.
+func Broken(label string, err error) *Partition {
+	return &Partition{broken: storeError(err), header: header{Label: label}, options: Options{}.Default()}
+}
+
+// Err is why the partition cannot be used; nil if it can.
+func (p *Partition) Err() error { return p.sync() }
+
+// Close forgets everything that was open and closes the store.
+func (p *Partition) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	for _, e := range p.objects {
+		e.wipe()
+	}
+	p.forgetAll()
+	if p.broken != nil {
+		return nil
+	}
+	return p.store.Close()
+}
+
+// Initialise is C_InitToken on a partition that exists: soPIN must be its SO PIN
+// (failures count), then all objects and the user PIN are gone and the keys new.
+func (p *Partition) Initialise(soPIN []byte, label string) error {
+	key, err := p.tryPIN(ck.CKU_SO, soPIN)
+	if err != nil {
+		return err
+	}
+	key.Zero()
+	h, err := newHeader(label)
+	if err != nil {
+		return err
+	}
+	h.id = p.id
+	h.Serial, h.ID = serialOf(p.id), hex.EncodeToString(p.id[:])
+	f, err := p.newFresh(h, soPIN)
+	if err != nil {
+		return err
+	}
+	err = p.update(func(w *writer) error {
+		if err := w.wipe(); err != nil {
+			return err
+		}
+		return w.initialise(f)
+	})
+	if err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// CheckSO reports whether pin is the SO's; a wrong one counts as a failed login.
+func (p *Partition) CheckSO(pin []byte) error {
+	key, err := p.tryPIN(ck.CKU_SO, pin)
+	if err != nil {
+		return err
+	}
+	key.Zero()
+	return nil
+}
+
+// Info describes the partition as it is now.
+func (p *Partition) Info() api.PartitionInfo {
+	flags := ck.Flags(ck.CKF_TOKEN_INITIALIZED | ck.CKF_LOGIN_REQUIRED | ck.CKF_RNG)
+	if p.sync() != nil {
+		flags |= ck.CKF_ERROR_STATE
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	tokens := 0
+	for _, e := range p.objects {
+		if e.session == 0 {
+			tokens++
+		}
+	}
+	return api.PartitionInfo{
+		Label:   p.header.Label,
+		Serial:  p.header.Serial,
+		Flags:   flags | p.pinFlags(),
+		MinPIN:  p.options.MinPIN,
+		MaxPIN:  p.options.MaxPIN,
+		Objects: tokens,
+	}
+}

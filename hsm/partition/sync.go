@@ -1,0 +1,199 @@
+package partition
+
+import (
+	"crypto/subtle"
+	"errors"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// storeError gives an error of the store the code that PKCS #11 has for it.
+func storeError(err error) error {
+	var rv ck.RV
+	if err == nil || errors.As(err, &rv) {
+		return err
+	}
+	return ck.Errorf(ck.CKR_DEVICE_ERROR, "store: %w", err)
+}
+
+// sync brings the cache up to date with what other processes have committed: one
+// memory read if nothing has changed.
+func (p *Partition) sync() error {
+	if p.broken != nil {
+		return p.broken
+	}
+	if p.store.Generation() == p.seen.Load() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	return p.load()
+}
+
+// load reads what has changed since the last load, or everything. The generation
+// word is read first: a commit that comes in between is seen next time.
+func (p *Partition) load() error {
+	word := p.store.Generation()
+	err := p.store.View(func(tx store.Tx) error {
+		if err := p.loadMetas(tx); err != nil {
+			return err
+		}
+		s, err := p.readState(tx)
+		if err != nil {
+			return err
+		}
+		if err := p.loadRecords(tx); err != nil {
+			return err
+		}
+		return p.check(tx, s)
+	})
+	if err != nil {
+		p.generation = 0 // whatever was read is not to be built on
+		return storeError(err)
+	}
+	p.seen.Store(word)
+	return nil
+}
+
+// loadMetas reads the meta values and, if the token has been initialised anew,
+// starts over.
+func (p *Partition) loadMetas(tx store.Tx) error {
+	for _, name := range digested {
+		payload, value, err := p.readMeta(tx, name)
+		if err != nil {
+			return err
+		}
+		old, had := p.metas[name]
+		if had {
+			p.sum.Remove(old.tag)
+			delete(p.metas, name)
+		}
+		if value == nil {
+			continue
+		}
+		now := seenMeta{append([]byte(nil), payload...), p.metaTag(name, value)}
+		p.metas[name] = now
+		p.sum.Add(now.tag)
+		if name == metaPartition && string(old.payload) != string(now.payload) {
+			if err := p.startOver(now.payload); err != nil {
+				return err
+			}
+		}
+	}
+	if p.public != nil {
+		return nil
+	}
+	public, err := p.root.UnwrapKey(p.metas[metaPublicKey].payload, wrapPublic)
+	if err != nil {
+		return damaged("value %q: %w", metaPublicKey, err)
+	}
+	p.public = public
+	return nil
+}
+
+// startOver forgets all that belongs to another epoch, logins included.
+func (p *Partition) startOver(payload []byte) error {
+	h, err := decodeHeader(payload)
+	if err != nil {
+		return err
+	}
+	if p.header.Epoch != h.Epoch {
+		p.forgetAll()
+		p.generation = 0
+	}
+	p.header = h
+	return nil
+}
+
+// forgetAll ends all logins, wipes the partition's keys and empties the cache of objects.
+func (p *Partition) forgetAll() {
+	for _, e := range p.objects {
+		if e.session == 0 {
+			p.sum.Remove(e.tag)
+		}
+		p.remove(e)
+	}
+	clear(p.identities)
+	for _, k := range []**seal.Key{&p.public, &p.private} {
+		if *k != nil {
+			(*k).Zero()
+			*k = nil
+		}
+	}
+}
+
+func (p *Partition) loadRecords(tx store.Tx) error {
+	changed, ok := tx.Changes(p.generation)
+	if p.generation == 0 || !ok {
+		return p.loadAll(tx)
+	}
+	for _, id := range changed {
+		b, found := tx.Get(id)
+		if !found {
+			p.drop(api.ObjectID(id))
+			continue
+		}
+		if err := p.take(api.ObjectID(id), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Partition) loadAll(tx store.Tx) error {
+	for id, e := range p.objects {
+		if _, found := tx.Get(store.ID(id)); !found && e.session == 0 {
+			p.drop(id)
+		}
+	}
+	for id, b := range tx.All() {
+		if err := p.take(api.ObjectID(id), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take puts a record of the store into the cache, in place of an older one.
+func (p *Partition) take(id api.ObjectID, b []byte) error {
+	r, err := decodeRecord(b)
+	if err != nil {
+		return err
+	}
+	e := &entry{id: id, record: r, order: r.born, tag: p.root.RecordTag(id, b)}
+	if k := p.keyOf(r.private); k != nil {
+		if e.object, err = p.openObject(k, id, r); err != nil {
+			return err
+		}
+	}
+	p.drop(id)
+	p.add(e)
+	p.sum.Add(e.tag)
+	return nil
+}
+
+// drop forgets a token object.
+func (p *Partition) drop(id api.ObjectID) {
+	if e := p.objects[id]; e != nil && e.session == 0 {
+		p.sum.Remove(e.tag)
+		p.remove(e)
+	}
+}
+
+// check compares what was loaded with the state that the last writer left.
+func (p *Partition) check(tx store.Tx, s state) error {
+	if s.generation != tx.Generation() {
+		return damaged("its state is of generation %d, the store's is %d", s.generation, tx.Generation())
+	}
+	if subtle.ConstantTimeCompare(p.sum[:], s.digest[:]) != 1 {
+		return damaged("its records are not those that were written: one was removed, put back or exchanged")
+	}
+	p.generation = s.generation
+	return nil
+}

@@ -1,0 +1,190 @@
+package partition
+
+import (
+	"encoding/json"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// writer is a transaction that keeps the partition's digest and its count true.
+// It trusts nothing of this process's cache: another process may be ahead.
+type writer struct {
+	tx store.Tx
+	p  *Partition
+	state
+	header          []byte // the partition's, as this process last saw it
+	public, private *seal.Key
+}
+
+// update runs f in a transaction. The cache is not touched: sync comes after. The
+// transaction holds copies of the keys and never p.mu, which load holds while it
+// waits for the store.
+func (p *Partition) update(f func(*writer) error) error {
+	w := p.newWriter()
+	defer w.zero()
+	err := p.store.Update(func(tx store.Tx) error {
+		var err error
+		if w.state, err = p.readState(tx); err != nil {
+			return err
+		}
+		if w.generation != tx.Generation()-1 {
+			return damaged("its state is of generation %d, the store's is %d", w.generation, tx.Generation()-1)
+		}
+		w.tx = tx
+		if err := w.sameEpoch(); err != nil {
+			return err
+		}
+		if err := f(w); err != nil {
+			return err
+		}
+		return w.finish()
+	})
+	return storeError(err)
+}
+
+func (p *Partition) newWriter() *writer {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	w := &writer{p: p, header: p.metas[metaPartition].payload}
+	if p.public != nil {
+		w.public = p.public.Clone()
+	}
+	if p.private != nil {
+		w.private = p.private.Clone()
+	}
+	return w
+}
+
+func (w *writer) zero() {
+	for _, k := range []*seal.Key{w.public, w.private} {
+		if k != nil {
+			k.Zero()
+		}
+	}
+}
+
+// sameEpoch refuses to write with the keys of a token that another process has
+// initialised anew since this one last looked.
+func (w *writer) sameEpoch() error {
+	payload, _, err := w.p.readMeta(w.tx, metaPartition)
+	if err != nil {
+		return err
+	}
+	if string(payload) != string(w.header) {
+		return ck.Errorf(ck.CKR_DEVICE_REMOVED, "the token was initialised anew by another process")
+	}
+	return nil
+}
+
+// finish writes the state that the transaction has come to.
+func (w *writer) finish() error {
+	w.generation = w.tx.Generation()
+	return w.setMeta(metaState, w.state.encode())
+}
+
+// setMeta writes a value with its MAC and returns nothing of it to the digest.
+func (w *writer) setMeta(name string, payload []byte) error {
+	mac := w.p.metaMAC(name, payload)
+	value := append(append([]byte{metaVersion}, payload...), mac[:]...)
+	return w.tx.PutMeta(name, value)
+}
+
+// putMeta writes a value that the digest covers.
+func (w *writer) putMeta(name string, payload []byte) error {
+	if old, ok := w.tx.Meta(name); ok {
+		w.digest.Remove(w.p.metaTag(name, old))
+	}
+	if err := w.setMeta(name, payload); err != nil {
+		return err
+	}
+	value, _ := w.tx.Meta(name)
+	w.digest.Add(w.p.metaTag(name, value))
+	return nil
+}
+
+func (w *writer) putAuth(name string, a auth) error {
+	payload, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return w.putMeta(name, payload)
+}
+
+func (w *writer) put(id store.ID, record []byte) error {
+	if old, ok := w.tx.Get(id); ok {
+		w.digest.Remove(w.p.root.RecordTag(id, old))
+		w.records--
+	}
+	w.digest.Add(w.p.root.RecordTag(id, record))
+	w.records++
+	return w.tx.Put(id, record)
+}
+
+func (w *writer) delete(id store.ID) error {
+	old, ok := w.tx.Get(id)
+	if !ok {
+		return ck.CKR_OBJECT_HANDLE_INVALID
+	}
+	w.digest.Remove(w.p.root.RecordTag(id, old))
+	w.records--
+	return w.tx.Delete(id)
+}
+
+// wipe removes every record and PIN.
+func (w *writer) wipe() error {
+	var ids []store.ID
+	for id := range w.tx.All() {
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
+		if err := w.delete(id); err != nil {
+			return err
+		}
+	}
+	// An empty PIN record stands for none: a store has no way to delete a value.
+	if _, found, err := w.p.readAuth(w.tx, metaUser); err != nil || !found {
+		return err
+	}
+	return w.putAuth(metaUser, auth{})
+}
+
+// fresh is what a new partition starts with, made before the transaction since
+// deriving a key from a PIN takes its time.
+type fresh struct {
+	header            []byte
+	publicWrap, soPIN []byte
+}
+
+func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
+	public, err := seal.NewKey()
+	if err != nil {
+		return fresh{}, err
+	}
+	defer public.Zero()
+	private, err := seal.NewKey()
+	if err != nil {
+		return fresh{}, err
+	}
+	defer private.Zero()
+	f := fresh{}
+	if f.header, err = json.Marshal(h); err != nil {
+		return fresh{}, err
+	}
+	if f.publicWrap, err = p.root.WrapKey(public, wrapPublic); err != nil {
+		return fresh{}, err
+	}
+	f.soPIN, err = p.root.WrapPIN(roleSO, soPIN, p.options.KDF, private)
+	return f, err
+}
+
+func (w *writer) initialise(f fresh) error {
+	if err := w.putMeta(metaPartition, f.header); err != nil {
+		return err
+	}
+	if err := w.putMeta(metaPublicKey, f.publicWrap); err != nil {
+		return err
+	}
+	return w.putAuth(metaSO, auth{Wrap: f.soPIN})
+}
