@@ -4,9 +4,10 @@
 
 #include "front.h"
 
-/* What a core maps as it starts, with its threads' stacks and first heap, rounded
- * up. Go ends the process if it does not get it. */
-#define COFFER_ROOM (1280UL << 20)
+/* What a core maps as it starts: 0.9 GB for Go, and up to 128 MB for each of its
+ * threads for the allocator of the C library, which takes them first. Go ends the
+ * process if it then gets too little: seen up to a limit of 1.6 GB. */
+#define COFFER_ROOM (2048UL << 20)
 
 bool coffer_has_room(void) {
   struct rlimit limit;
