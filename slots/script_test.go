@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write what the twin answers into the sc
 
 // implementations are the modules on which the scripts tell the same story.
 var implementations = map[string]func(testing.TB) api.Module{
-	"twin": func(testing.TB) api.Module { return new(twin) },
+	"twin":   func(testing.TB) api.Module { return new(twin) },
+	"module": openModule,
 }
 
 // A script is a conversation: a line with a command (commands_test.go) and

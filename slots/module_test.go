@@ -1,0 +1,30 @@
+package slots_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/api"
+)
+
+// cheapPINs is a configuration for tests that are not about the cost of a guess.
+const cheapPINs = "[pin]\nargon2-passes = 1\nargon2-memory-kib = 64\n"
+
+// openModule is the real module in a new home.
+func openModule(t testing.TB) api.Module {
+	config := hsm.Config{Home: t.TempDir()}
+	config.ConfigFile = filepath.Join(config.Home, "coffer.toml")
+	if err := os.Chmod(config.Home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config.ConfigFile, []byte(cheapPINs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := hsm.Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
