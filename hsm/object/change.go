@@ -61,10 +61,13 @@ func (o *Object) changed(id api.ObjectID, from []ck.Attribute, tmpl ck.Template,
 		if err := o.checkChange(r, a, may, so); err != nil {
 			return nil, err
 		}
-		attrs = withAttribute(attrs, own(r, a))
+		attrs = withAttribute(attrs, own(r.kind, a))
 	}
 	c := newObject(id, o.schema, attrs)
-	return c, c.checkWhole()
+	if err := c.checkWhole(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkChange sees whether the attribute of row r may become a.

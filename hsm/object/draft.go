@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/subtle"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -41,11 +42,13 @@ func New(r Request) (*Object, *Material, error) {
 	if err := d.complete(); err != nil {
 		return nil, nil, err
 	}
+	m := d.material()
 	o := d.object()
 	if err := o.checkWhole(); err != nil {
+		m.Zero()
 		return nil, nil, err
 	}
-	return o, d.material(), nil
+	return o, m, nil
 }
 
 // newID returns a fresh name. crypto/rand does not fail.
@@ -135,7 +138,7 @@ func (d *draft) fromTemplate(a *ck.Attribute) error {
 		return refuse(ck.CKR_ATTRIBUTE_READ_ONLY, a.Type, "may not be given")
 	case r.is(onlySO) && isTrue(a) && !d.req.SO:
 		return refuse(ck.CKR_ATTRIBUTE_READ_ONLY, a.Type, "is set by the security officer")
-	case d.set[i] && !sameAttribute(a, &d.attrs[i]):
+	case d.set[i] && !r.repeats(a, &d.attrs[i]):
 		return refuse(ck.CKR_TEMPLATE_INCONSISTENT, a.Type, "is given twice")
 	}
 	d.put(i, a)
@@ -164,8 +167,23 @@ func (d *draft) fromMechanism(a *ck.Attribute) error {
 	return nil
 }
 
+// repeats reports whether a and b, which both stand in the template, are the same.
+func (r *row) repeats(a, b *ck.Attribute) bool {
+	if r.is(secretValue) {
+		return subtle.ConstantTimeCompare(a.Value, b.Value) == 1
+	}
+	return sameAttribute(a, b)
+}
+
+// put gives row i the value of a: a copy, but for secrets, which are copied once
+// only, by material.
 func (d *draft) put(i int, a *ck.Attribute) {
-	d.attrs[i], d.set[i] = *a, true
+	if r := &d.schema.rows[i]; r.is(secretValue) {
+		d.attrs[i] = *a
+	} else {
+		d.attrs[i] = own(r.kind, a)
+	}
+	d.set[i] = true
 }
 
 // complete fills in the defaults and sees that nothing is missing.
@@ -173,7 +191,7 @@ func (d *draft) complete() error {
 	for i := range d.schema.rows {
 		r := &d.schema.rows[i]
 		if v := d.value(r.typ); !d.set[i] && v != nil {
-			d.put(i, &ck.Attribute{Type: r.typ, Value: v})
+			d.attrs[i], d.set[i] = ck.Attribute{Type: r.typ, Value: v}, true
 		}
 		if !d.set[i] && r.is(required[d.req.Origin]) {
 			return refuse(ck.CKR_TEMPLATE_INCOMPLETE, r.typ, "is missing")
@@ -204,14 +222,15 @@ func (d *draft) given(t ck.AttributeType) bool {
 	return v && ok
 }
 
-// object returns what is not secret.
+// object returns what is not secret, in the memory of the draft, which ends here.
 func (d *draft) object() *Object {
-	attrs := make([]ck.Attribute, 0, len(d.attrs))
+	attrs := d.attrs[:0]
 	for i := range d.attrs {
 		if d.set[i] && !d.schema.rows[i].is(secretValue) {
-			attrs = append(attrs, own(&d.schema.rows[i], &d.attrs[i]))
+			attrs = append(attrs, d.attrs[i])
 		}
 	}
+	clear(d.attrs[len(attrs):])
 	return newObject(d.id, d.schema, attrs)
 }
 
@@ -228,20 +247,16 @@ func (d *draft) material() *Material {
 
 // own returns a copy of a that shares nothing with it, in the form in which
 // objects keep attributes: templates sorted, and never nil.
-func own(r *row, a *ck.Attribute) ck.Attribute {
-	if r.kind == kindTemplate {
-		return ck.Attribute{Type: a.Type, Nested: ownNested(a.Nested)}
+func own(k kind, a *ck.Attribute) ck.Attribute {
+	if k != kindTemplate {
+		return ck.Attribute{Type: a.Type, Value: append([]byte{}, a.Value...)}
 	}
-	return ck.Attribute{Type: a.Type, Value: append([]byte{}, a.Value...)}
-}
-
-func ownNested(nested []ck.Attribute) []ck.Attribute {
-	out := make([]ck.Attribute, len(nested))
-	for i := range nested {
-		out[i] = own(&row{kind: kinds[nested[i].Type]}, &nested[i])
+	nested := make([]ck.Attribute, len(a.Nested))
+	for i := range a.Nested {
+		nested[i] = own(kinds[a.Nested[i].Type], &a.Nested[i])
 	}
-	slices.SortFunc(out, func(a, b ck.Attribute) int { return compareTypes(a.Type, b.Type) })
-	return out
+	slices.SortFunc(nested, func(a, b ck.Attribute) int { return compareTypes(a.Type, b.Type) })
+	return ck.Attribute{Type: a.Type, Nested: nested}
 }
 
 func isTrue(a *ck.Attribute) bool { return bytes.Equal(a.Value, trueValue) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -282,5 +283,35 @@ func TestIDs(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(a.attrs, func(a, b ck.Attribute) int { return compareTypes(a.Type, b.Type) }) {
 		t.Error("attributes are not sorted")
+	}
+}
+
+// What a mechanism makes is held to the tables as well.
+func TestMadeIsChecked(t *testing.T) {
+	for _, tt := range []struct {
+		a    ck.Attribute
+		want ck.RV
+	}{
+		{bytesOf(ck.CKA_MODULUS), ck.CKR_TEMPLATE_INCONSISTENT},
+		{bytesOf(ck.CKA_VENDOR_DEFINED), ck.CKR_ATTRIBUTE_TYPE_INVALID},
+		{bytesOf(ck.CKA_VALUE_LEN), ck.CKR_ATTRIBUTE_VALUE_INVALID},
+	} {
+		_, _, err := New(Request{Template: aesTemplate(), Made: ck.Template{tt.a}})
+		wantCode(t, err, tt.want)
+	}
+}
+
+// Errors name attributes and never show values.
+func TestErrorsTellNoValues(t *testing.T) {
+	secret := ck.String(ck.CKA_VALUE, "sesame")
+	for _, tmpl := range []ck.Template{
+		plus(without(aesTemplate(), ck.CKA_VALUE), secret, ck.String(ck.CKA_VALUE, "open sesame")),
+		plus(without(aesTemplate(), ck.CKA_VALUE), secret, ck.String(ck.CKA_TOKEN, "sesame")),
+		{class(ck.CKO_PUBLIC_KEY), keyTypeOf(ck.CKK_RSA), secret},
+	} {
+		_, _, err := New(Request{Template: tmpl})
+		if err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), "CKA_") {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -44,7 +44,7 @@
 package object
 
 import (
-	"crypto/subtle"
+	"bytes"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -211,9 +211,10 @@ func (o *Object) readable() bool {
 	return !o.Bool(ck.CKA_SENSITIVE) && o.Bool(ck.CKA_EXTRACTABLE)
 }
 
-// sameAttribute compares values, and templates whatever their order.
+// sameAttribute compares values, and templates whatever their order. It is not for
+// secrets.
 func sameAttribute(a, b *ck.Attribute) bool {
-	if subtle.ConstantTimeCompare(a.Value, b.Value) == 0 || len(a.Nested) != len(b.Nested) {
+	if !bytes.Equal(a.Value, b.Value) || len(a.Nested) != len(b.Nested) {
 		return false
 	}
 	for i := range a.Nested {

@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -168,4 +169,28 @@ func BenchmarkNew(b *testing.B) {
 		}
 		m.Zero()
 	}
+}
+
+// Objects are read and copied from many threads at once (run with -race).
+func TestManyThreads(t *testing.T) {
+	o, m := create(t, plus(aesTemplate(), nestedTemplate()))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				c, err := o.Set(ck.Template{ck.String(ck.CKA_LABEL, "x"), ck.Bool(ck.CKA_SIGN, false)}, false)
+				if err != nil || c.Permits(ck.CKA_SIGN) || !o.Permits(ck.CKA_SIGN) {
+					t.Error("Set:", err)
+				}
+				_, cm, err := o.Copy(nil, m, false)
+				if err != nil {
+					t.Error("Copy:", err)
+				}
+				cm.Zero()
+				o.Encode()
+				m.Get(ck.CKA_VALUE)
+			}
+		})
+	}
+	wg.Wait()
 }
