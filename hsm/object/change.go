@@ -91,10 +91,8 @@ func (o *Object) checkChange(r *row, a *ck.Attribute, may rule, so bool) error {
 
 // withAttribute returns a copy of sorted attrs that has a in its place.
 func withAttribute(attrs []ck.Attribute, a ck.Attribute) []ck.Attribute {
-	i, found := slices.BinarySearchFunc(attrs, a.Type, func(x ck.Attribute, t ck.AttributeType) int {
-		return compareTypes(x.Type, t)
-	})
-	if found {
+	i := search(len(attrs), a.Type, func(i int) ck.AttributeType { return attrs[i].Type })
+	if i < len(attrs) && attrs[i].Type == a.Type {
 		attrs = slices.Clone(attrs)
 		attrs[i] = a
 		return attrs

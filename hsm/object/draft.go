@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"slices"
@@ -255,7 +256,7 @@ func own(k kind, a *ck.Attribute) ck.Attribute {
 	for i := range a.Nested {
 		nested[i] = own(kinds[a.Nested[i].Type], &a.Nested[i])
 	}
-	slices.SortFunc(nested, func(a, b ck.Attribute) int { return compareTypes(a.Type, b.Type) })
+	slices.SortFunc(nested, func(a, b ck.Attribute) int { return cmp.Compare(a.Type, b.Type) })
 	return ck.Attribute{Type: a.Type, Nested: nested}
 }
 

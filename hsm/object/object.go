@@ -132,19 +132,26 @@ func (o *Object) Private() bool { return o.private }
 
 // find returns the attribute of type t, or nil.
 func (o *Object) find(t ck.AttributeType) *ck.Attribute {
-	lo, hi := 0, len(o.attrs)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if o.attrs[mid].Type < t {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == len(o.attrs) || o.attrs[lo].Type != t {
+	i := search(len(o.attrs), t, func(i int) ck.AttributeType { return o.attrs[i].Type })
+	if i == len(o.attrs) || o.attrs[i].Type != t {
 		return nil
 	}
-	return &o.attrs[lo]
+	return &o.attrs[i]
+}
+
+// search returns the first of n places, sorted by type, where the type is not
+// below t, or n. It is small enough to be inlined together with at.
+func search(n int, t ck.AttributeType, at func(int) ck.AttributeType) int {
+	lo := 0
+	for lo < n {
+		mid := int(uint(lo+n) >> 1)
+		if at(mid) < t {
+			lo = mid + 1
+		} else {
+			n = mid
+		}
+	}
+	return lo
 }
 
 // Bool returns the CK_BBOOL of type t, false if there is none.

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -89,7 +90,7 @@ var (
 
 func newSchema(t typeOf, kt ck.KeyType) *schema {
 	s := &schema{class: t.class, keyType: kt, rows: slices.Concat(t.rows...), check: t.check}
-	slices.SortFunc(s.rows, func(a, b row) int { return compareTypes(a.typ, b.typ) })
+	slices.SortFunc(s.rows, func(a, b row) int { return cmp.Compare(a.typ, b.typ) })
 	for _, u := range t.usual {
 		s.usual |= usageBit(u)
 	}
@@ -149,31 +150,13 @@ func makeSecretTypes() map[ck.AttributeType]bool {
 	return m
 }
 
-func compareTypes(a, b ck.AttributeType) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // index returns where in rows the attribute t is, or -1.
 func (s *schema) index(t ck.AttributeType) int {
-	lo, hi := 0, len(s.rows)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if s.rows[mid].typ < t {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == len(s.rows) || s.rows[lo].typ != t {
+	i := search(len(s.rows), t, func(i int) ck.AttributeType { return s.rows[i].typ })
+	if i == len(s.rows) || s.rows[i].typ != t {
 		return -1
 	}
-	return lo
+	return i
 }
 
 // row returns the row of t, or nil.
