@@ -13,6 +13,7 @@ type idle struct {
 	api.Partition
 	api.Module
 	cipher *idleCipher
+	made   int
 }
 
 type idleCipher struct{ api.Cipher }
@@ -25,8 +26,10 @@ func (m *idle) Encrypt(api.Caller, *ck.Mechanism, api.ObjectID) (api.Cipher, err
 	return m.cipher, nil
 }
 func (m *idle) CreateObject(api.Caller, ck.Template) (api.ObjectID, error) {
-	return api.ObjectID{1}, nil
+	m.made++
+	return api.ObjectID{byte(m.made), byte(m.made >> 8), byte(m.made >> 16)}, nil
 }
+func (m *idle) DestroyObject(api.Caller, api.ObjectID) error { return nil }
 
 func newIdle(t testing.TB) (*App, ck.SessionHandle, ck.ObjectHandle) {
 	a := New(&idle{cipher: new(idleCipher)})
@@ -65,5 +68,43 @@ func BenchmarkEncrypt(b *testing.B) {
 	src, dst := make([]byte, 16), make([]byte, 32)
 	for b.Loop() {
 		encryptOnce(b, a, h, m, key, src, dst)
+	}
+}
+
+// A session that makes and destroys keys for ever takes no more memory for it,
+// nor does the table of handles; keys that stay are not lost to that.
+func TestMadeAndDestroyed(t *testing.T) {
+	a, h, _ := newIdle(t)
+	s, err := a.session(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all, kept = 10000, 100
+	for i := range all {
+		o, err := a.CreateObject(h, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%(all/kept) == 0 {
+			continue
+		}
+		if err := a.DestroyObject(h, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := cap(s.made); n > 4*kept {
+		t.Errorf("the session remembers up to %d objects of %d", n, kept)
+	}
+	if n := int(a.objects.used); n > 2*kept {
+		t.Errorf("%d rows for %d handles", n, kept)
+	}
+	left := 0
+	for _, h := range s.made {
+		if _, ok := a.object(s.token, h); ok {
+			left++
+		}
+	}
+	if left != kept+1 || len(s.token.handles.all()) != kept+1 {
+		t.Errorf("%d objects are left, want %d", left, kept+1)
 	}
 }

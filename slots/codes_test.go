@@ -15,10 +15,10 @@ type call func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error
 // drop forgets what a call returns beside its error.
 func drop[T any](_ T, err error) error { return err }
 
-var (
-	ecb = &ck.Mechanism{Type: ck.CKM_AES_ECB}
-	out = make([]byte, 32)
-)
+var ecb = &ck.Mechanism{Type: ck.CKM_AES_ECB}
+
+// some returns bytes for a call to read or to write to.
+func some() []byte { return make([]byte, 32) }
 
 // slotCalls are the methods without a session.
 var slotCalls = map[string]call{
@@ -71,8 +71,8 @@ var sessionCalls = map[string]call{
 		_, _, err := a.GenerateKeyPair(h, ecb, nil, nil)
 		return err
 	},
-	"GenerateRandom":    func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GenerateRandom(h, out) },
-	"SeedRandom":        func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.SeedRandom(h, out) },
+	"GenerateRandom":    func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GenerateRandom(h, some()) },
+	"SeedRandom":        func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.SeedRandom(h, some()) },
 	"GetFunctionStatus": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GetFunctionStatus(h) },
 	"CancelFunction":    func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.CancelFunction(h) },
 	"Refuse": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
@@ -105,10 +105,10 @@ var objectCalls = map[string]struct {
 	"VerifyInit":        {initCall((*slots.App).VerifyInit), ck.CKR_KEY_HANDLE_INVALID},
 	"VerifyRecoverInit": {initCall((*slots.App).VerifyRecoverInit), ck.CKR_KEY_HANDLE_INVALID},
 	"WrapKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
-		return drop(a.WrapKey(h, ecb, o, o, out))
+		return drop(a.WrapKey(h, ecb, o, o, some()))
 	}, ck.CKR_WRAPPING_KEY_HANDLE_INVALID},
 	"UnwrapKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
-		return drop(a.UnwrapKey(h, ecb, o, out, nil))
+		return drop(a.UnwrapKey(h, ecb, o, some(), nil))
 	}, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID},
 	"DeriveKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
 		return drop(a.DeriveKey(h, ecb, o, nil))
@@ -136,7 +136,7 @@ var operationCalls = map[string]call{
 	"SignFinal":        finalCall((*slots.App).SignFinal),
 	"SignRecover":      doCall((*slots.App).SignRecover),
 	"Verify": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
-		return a.Verify(h, out, out)
+		return a.Verify(h, some(), some())
 	},
 	"VerifyUpdate":  updateCall((*slots.App).VerifyUpdate),
 	"VerifyFinal":   updateCall((*slots.App).VerifyFinal),
@@ -148,15 +148,15 @@ func initCall(f func(*slots.App, ck.SessionHandle, *ck.Mechanism, ck.ObjectHandl
 }
 
 func doCall(f func(*slots.App, ck.SessionHandle, []byte, []byte) (int, error)) call {
-	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return drop(f(a, h, out, out)) }
+	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return drop(f(a, h, some(), some())) }
 }
 
 func finalCall(f func(*slots.App, ck.SessionHandle, []byte) (int, error)) call {
-	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return drop(f(a, h, out)) }
+	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return drop(f(a, h, some())) }
 }
 
 func updateCall(f func(*slots.App, ck.SessionHandle, []byte) error) call {
-	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return f(a, h, out) }
+	return func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return f(a, h, some()) }
 }
 
 // allCalls is all of the above by name.

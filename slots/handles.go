@@ -83,6 +83,17 @@ func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, err
 		return 0, err
 	}
 	h := a.handle(s.token, id)
+	if len(s.made) == cap(s.made) {
+		s.made = a.tidy(s.made)
+	}
 	s.made = append(s.made, h)
 	return h, nil
+}
+
+// tidy drops the handles from a full list that have been forgotten, so that a
+// session may make and destroy keys for ever, and gives it room for as many
+// again as are left.
+func (a *App) tidy(list []ck.ObjectHandle) []ck.ObjectHandle {
+	list = slices.DeleteFunc(list, func(h ck.ObjectHandle) bool { return a.objects.get(uint64(h)) == nil })
+	return slices.Grow(list, len(list)+1)
 }

@@ -172,22 +172,8 @@ func newSharedHandles() *sharedHandles {
 // Everything at once, and Finalize in the middle of it.
 func TestStorm(t *testing.T) {
 	for round := range 4 {
-		w := newTestWorld(t)
-		shared := newSharedHandles()
-		var calls atomic.Int64
-		together(func(i int) {
-			if i > 0 {
-				storm(t, w.app, uint64(round*threads+i), shared, func() bool { return calls.Add(1) > 20000 })
-				return
-			}
-			for calls.Load() < 10000 {
-				_ = w.app.SessionCancel(*shared.sessions.Load(), ck.CKF_ENCRYPT)
-			}
-			if err := w.app.Finalize(); err != nil {
-				t.Error(err)
-			}
-		})
-		m := w.module.(*twin)
+		m := new(twin)
+		stormOver(t, m, uint64(round), 20000)
 		if m.closed != 1 {
 			t.Errorf("the module was closed %d times", m.closed)
 		}
@@ -197,6 +183,30 @@ func TestStorm(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestStormOverModule(t *testing.T) { stormOver(t, openModule(t), 99, 4000) }
+
+// stormOver makes many calls, and finalizes after half of them.
+func stormOver(t *testing.T, m api.Module, seed uint64, many int64) {
+	w := newWorld(m)
+	if err := w.setup(args{}); err != nil {
+		t.Fatal(err)
+	}
+	shared := newSharedHandles()
+	var calls atomic.Int64
+	together(func(i int) {
+		if i > 0 {
+			storm(t, w.app, seed<<8+uint64(i), shared, func() bool { return calls.Add(1) > many })
+			return
+		}
+		for calls.Load() < many/2 {
+			_ = w.app.SessionCancel(*shared.sessions.Load(), ck.CKF_ENCRYPT)
+		}
+		if err := w.app.Finalize(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Ten thousand sessions, and none of them is left in the way.
