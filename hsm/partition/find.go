@@ -86,8 +86,9 @@ func (p *Partition) attribute(e *entry, want *api.AttributeResult) error {
 		return err
 	}
 	value, ok := k.Material.Get(t)
-	if !ok {
-		value = []byte{}
+	if !ok { // an optional part, such as a prime, of a key that came without it
+		want.RV = ck.CKR_ATTRIBUTE_TYPE_INVALID
+		return nil
 	}
 	want.Value = slices.Clone(value) // the material may be wiped while the caller reads
 	return nil

@@ -269,7 +269,7 @@ func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.M
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if tmpl, err = object.MergeUnwrapTemplate(k.Object, tmpl); err != nil {
+	if tmpl, err = object.MergeDeriveTemplate(k.Object, tmpl); err != nil {
 		return nil, nil, nil, err
 	}
 	tmpl = merge(slices.Clone(tmpl), ck.Template{
