@@ -171,9 +171,9 @@ func newSharedHandles() *sharedHandles {
 
 // Everything at once, and Finalize in the middle of it.
 func TestStorm(t *testing.T) {
-	for round := range 4 {
+	for round := range 3 {
 		m := new(twin)
-		stormOver(t, m, uint64(round), 20000)
+		stormOver(t, m, uint64(round), 8000)
 		if m.closed != 1 {
 			t.Errorf("the module was closed %d times", m.closed)
 		}
