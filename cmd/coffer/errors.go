@@ -57,12 +57,12 @@ var pinAdvice = map[ck.RV]advised{
 		"wrong tries are counted, and after too many the PIN is locked: coffer partition show", exitWrongPIN},
 	ck.CKR_PIN_LOCKED: {errors.New("the %s is locked after too many wrong tries"), "", exitLocked},
 	ck.CKR_USER_PIN_NOT_INITIALIZED: {errors.New("the %s has not been set yet"),
-		"the security officer sets it: pkcs11-tool --init-pin --login --login-type so", exitFailed},
+		"the security officer sets it: pkcs11-tool --module libcoffer-pkcs11.so --login --login-type so --init-pin", exitFailed},
 }
 
 // lockedHint says who unlocks a PIN.
 var lockedHint = map[ck.UserType]string{
-	ck.CKU_USER: "the security officer sets a new one: pkcs11-tool --init-pin --login --login-type so",
+	ck.CKU_USER: "the security officer sets a new one: pkcs11-tool --module libcoffer-pkcs11.so --login --login-type so --init-pin",
 	ck.CKU_SO:   "nobody can unlock it: keys are still used with the user PIN; coffer partition delete --force removes the partition",
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +75,8 @@ var shownAttributes = []ck.AttributeType{
 	ck.CKA_NEVER_EXTRACTABLE, ck.CKA_LOCAL, ck.CKA_MODULUS, ck.CKA_EC_PARAMS, ck.CKA_VALUE_LEN,
 }
 
-// keys lists the keys that the caller can see and that tmpl fits.
+// keys lists the keys that the caller can see and that tmpl fits, the halves of a
+// pair side by side, always in the same order.
 func (l login) keys(tmpl ck.Template) ([]keyView, error) {
 	ids, err := l.Find(l.who, tmpl)
 	if err != nil {
@@ -89,7 +92,19 @@ func (l login) keys(tmpl ck.Template) ([]keyView, error) {
 			views = append(views, v)
 		}
 	}
+	slices.SortFunc(views, keyView.compare)
 	return views, nil
+}
+
+// compare orders keys by label, ID and class, so that a private key comes before
+// its public one.
+func (v keyView) compare(w keyView) int {
+	return cmp.Or(
+		cmp.Compare(v.Label, w.Label),
+		cmp.Compare(v.ID, w.ID),
+		cmp.Compare(v.Class, w.Class),
+		cmp.Compare(v.UniqueID, w.UniqueID),
+	)
 }
 
 // view reads a key. ok is false if the object is no key, or has gone.

@@ -61,7 +61,7 @@ func printStatus(w io.Writer, v statusView) {
 	}
 	memory := "locked, never swapped"
 	if !v.MemoryLocked {
-		memory = "not locked: it can reach swap"
+		memory = "not locked, can reach swap: raise ulimit -l"
 	}
 	home := plain(v.Home)
 	if !v.HomeMade {
