@@ -32,10 +32,15 @@ func newEncrypter(block cipher.Block, iv, aad []byte, tagSize int) (*Encrypter, 
 	if len(iv) == 0 || !slices.Contains(tagSizes, tagSize) || block.BlockSize() != blockSize {
 		return nil, ErrParameter
 	}
+	bulk, err := newBulk(block)
+	if err != nil {
+		return nil, err
+	}
 	var h [blockSize]byte
 	block.Encrypt(h[:], h[:])
 	e := &Encrypter{block: block, tagSize: tagSize, aadLen: uint64(len(aad))}
 	e.hash.h = parseElement(h[:])
+	e.hash.bulk = bulk
 	e.next = e.hash.j0(iv)
 	block.Encrypt(e.mask[:], e.next[:])
 	e.start(inc32(&e.next))

@@ -135,6 +135,21 @@ func TestEncrypterMatchesStandardLibrary(t *testing.T) {
 	}
 }
 
+// TestLongParts has parts long enough for bulk, of sizes around its bounds.
+func TestLongParts(t *testing.T) {
+	block := newAES(t, 32)
+	for _, n := range []int{63, 64, 65, 4095, 4096, 4097, 4111, 4160, 12345} {
+		iv, aad, plain := random(12), random(n), random(n)
+		full, _ := cipher.NewGCM(block)
+		want := full.Seal(nil, iv, plain, aad)
+		for _, size := range []int{1, 64, 79, 80, 4096, 5000, n} {
+			if got := inParts(t, block, iv, aad, plain, size); !bytes.Equal(got, want) {
+				t.Errorf("%d bytes in parts of %d differ", n, size)
+			}
+		}
+	}
+}
+
 // inverse is a^-1 = a^(2^128-2).
 func (a element) inverse() element {
 	r := element{1 << 63, 0} // 1

@@ -14,6 +14,8 @@ func parseElement(b []byte) element {
 	return element{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}
 }
 
+func (a element) add(b element) element { return element{a.hi ^ b.hi, a.lo ^ b.lo} }
+
 // mul multiplies in the field, in constant time.
 func (a element) mul(b element) element {
 	// 256 bits of product, from the highest word down, by Karatsuba's three
@@ -60,11 +62,11 @@ type ghash struct {
 	h, y element
 	part [blockSize]byte // the block that is not whole yet
 	n    int             // bytes in part
+	bulk *bulk           // nil if many blocks at once are to be done as single ones
 }
 
 func (g *ghash) block(b []byte) {
-	x := parseElement(b)
-	g.y = element{g.y.hi ^ x.hi, g.y.lo ^ x.lo}.mul(g.h)
+	g.y = g.y.add(parseElement(b)).mul(g.h)
 }
 
 // write takes in the next part.
@@ -79,8 +81,15 @@ func (g *ghash) write(p []byte) {
 		g.block(g.part[:])
 		g.n = 0
 	}
-	for ; len(p) >= blockSize; p = p[blockSize:] {
-		g.block(p)
+	for len(p) >= blockSize {
+		n := min(len(p), bulkSize) / blockSize * blockSize
+		if g.bulk != nil && n >= bulkMin {
+			g.y = g.bulk.blocks(g, p[:n])
+		} else {
+			n = blockSize
+			g.block(p)
+		}
+		p = p[n:]
 	}
 	g.n = copy(g.part[:], p)
 }
