@@ -19,7 +19,7 @@ type Mechanism struct {
 	Min, Max uint64       // key sizes, in the standard's unit for this mechanism
 	Extra    ck.Flags     // flags that no function below implies, such as CKF_EC_F_P
 	Param    ck.ParamKind // the parameter it takes
-	KeyTypes []ck.KeyType // the key types it works with
+	KeyTypes []ck.KeyType // the key types it works with or makes; none for digests
 
 	// The operations. Each may rely on: the key's type is one of KeyTypes, its
 	// class fits the operation, the parameter is of the kind Param (a needed one

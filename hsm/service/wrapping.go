@@ -29,7 +29,7 @@ func paddedWrapping(start newCipher, m Mechanism) Mechanism {
 	m = wrapping(start, m)
 	wrap := m.Wrap
 	m.Wrap = func(k *Key, m *ck.Mechanism, dst, plain []byte) (int, error) {
-		padded := make([]byte, len(plain)+-len(plain)&(aesBlockSize-1))
+		padded := make([]byte, (len(plain)+aesBlockSize-1)/aesBlockSize*aesBlockSize)
 		defer clear(padded)
 		copy(padded, plain)
 		return wrap(k, m, dst, padded)
