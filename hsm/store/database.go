@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -52,17 +53,18 @@ func openExisting(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// databaseError says what an error of opening means.
+// databaseError says what an error of opening means: the system's, a lock that
+// was not to be had, and all else is bbolt's view of the content.
 func databaseError(path string, err error) error {
-	for _, foreign := range []error{
-		berrors.ErrInvalid, berrors.ErrVersionMismatch, berrors.ErrChecksum, berrors.ErrInvalidMapping,
-	} {
-		if errors.Is(err, foreign) {
-			return damaged(path, "%v", err)
-		}
-	}
-	if errors.Is(err, berrors.ErrTimeout) {
+	var known *FileError
+	var system syscall.Errno
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &system):
+		return &FileError{Path: path, Err: err}
+	case errors.Is(err, berrors.ErrTimeout):
 		return &FileError{Path: path, Kind: ErrBusy, Err: err, Detail: "another program has the database open"}
 	}
-	return asFileError(path, err)
+	return damaged(path, "%v", err)
 }

@@ -44,7 +44,7 @@ func OpenFile(dir string, o Options) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.View(func(Tx) error { return nil }); err != nil {
+	if err := s.View(func(x Tx) error { return x.(*fileTx).checkPages() }); err != nil {
 		return nil, err
 	}
 	return s, nil

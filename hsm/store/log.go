@@ -61,6 +61,8 @@ func (t *fileTx) readLog(since, last uint64) (ids []ID, ok bool) {
 	c := t.log.Cursor()
 	k, v := c.Seek(logKey(since + 1))
 	for g := since + 1; g <= last; g++ {
+		t.mustBeWhole(k)
+		t.mustBeWhole(v)
 		if len(k) != 8 || binary.BigEndian.Uint64(k) != g || len(v)%len(ID{}) != 0 {
 			return nil, false
 		}

@@ -154,6 +154,8 @@ func (t *fileTx) Meta(name string) ([]byte, bool) { return t.find(t.meta, []byte
 func (t *fileTx) find(b *bbolt.Bucket, key []byte) ([]byte, bool) {
 	t.inside = true
 	k, v := b.Cursor().Seek(key)
+	t.mustBeWhole(k)
+	t.mustBeWhole(v)
 	ok := k != nil && bytes.Equal(k, key)
 	t.inside = false
 	if !ok {
@@ -224,6 +226,8 @@ func (t *fileTx) All() iter.Seq2[ID, []byte] {
 		t.inside = true
 		c := t.records.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
+			t.mustBeWhole(k)
+			t.mustBeWhole(v)
 			t.inside = false
 			if len(k) != len(ID{}) {
 				t.damage = damaged(t.store.path, "a record has a name of %d bytes", len(k))
@@ -236,17 +240,6 @@ func (t *fileTx) All() iter.Seq2[ID, []byte] {
 		}
 		t.inside = false
 	}
-}
-
-// inMap reports whether a panic is a fault in the mapped file: a slice that Get
-// gave away was read where the file has been cut off.
-func (t *fileTx) inMap(r any) bool {
-	fault, ok := r.(interface{ Addr() uintptr })
-	if !ok || t.f == nil || t.db == nil {
-		return false
-	}
-	from := t.db.Info().Data
-	return from <= fault.Addr() && fault.Addr()-from < uintptr(t.tx.Size())
 }
 
 // sortedChanges lists the records that this transaction changed.

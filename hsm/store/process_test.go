@@ -1,0 +1,341 @@
+package store
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test program runs itself again as one of these children; the arguments
+// come in the environment.
+const childEnv = "STORE_TEST_CHILD"
+
+var children = map[string]func(dir string) error{
+	"increment": incrementChild,
+	"write":     writeChild,
+	"hold":      holdChild,
+	"create":    createChild,
+	"full":      fullChild,
+}
+
+func TestMain(m *testing.M) {
+	if name, dir, ok := strings.Cut(os.Getenv(childEnv), ":"); ok {
+		if err := children[name](dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func child(name, dir string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+name+":"+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// newDir makes a store and returns its directory.
+func newDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	s, err := CreateFile(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	return dir
+}
+
+func reopen(t *testing.T, dir string) Store {
+	t.Helper()
+	s, err := OpenFile(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+const incrementsEach = 200
+
+func incrementMany(s Store) error {
+	for range incrementsEach {
+		if err := increment(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func incrementChild(dir string) error {
+	s, err := OpenFile(dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return incrementMany(s)
+}
+
+// Two processes, and two Stores that know nothing of each other in a third, lose
+// no update between them, and each sees the word change with the others' commits.
+func TestProcessesLoseNothing(t *testing.T) {
+	dir := newDir(t)
+	watcher := reopen(t, dir)
+	word := watcher.Generation()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if err := child("increment", dir).Run(); err != nil {
+				t.Error(err)
+			}
+		})
+		s := reopen(t, dir)
+		wg.Go(func() {
+			if err := incrementMany(s); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := counter(t, watcher); n != 4*incrementsEach {
+		t.Errorf("%d of %d increments", n, 4*incrementsEach)
+	}
+	if watcher.Generation() == word {
+		t.Error("the word never changed")
+	}
+}
+
+// writeChild increments until it is killed and tells each success.
+func writeChild(dir string) error {
+	s, err := OpenFile(dir, Options{})
+	if err != nil {
+		return err
+	}
+	for {
+		var n string
+		err := s.Update(func(x Tx) error {
+			r, _ := x.Meta("counter")
+			i, _ := strconv.Atoi(string(r))
+			n = strconv.Itoa(i + 1)
+			for part := range 4 { // several pages
+				if err := x.Put(id(part), []byte(strings.Repeat(n+" ", 200))); err != nil {
+					return err
+				}
+			}
+			return x.PutMeta("counter", []byte(n))
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// Writers are killed at any moment; what they had been told is durable is there,
+// and nothing is half there.
+func TestKilledWriters(t *testing.T) {
+	dir := newDir(t)
+	var acknowledged atomic.Int64
+	deadline := time.Now().Add(3 * time.Second)
+	kills := 0
+	for pause := 20 * time.Millisecond; time.Now().Before(deadline); kills++ {
+		var wg sync.WaitGroup
+		for range 2 {
+			cmd := child("write", dir)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			wg.Go(func() { acknowledge(out, &acknowledged); cmd.Wait() })
+			time.AfterFunc(pause+time.Duration(kills%13)*time.Millisecond, func() { cmd.Process.Kill() })
+		}
+		wg.Wait()
+		checkWhole(t, dir, acknowledged.Load())
+	}
+	if kills < 5 || acknowledged.Load() < 20 {
+		t.Errorf("%d kills after %d writes show nothing", kills, acknowledged.Load())
+	}
+}
+
+// acknowledge keeps the greatest number that a child printed as a whole line.
+func acknowledge(out interface{ Read([]byte) (int, error) }, greatest *atomic.Int64) {
+	for r := bufio.NewReader(out); ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		n, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		for old := greatest.Load(); n > old && !greatest.CompareAndSwap(old, n); old = greatest.Load() {
+		}
+	}
+}
+
+func checkWhole(t *testing.T, dir string, acknowledged int64) {
+	t.Helper()
+	s := reopen(t, dir)
+	defer s.Close()
+	err := s.View(func(x Tx) error {
+		r, _ := x.Meta("counter")
+		n, _ := strconv.ParseInt(string(r), 10, 64)
+		if n < acknowledged || uint64(n) != x.Generation() {
+			t.Fatalf("counter %d at generation %d, %d were acknowledged", n, x.Generation(), acknowledged)
+		}
+		for id, record := range x.All() {
+			if string(record) != strings.Repeat(string(r)+" ", 200) {
+				t.Fatalf("record %x is of another transaction", id)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holdChild keeps the exclusive lock until its input ends.
+func holdChild(dir string) error {
+	s, err := OpenFile(dir, Options{})
+	if err != nil {
+		return err
+	}
+	return s.Update(func(x Tx) error {
+		fmt.Println("held")
+		bufio.NewReader(os.Stdin).ReadString('\n')
+		return x.PutMeta("held", nil)
+	})
+}
+
+// Nobody gets in while another process is in an Update; the wait has an end.
+func TestBusy(t *testing.T) {
+	dir := newDir(t)
+	cmd := child("hold", dir)
+	in, _ := cmd.StdinPipe()
+	out, _ := cmd.StdoutPipe()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	bufio.NewReader(out).ReadString('\n')
+	var err error
+	s := &file{path: filepath.Join(dir, dataName), o: Options{Log: 1, Wait: 60 * time.Millisecond}}
+	if _, err = newGuard(dir, s.o.Wait); !errors.Is(err, ErrBusy) {
+		t.Errorf("opening: %v", err)
+	}
+	done := make(chan error)
+	go func() {
+		s, err := OpenFile(dir, Options{})
+		if err == nil {
+			err = s.View(func(x Tx) error {
+				if _, ok := x.Meta("held"); !ok {
+					return errors.New("a View came in before the Update was done")
+				}
+				return nil
+			})
+		}
+		done <- err
+	}()
+	time.Sleep(30 * time.Millisecond)
+	in.Close()
+	if err := errors.Join(<-done, cmd.Wait()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Views of several Stores run at the same time.
+func TestViewsShare(t *testing.T) {
+	dir := newDir(t)
+	a, b := reopen(t, dir), reopen(t, dir)
+	err := a.View(func(Tx) error { return b.View(func(Tx) error { return nil }) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The hook is entered before there is a lock to inherit and left after.
+func TestTransactionHook(t *testing.T) {
+	dir := newDir(t)
+	s := reopen(t, dir)
+	var depth, most atomic.Int32
+	SetTransactionHook(
+		func() { most.Store(max(most.Load(), depth.Add(1))) },
+		func() {
+			if depth.Add(-1) < 0 {
+				t.Error("left more often than entered")
+			}
+		})
+	defer installHook.Store(nil)
+	s.View(func(Tx) error {
+		if depth.Load() != 1 {
+			t.Error("a View outside the hook")
+		}
+		return nil
+	})
+	s.Update(func(Tx) error { return errors.New("undo") })
+	if depth.Load() != 0 || most.Load() != 1 {
+		t.Errorf("depth %d at the end, %d at most", depth.Load(), most.Load())
+	}
+}
+
+// A child that inherits the descriptors of an open transaction keeps no lock
+// once the transaction has ended.
+func TestInheritedDescriptors(t *testing.T) {
+	dir := newDir(t)
+	s, other := reopen(t, dir), reopen(t, dir)
+	var copies []int
+	err := s.View(func(x Tx) error {
+		for _, name := range openFiles(t, dir) { // a dup shares the lock, as a forked child does
+			fd, err := unix.Dup(name)
+			if err != nil {
+				return err
+			}
+			copies = append(copies, fd)
+		}
+		return nil
+	})
+	if err != nil || len(copies) != 2 {
+		t.Fatal(len(copies), err)
+	}
+	start := time.Now()
+	update(t, other, put(1, "x"))
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("the Update waited %v", took)
+	}
+	for _, fd := range copies {
+		unix.Close(fd)
+	}
+	if left := openFiles(t, dir); len(left) != 0 {
+		t.Errorf("%d files stay open between transactions", len(left))
+	}
+}
+
+// openFiles lists the descriptors of files in dir.
+func openFiles(t *testing.T, dir string) (fds []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		target, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		if filepath.Dir(target) == dir {
+			fd, _ := strconv.Atoi(e.Name())
+			fds = append(fds, fd)
+		}
+	}
+	return fds
+}
