@@ -9,7 +9,7 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build front core tool test demo soak bench clean
+.PHONY: build build-id front core tool test demo soak bench clean
 build: front tool core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -17,6 +17,9 @@ build: front tool core
 BOUNDARY := $(addprefix pkcs11/front/,core.h functions.h pkcs11.h own.h listed.h)
 BUILD_ID := $(shell cat $(BOUNDARY) | sha256sum | cut -c1-16)
 export CGO_CFLAGS := -O2 -g -DCOFFER_BUILD=$(BUILD_ID)
+
+build-id:
+	@echo $(BUILD_ID)
 
 $(BUILD):
 	mkdir -p $@

@@ -73,6 +73,7 @@ func TestReload(t *testing.T) {
 func TestSignals(t *testing.T) {
 	runParts(t, "signals", []part{
 		{"unchanged", 1, 1, time.Second},
+		{"deaf", 1, 1, time.Second},
 		{"back", 1, 1, time.Second},
 		{"child", 500, 12000, 100 * time.Millisecond},
 		{"alarms", 2, 30, 2 * time.Second},

@@ -64,7 +64,28 @@ func build() error {
 	if err != nil {
 		return fmt.Errorf("make front core: %w\n%s", err, out)
 	}
+	return depend(module, filepath.Join(folder, "libcoffer-core.so"))
+}
+
+// depend tells the go command that the outcome depends on files that only other
+// programs read, or it would take an old outcome from its cache.
+func depend(files ...string) error {
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// source is a C file of testdata.
+func source(t *testing.T, name string) string {
+	t.Helper()
+	file := filepath.Join("testdata", name+".c")
+	if err := depend(file, "testdata/host.h"); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // compile builds testdata/<name>.c and returns the program. flags go to the
@@ -75,8 +96,8 @@ func compile(t *testing.T, name string, flags ...string) string {
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
-	arguments := append([]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable",
-		"-o", program, filepath.Join("testdata", name+".c")}, flags...)
+	arguments := append([]string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable",
+		"-o", program, source(t, name)}, flags...)
 	arguments = append(arguments, "-lpthread", "-ldl")
 	if out, err := exec.Command("gcc", arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("gcc %s: %v\n%s", strings.Join(arguments, " "), err, out)

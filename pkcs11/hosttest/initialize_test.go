@@ -72,10 +72,7 @@ func TestCoreOfAnotherBuild(t *testing.T) {
 			h := newHost(t, "initialize")
 			h.module = install(t, "libcoffer-pkcs11.so")
 			core := filepath.Join(filepath.Dir(h.module), "libcoffer-core.so")
-			out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", core, filepath.Join("testdata", name+".c")).CombinedOutput()
-			if err != nil {
-				t.Fatalf("gcc: %v\n%s", err, out)
-			}
+			buildCore(t, name, core)
 			if says := refused(t, h, libraryLoadFailed); !strings.Contains(says, want) {
 				t.Errorf("message %q lacks %q", says, want)
 			}

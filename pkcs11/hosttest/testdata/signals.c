@@ -1,4 +1,5 @@
 /* signals.c: the host's signals after a core was loaded, and while it is used. */
+#include <dirent.h>
 #include <sys/time.h>
 
 #include "host.h"
@@ -63,6 +64,42 @@ static void unchanged(int unused) {
   pthread_t thread;
   pthread_create(&thread, NULL, call_and_compare, NULL);
   pthread_join(thread, NULL);
+}
+
+/* SigBlk of a thread: bit s - 1 stands for signal s. */
+static unsigned long blocked_in(const char *thread) {
+  char path[300], line[256];
+  unsigned long blocked = 0;
+  snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+  FILE *status = fopen(path, "r");
+  CHECK(status, "%s", path);
+  while (fgets(line, sizeof line, status))
+    sscanf(line, "SigBlk: %lx", &blocked);
+  fclose(status);
+  return blocked;
+}
+
+/* All threads but this one are the runtime's, and take nothing. */
+static void deaf_threads(int unused) {
+  (void)unused;
+  const int hosts[] = {SIGHUP,    SIGINT,  SIGQUIT,   SIGUSR1,  SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD,
+                       SIGVTALRM, SIGPROF, SIGWINCH,  SIGIO,    SIGURG,  SIGCONT, SIGTSTP, SIGRTMIN,  SIGRTMAX};
+  int threads = 0;
+  char self[32];
+  OK(p11->C_Initialize(NULL));
+  work_hard(log_in());
+  snprintf(self, sizeof self, "%d", (int)gettid());
+  DIR *tasks = opendir("/proc/self/task");
+  CHECK(tasks);
+  for (struct dirent *task; (task = readdir(tasks));) {
+    if (task->d_name[0] == '.' || strcmp(task->d_name, self) == 0)
+      continue;
+    threads++;
+    for (size_t i = 0; i < COUNT(hosts); i++)
+      CHECK(blocked_in(task->d_name) >> (hosts[i] - 1) & 1, "signal %d, thread %s", hosts[i], task->d_name);
+  }
+  closedir(tasks);
+  CHECK(threads > 2, "%d threads", threads);
 }
 
 /* In a child without C_Initialize every disposition is the host's again. */
@@ -182,7 +219,8 @@ static void alarms(int seconds) {
 }
 
 static const struct part parts[] = {
-    {"unchanged", unchanged}, {"back", given_back}, {"dies", dies}, {"child", no_lost_child}, {"alarms", alarms},
+    {"unchanged", unchanged}, {"deaf", deaf_threads},   {"back", given_back},
+    {"dies", dies},           {"child", no_lost_child}, {"alarms", alarms},
 };
 
 int main(int argc, char **argv) { return run_part(argc, argv, parts, COUNT(parts)); }
