@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,14 +89,23 @@ func (t *tool) report(err error) int {
 		return exitDone
 	}
 	fmt.Fprintf(t.err, "coffer: %s\n", oneLine(err.Error()))
-	var a *advised
-	if !errors.As(err, &a) {
-		return exitFailed
-	}
+	a := adviceFor(err)
 	if a.hint != "" {
 		fmt.Fprintf(t.err, "coffer: hint: %s\n", a.hint)
 	}
 	return a.code
+}
+
+// adviceFor finds the advice that err carries, or some for errors of the system.
+func adviceFor(err error) *advised {
+	var a *advised
+	switch {
+	case errors.As(err, &a):
+		return a
+	case errors.Is(err, fs.ErrPermission):
+		return &advised{err, "work as the user who owns the home, or name another home in COFFER_HOME", exitFailed}
+	}
+	return &advised{error: err, code: exitFailed}
 }
 
 // oneLine keeps an error that was put together elsewhere on its line.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +25,9 @@ Uses (--use, several with commas between them), each for both halves of a pair:
   sign      sign and verify, or compute and check a MAC
   encrypt   encrypt and decrypt
   wrap      wrap and unwrap other keys
-  derive    derive keys; agree on a shared secret`
+  derive    derive keys; agree on a shared secret
+
+One key is not for both encrypt and wrap: it could decrypt what it has wrapped.`
 
 const keyGenerateExample = `  coffer key generate --type ec:p256 --label web
   coffer key generate --type rsa:3072 --label ca --id 01 --use sign
@@ -105,12 +106,10 @@ func (r keyRequest) understand() (o keyOrder, err error) {
 		return o, err
 	}
 	if len(o.uses) == 0 {
-		o.uses = strings.Split(o.family.uses, ",")
+		o.uses = o.family.uses
 	}
-	for _, u := range o.uses {
-		if !slices.ContainsFunc(purposes, func(p purpose) bool { return p.word == u }) {
-			return o, fmt.Errorf("use %q is not known", u)
-		}
+	if err = o.checkUses(o.uses); err != nil {
+		return o, err
 	}
 	if o.id, err = hex.DecodeString(r.id); err != nil {
 		return o, fmt.Errorf("--id %q is not hex", r.id)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,25 +18,52 @@ type family struct {
 	keyType ck.KeyType
 	mech    ck.MechanismType
 	pair    bool
-	uses    string // what --use is when nobody says
-	variant string // when nobody says; "" if the family has none
+	can     []string // what --use may be
+	uses    []string // what it is when nobody says
+	variant string   // when nobody says; "" if the family has none
 	// attribute turns the variant into the attribute that asks for it.
 	attribute func(variant string) (ck.Attribute, error)
-	// describe turns the attribute back into the variant; a nil function is a
-	// family of one.
-	about string
+	about     string // for the help
 }
 
 // families are in the order of the help. hmac and generic are the same to
-// PKCS #11; they differ in what the key may be used for.
+// PKCS #11; they differ in what the key is for.
 var families = []family{
-	{"rsa", ck.CKK_RSA, ck.CKM_RSA_PKCS_KEY_PAIR_GEN, true, "sign,encrypt", "3072", modulusBits, "rsa:2048 to rsa:8192"},
-	{"ec", ck.CKK_EC, ck.CKM_EC_KEY_PAIR_GEN, true, "sign", "p256", namedCurve, "ec:p224, ec:p256, ec:p384, ec:p521"},
-	{"ed25519", ck.CKK_EC_EDWARDS, ck.CKM_EC_EDWARDS_KEY_PAIR_GEN, true, "sign", "", fixedCurve("ed25519"), "ed25519"},
-	{"x25519", ck.CKK_EC_MONTGOMERY, ck.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, true, "derive", "", fixedCurve("x25519"), "x25519"},
-	{"aes", ck.CKK_AES, ck.CKM_AES_KEY_GEN, false, "encrypt", "256", valueBits, "aes:128, aes:192, aes:256"},
-	{"hmac", ck.CKK_GENERIC_SECRET, ck.CKM_GENERIC_SECRET_KEY_GEN, false, "sign", "256", valueBits, "hmac:BITS"},
-	{"generic", ck.CKK_GENERIC_SECRET, ck.CKM_GENERIC_SECRET_KEY_GEN, false, "derive", "256", valueBits, "generic:BITS"},
+	{
+		name: "rsa", keyType: ck.CKK_RSA, mech: ck.CKM_RSA_PKCS_KEY_PAIR_GEN, pair: true,
+		can: []string{"sign", "encrypt", "wrap"}, uses: []string{"sign", "encrypt"},
+		variant: "3072", attribute: modulusBits, about: "rsa:2048 to rsa:8192",
+	},
+	{
+		name: "ec", keyType: ck.CKK_EC, mech: ck.CKM_EC_KEY_PAIR_GEN, pair: true,
+		can: []string{"sign", "derive"}, uses: []string{"sign"},
+		variant: "p256", attribute: namedCurve, about: "ec:p224, ec:p256, ec:p384, ec:p521",
+	},
+	{
+		name: "ed25519", keyType: ck.CKK_EC_EDWARDS, mech: ck.CKM_EC_EDWARDS_KEY_PAIR_GEN, pair: true,
+		can: []string{"sign"}, uses: []string{"sign"},
+		attribute: fixedCurve("ed25519"), about: "ed25519",
+	},
+	{
+		name: "x25519", keyType: ck.CKK_EC_MONTGOMERY, mech: ck.CKM_EC_MONTGOMERY_KEY_PAIR_GEN, pair: true,
+		can: []string{"derive"}, uses: []string{"derive"},
+		attribute: fixedCurve("x25519"), about: "x25519",
+	},
+	{
+		name: "aes", keyType: ck.CKK_AES, mech: ck.CKM_AES_KEY_GEN,
+		can: []string{"sign", "encrypt", "wrap", "derive"}, uses: []string{"encrypt"},
+		variant: "256", attribute: valueBits, about: "aes:128, aes:192, aes:256",
+	},
+	{
+		name: "hmac", keyType: ck.CKK_GENERIC_SECRET, mech: ck.CKM_GENERIC_SECRET_KEY_GEN,
+		can: []string{"sign"}, uses: []string{"sign"},
+		variant: "256", attribute: secretBits, about: "hmac:112 to hmac:65536",
+	},
+	{
+		name: "generic", keyType: ck.CKK_GENERIC_SECRET, mech: ck.CKM_GENERIC_SECRET_KEY_GEN,
+		can: []string{"sign", "derive"}, uses: []string{"derive"},
+		variant: "256", attribute: secretBits, about: "generic:112 to generic:65536",
+	},
 }
 
 // curves names CKA_EC_PARAMS: the DER of the curve's object identifier (RFC 5480
@@ -74,6 +102,20 @@ func parseKeyType(s string) (keySpec, error) {
 	return keySpec{}, fmt.Errorf("type %q is not known", s)
 }
 
+// checkUses holds what a key is to be used for against what its family can do. One
+// key that both wraps and decrypts would bring out in clear what it had wrapped.
+func (f *family) checkUses(uses []string) error {
+	for _, u := range uses {
+		if !slices.Contains(f.can, u) {
+			return fmt.Errorf("use %q: a key of type %s is for %s", u, f.name, strings.Join(f.can, ", "))
+		}
+	}
+	if slices.Contains(uses, "wrap") && slices.Contains(uses, "encrypt") {
+		return fmt.Errorf("uses wrap and encrypt: such a key could decrypt what it has wrapped; make two keys")
+	}
+	return nil
+}
+
 // keyTypeHelp lists what --type takes.
 func keyTypeHelp() string {
 	var b strings.Builder
@@ -103,6 +145,17 @@ func modulusBits(variant string) (ck.Attribute, error) {
 func valueBits(variant string) (ck.Attribute, error) {
 	bits, err := parseBits(variant)
 	return ck.Ulong(ck.CKA_VALUE_LEN, bits/8), err
+}
+
+// weakestSecret is the least strength that still counts as any, in bits (NIST SP
+// 800-131A, section 1.2.1). PKCS #11 has shorter keys; people should not.
+const weakestSecret = 112
+
+func secretBits(variant string) (ck.Attribute, error) {
+	if bits, err := parseBits(variant); err == nil && bits < weakestSecret {
+		return ck.Attribute{}, fmt.Errorf("%d bits can be guessed; at least %d", bits, weakestSecret)
+	}
+	return valueBits(variant)
 }
 
 func namedCurve(variant string) (ck.Attribute, error) {

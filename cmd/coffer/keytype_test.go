@@ -34,10 +34,7 @@ func TestParseKeyType(t *testing.T) {
 }
 
 func TestParseKeyTypeRefuses(t *testing.T) {
-	for _, in := range []string{"", "dsa", "rsa:", "rsa:many", "rsa:0", "rsa:2049", "rsa:-8", "ec:ed25519", "ec:p192", "ed25519:256", "aes:99999999999", "RSA"} {
-		if in == "rsa:" {
-			continue // the same as rsa
-		}
+	for _, in := range []string{"", "dsa", "hmac:104", "rsa:many", "rsa:0", "rsa:2049", "rsa:-8", "ec:ed25519", "ec:p192", "ed25519:256", "aes:99999999999", "RSA"} {
 		if _, err := parseKeyType(in); err == nil {
 			t.Errorf("%q was taken", in)
 		}
@@ -75,4 +72,26 @@ func must(a ck.Attribute, err error) ck.Attribute {
 		panic(err)
 	}
 	return a
+}
+
+// TestFamilies checks that what nobody asked for is allowed, and that every use is
+// a purpose.
+func TestFamilies(t *testing.T) {
+	known := map[string]bool{}
+	for _, p := range purposes {
+		known[p.word] = true
+	}
+	for _, f := range families {
+		if err := f.checkUses(f.uses); err != nil {
+			t.Errorf("%s: %v", f.name, err)
+		}
+		if _, err := f.attribute(f.variant); err != nil {
+			t.Errorf("%s: %v", f.name, err)
+		}
+		for _, u := range f.can {
+			if !known[u] {
+				t.Errorf("%s: %q is no purpose", f.name, u)
+			}
+		}
+	}
 }

@@ -75,10 +75,10 @@ func partitions(m api.Module) []api.Slot {
 
 // findPartition finds a partition by label, serial number or slot number, in
 // this order. No name at all is the only partition there is.
-func findPartition(m api.Module, name string) (api.Slot, error) {
+func findPartition(m *hsm.Module, name string) (api.Slot, error) {
 	all := partitions(m)
 	if name == "" {
-		return onlyPartition(all)
+		return onlyPartition(m.Home(), all)
 	}
 	by := []func(api.Slot) string{
 		func(s api.Slot) string { return s.Partition.Info().Label },
@@ -100,17 +100,17 @@ func findPartition(m api.Module, name string) (api.Slot, error) {
 				"%d partitions are called %s", len(found), quote(name))
 		}
 	}
-	return api.Slot{}, hintf("those there are: coffer partition list", "no partition %s", quote(name))
+	return api.Slot{}, hintf("those there are: coffer partition list", "no partition %s in %s", quote(name), m.Home())
 }
 
-func onlyPartition(all []api.Slot) (api.Slot, error) {
+func onlyPartition(home string, all []api.Slot) (api.Slot, error) {
 	switch len(all) {
 	case 0:
-		return api.Slot{}, hintf("make one: coffer partition create LABEL", "there is no partition yet")
+		return api.Slot{}, hintf("make one: coffer partition create LABEL", "there is no partition in %s yet", home)
 	case 1:
 		return all[0], nil
 	}
-	return api.Slot{}, hintf("name one with --partition: coffer partition list", "there are %d partitions", len(all))
+	return api.Slot{}, hintf("name one with --partition: coffer partition list", "there are %d partitions in %s", len(all), home)
 }
 
 // login is a partition and the right to use it.
