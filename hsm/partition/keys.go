@@ -12,8 +12,11 @@ import (
 
 // GenerateKey is C_GenerateKey.
 func (p *Partition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.GenerateKey == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	if mechanism.GenerateKey == nil {
 		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
 	}
 	so, err := p.mayCreate(who, tmpl)
@@ -32,8 +35,11 @@ func (p *Partition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Templat
 
 // GenerateKeyPair is C_GenerateKeyPair: both halves are made or none.
 func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv api.ObjectID, err error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.GenerateKeyPair == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return pub, priv, err
+	}
+	if mechanism.GenerateKeyPair == nil {
 		return pub, priv, ck.CKR_MECHANISM_INVALID
 	}
 	for _, tmpl := range []ck.Template{public, private} {
@@ -62,8 +68,11 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 
 // WrapKey is C_WrapKey.
 func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte) (int, error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.Wrap == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return 0, err
+	}
+	if mechanism.Wrap == nil {
 		return 0, ck.CKR_MECHANISM_INVALID
 	}
 	if err := p.sync(); err != nil {
@@ -94,7 +103,7 @@ func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 	return mechanism.Wrap(w, m, dst, plain.Expose())
 }
 
-// keyErrors are the codes that C_WrapKey has of its own for its wrapping key
+// wrappingKeyError gives the codes that C_WrapKey has of its own for its wrapping key
 // (section 5.18.3), which keyFor knows as those of any key.
 func wrappingKeyError(err error) error {
 	switch ck.Code(err) {
@@ -145,8 +154,11 @@ func encodeKey(k *service.Key) (*secret.Bytes, error) {
 
 // UnwrapKey is C_UnwrapKey.
 func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.Unwrap == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	if mechanism.Unwrap == nil {
 		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
 	}
 	so, err := p.mayCreate(who, tmpl)
@@ -161,7 +173,7 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 	if tmpl, err = object.MergeUnwrapTemplate(base, tmpl); err != nil {
 		return api.ObjectID{}, err
 	}
-	made, err := unwrapped(plain, tmpl)
+	made, err := unwrapped(plain, mechanism.Fills, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
@@ -183,45 +195,49 @@ func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.M
 }
 
 // unwrapped turns the bytes of an unwrapped key into attributes.
-func unwrapped(plain *secret.Bytes, tmpl ck.Template) (ck.Template, error) {
+func unwrapped(plain *secret.Bytes, fills bool, tmpl ck.Template) (ck.Template, error) {
 	class, ok := tmpl.Ulong(ck.CKA_CLASS)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
-	if ck.ObjectClass(class) != ck.CKO_PRIVATE_KEY {
-		return secretKey(plain, tmpl)
+	if ck.ObjectClass(class) == ck.CKO_PRIVATE_KEY {
+		return service.DecodePrivateKey(plain.Expose())
 	}
-	parts, err := service.DecodePrivateKey(plain.Expose())
-	if err != nil {
-		return nil, err
+	value := plain.Expose()
+	if n, given := tmpl.Ulong(ck.CKA_VALUE_LEN); given && fills {
+		if value, ok = withoutFill(value, n); !ok {
+			return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
+		}
 	}
-	kt, _ := parts.Ulong(ck.CKA_KEY_TYPE)
-	made, err := service.Complete(ck.CKO_PRIVATE_KEY, ck.KeyType(kt), parts)
-	if err != nil {
-		object.WipeTemplate(parts)
-		return nil, ck.CKR_WRAPPED_KEY_INVALID
+	made, err := secretKey(value, tmpl)
+	if ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID { // a length that the key type does not have
+		return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
 	}
-	return merge(made, parts), nil
+	return made, err
+}
+
+// withoutFill cuts the zeros off that filled the last block, and nothing else: to
+// cut a key shorter than it was would let its parts be guessed one by one.
+func withoutFill(value []byte, n uint64) ([]byte, bool) {
+	const block = 16
+	if n > uint64(len(value)) || uint64(len(value))-n >= block {
+		return nil, false
+	}
+	var rest byte
+	for _, b := range value[n:] {
+		rest |= b
+	}
+	return value[:n], rest == 0
 }
 
 // secretKey makes the attributes of a secret key out of its value and the key
 // type that the template gives.
-func secretKey(value *secret.Bytes, tmpl ck.Template) (ck.Template, error) {
+func secretKey(value []byte, tmpl ck.Template) (ck.Template, error) {
 	kt, ok := tmpl.Ulong(ck.CKA_KEY_TYPE)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
-	parts := ck.Template{
-		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
-		ck.Ulong(ck.CKA_KEY_TYPE, kt),
-		ck.Bytes(ck.CKA_VALUE, slices.Clone(value.Expose())),
-	}
-	made, err := service.Complete(ck.CKO_SECRET_KEY, ck.KeyType(kt), parts)
-	if err != nil {
-		object.WipeTemplate(parts)
-		return nil, err
-	}
-	return merge(made, parts), nil
+	return service.Complete(ck.CKO_SECRET_KEY, ck.KeyType(kt), ck.Template{ck.Bytes(ck.CKA_VALUE, value)})
 }
 
 // merge adds to made those of parts that it does not have.
@@ -236,8 +252,11 @@ func merge(made, parts ck.Template) ck.Template {
 
 // DeriveKey is C_DeriveKey.
 func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.Derive == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	if mechanism.Derive == nil {
 		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
 	}
 	so, err := p.mayCreate(who, tmpl)
@@ -249,7 +268,7 @@ func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID
 		return api.ObjectID{}, err
 	}
 	defer value.Zero()
-	made, err := secretKey(value, tmpl)
+	made, err := secretKey(value.Expose(), tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}

@@ -283,3 +283,42 @@ func TestCopyKeepsSecret(t *testing.T) {
 		}
 	}
 }
+
+// TestUnwrapWithoutFill: AES-CBC wraps whole blocks, so CKA_VALUE_LEN says where
+// the key ends; it cannot be used to cut a key short.
+func TestUnwrapWithoutFill(t *testing.T) {
+	r := newRig(t)
+	user := r.login(ck.CKU_USER, userPIN)
+	cbc := &ck.Mechanism{Type: ck.CKM_AES_CBC, Param: &ck.BytesParam{Bytes: make([]byte, 16)}}
+	wrapping := r.secretKey(user, ck.Bool(ck.CKA_WRAP, true), ck.Bool(ck.CKA_UNWRAP, true))
+	key, err := r.CreateObject(user, ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET),
+		ck.Bytes(ck.CKA_VALUE, bytes.Repeat([]byte{5}, 20)), ck.Bool(ck.CKA_EXTRACTABLE, true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := make([]byte, 64)
+	n, err := r.WrapKey(user, cbc, wrapping, key, wrapped)
+	if err != nil || n != 32 {
+		t.Fatalf("WrapKey: %d bytes, %v", n, err)
+	}
+	for _, c := range []struct {
+		length uint64
+		want   ck.RV
+	}{{20, ck.CKR_OK}, {32, ck.CKR_OK}, {19, ck.CKR_WRAPPED_KEY_LEN_RANGE}, {4, ck.CKR_WRAPPED_KEY_LEN_RANGE}, {33, ck.CKR_WRAPPED_KEY_LEN_RANGE}} {
+		id, err := r.UnwrapKey(user, cbc, wrapping, wrapped[:n], ck.Template{
+			ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET),
+			ck.Ulong(ck.CKA_VALUE_LEN, c.length)})
+		expect(t, "UnwrapKey", err, c.want)
+		if err != nil {
+			continue
+		}
+		got := []api.AttributeResult{{Attribute: ck.Attribute{Type: ck.CKA_VALUE_LEN}}}
+		if err := r.Attributes(user, id, got); err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := ck.ParseUlong(got[0].Value); v != c.length {
+			t.Errorf("CKA_VALUE_LEN is %d, want %d", v, c.length)
+		}
+	}
+}

@@ -54,18 +54,16 @@ type auth struct {
 	Wrap     []byte `json:"wrap"`
 }
 
-// state is the payload of metaState.
+// state is what metaState seals: what the records add up to.
 type state struct {
-	generation, records uint64
-	digest              seal.SetDigest
+	records uint64
+	digest  seal.SetDigest
 }
 
-const stateSize = 8 + 8 + 32
+const stateSize = 8 + 32
 
 func (s state) encode() []byte {
-	b := make([]byte, 0, stateSize)
-	b = binary.LittleEndian.AppendUint64(b, s.generation)
-	b = binary.LittleEndian.AppendUint64(b, s.records)
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, stateSize), s.records)
 	return append(b, s.digest[:]...)
 }
 
@@ -73,9 +71,8 @@ func decodeState(b []byte) (s state, ok bool) {
 	if len(b) != stateSize {
 		return state{}, false
 	}
-	s.generation = binary.LittleEndian.Uint64(b)
-	s.records = binary.LittleEndian.Uint64(b[8:])
-	copy(s.digest[:], b[16:])
+	s.records = binary.LittleEndian.Uint64(b)
+	copy(s.digest[:], b[8:])
 	return s, true
 }
 
@@ -174,14 +171,18 @@ func (p *Partition) readMeta(tx store.Tx, name string) (payload, value []byte, e
 	return nil, nil, damaged("value %q is not authentic", name)
 }
 
-func (p *Partition) readState(tx store.Tx) (state, error) {
-	payload, _, err := p.readMeta(tx, metaState)
+// readState opens the state that the transaction of a generation left. It is
+// sealed, not just authenticated: from digests that can be read, the tags of single
+// records could be computed, and other sets with the same sum found.
+func (p *Partition) readState(tx store.Tx, generation uint64) (state, error) {
+	value, _ := tx.Meta(metaState)
+	payload, err := p.root.OpenState(metaState, generation, value)
 	if err != nil {
-		return state{}, err
+		return state{}, damaged("value %q is not the one of generation %d", metaState, generation)
 	}
 	s, ok := decodeState(payload)
 	if !ok {
-		return state{}, damaged("value %q is missing or has a wrong length", metaState)
+		return state{}, damaged("value %q has a wrong length", metaState)
 	}
 	return s, nil
 }

@@ -55,14 +55,27 @@ func isKey(c ck.ObjectClass) bool {
 	return c == ck.CKO_PUBLIC_KEY || c == ck.CKO_PRIVATE_KEY || c == ck.CKO_SECRET_KEY
 }
 
+// mechanismOf finds a mechanism, unless the module is in the error state and
+// refuses every service.
+func mechanismOf(m *ck.Mechanism) (*service.Mechanism, error) {
+	if err := service.Ready(); err != nil {
+		return nil, err
+	}
+	mechanism, ok := service.Lookup(m.Type)
+	if !ok {
+		return nil, ck.CKR_MECHANISM_INVALID
+	}
+	return mechanism, nil
+}
+
 // start makes an operation: mechanism, key, rights, in this order. pick chooses
 // the mechanism's function, nil if it has none.
 func start[Op any](p *Partition, who api.Caller, u use, m *ck.Mechanism, id api.ObjectID,
 	pick func(*service.Mechanism) func(*service.Key, *ck.Mechanism) (Op, error)) (Op, *service.Key, error) {
 	var none Op
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok {
-		return none, nil, ck.CKR_MECHANISM_INVALID
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return none, nil, err
 	}
 	f := pick(mechanism)
 	if f == nil {
@@ -132,8 +145,11 @@ func (p *Partition) VerifyRecover(who api.Caller, m *ck.Mechanism, key api.Objec
 
 // Digest is C_DigestInit.
 func (p *Partition) Digest(m *ck.Mechanism) (api.Digester, error) {
-	mechanism, ok := service.Lookup(m.Type)
-	if !ok || mechanism.Digest == nil {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return nil, err
+	}
+	if mechanism.Digest == nil {
 		return nil, ck.CKR_MECHANISM_INVALID
 	}
 	return mechanism.Digest(m)

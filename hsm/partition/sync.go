@@ -44,7 +44,7 @@ func (p *Partition) load() error {
 		if err := p.loadMetas(tx); err != nil {
 			return err
 		}
-		s, err := p.readState(tx)
+		s, err := p.readState(tx, tx.Generation())
 		if err != nil {
 			return err
 		}
@@ -188,12 +188,9 @@ func (p *Partition) drop(id api.ObjectID) {
 
 // check compares what was loaded with the state that the last writer left.
 func (p *Partition) check(tx store.Tx, s state) error {
-	if s.generation != tx.Generation() {
-		return damaged("its state is of generation %d, the store's is %d", s.generation, tx.Generation())
-	}
-	if subtle.ConstantTimeCompare(p.sum[:], s.digest[:]) != 1 {
+	if subtle.ConstantTimeCompare(p.sum[:], s.digest[:]) != 1 || s.records != uint64(tx.Len()) {
 		return damaged("its records are not those that were written: one was removed, put back or exchanged")
 	}
-	p.generation = s.generation
+	p.generation = tx.Generation()
 	return nil
 }

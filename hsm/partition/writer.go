@@ -26,11 +26,8 @@ func (p *Partition) update(f func(*writer) error) error {
 	defer w.zero()
 	err := p.store.Update(func(tx store.Tx) error {
 		var err error
-		if w.state, err = p.readState(tx); err != nil {
+		if w.state, err = p.readState(tx, tx.Generation()-1); err != nil {
 			return err
-		}
-		if w.generation != tx.Generation()-1 {
-			return damaged("its state is of generation %d, the store's is %d", w.generation, tx.Generation()-1)
 		}
 		w.tx = tx
 		if err := w.sameEpoch(); err != nil {
@@ -80,8 +77,11 @@ func (w *writer) sameEpoch() error {
 
 // finish writes the state that the transaction has come to.
 func (w *writer) finish() error {
-	w.generation = w.tx.Generation()
-	return w.setMeta(metaState, w.state.encode())
+	value, err := w.p.root.SealState(metaState, w.tx.Generation(), w.state.encode())
+	if err != nil {
+		return err
+	}
+	return w.tx.PutMeta(metaState, value)
 }
 
 // setMeta writes a value with its MAC and returns nothing of it to the digest.

@@ -41,6 +41,9 @@ type Mechanism struct {
 	// package api). Unwrap undoes it.
 	Wrap   func(k *Key, m *ck.Mechanism, dst, plain []byte) (int, error)
 	Unwrap func(k *Key, m *ck.Mechanism, wrapped []byte) (*secret.Bytes, error)
+	// Fills says that Wrap fills up the last block with zeros, which Unwrap
+	// returns along with the key.
+	Fills bool
 	// Derive computes n bytes of a secret key, or as many as there are if n is 0.
 	// Asked for more than it has, it answers CKR_KEY_SIZE_RANGE.
 	Derive func(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error)

@@ -27,6 +27,7 @@ func wrapping(start newCipher, m Mechanism) Mechanism {
 // who unwraps to know the length.
 func paddedWrapping(start newCipher, m Mechanism) Mechanism {
 	m = wrapping(start, m)
+	m.Fills = true
 	wrap := m.Wrap
 	m.Wrap = func(k *Key, m *ck.Mechanism, dst, plain []byte) (int, error) {
 		padded := make([]byte, (len(plain)+aesBlockSize-1)/aesBlockSize*aesBlockSize)
