@@ -80,7 +80,7 @@ func untangle(src []byte) ([]byte, error) {
 }
 
 // copyBytes copies the n bytes at p out of the caller's memory. The result is
-// never nil. bad is the code for a NULL with a length and for a length above max.
+// never nil. bad is the code for a NULL with a length and for one above limit.
 func copyBytes(p unsafe.Pointer, n C.CK_ULONG, limit int, bad ck.RV) ([]byte, error) {
 	if n > C.CK_ULONG(limit) || p == nil && n > 0 {
 		return nil, bad

@@ -207,6 +207,17 @@ func TestLoginWipesPIN(t *testing.T) {
 	want(t, "Login", coffer_C_Login(h, cUlong(ck.CKU_USER), &pin[0], maxPIN+1), ck.CKR_PIN_LEN_RANGE)
 }
 
+func TestCreateObjectWipesKey(t *testing.T) {
+	m, h := start(t)
+	class, value := ck.AppendUlong(nil, uint64(ck.CKO_SECRET_KEY)), []byte("key")
+	list := []cAttribute{attr(ck.CKA_CLASS, class), attr(ck.CKA_LABEL, []byte("name")), attr(ck.CKA_VALUE, value)}
+	var made cObject
+	want(t, "CreateObject", coffer_C_CreateObject(h, &list[0], 3, &made), ck.CKR_OK)
+	if made == 0 || string(m.partition.tmpl[1].Value) != "name" || !bytes.Equal(m.partition.tmpl[2].Value, make([]byte, 3)) || string(value) != "key" {
+		t.Errorf("handle %d, template %v, the caller's key %q", made, m.partition.tmpl, value)
+	}
+}
+
 func TestLists(t *testing.T) {
 	_, h := start(t)
 	var n cUlong

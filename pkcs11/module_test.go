@@ -41,7 +41,9 @@ func (m *fakeModule) Random(dst []byte) error {
 type fakePartition struct {
 	api.Partition
 	mech *ck.Mechanism
-	pin  []byte // as it was given, kept against the rules to see it wiped
+	// As they were given, kept against the rules to see them wiped.
+	pin  []byte
+	tmpl ck.Template
 }
 
 func (p *fakePartition) Info() api.PartitionInfo {
@@ -53,6 +55,10 @@ func (p *fakePartition) Digest(*ck.Mechanism) (api.Digester, error) { return &fa
 func (p *fakePartition) Login(_ ck.UserType, pin []byte) (api.Identity, error) {
 	p.pin = pin
 	return 1, nil
+}
+func (p *fakePartition) CreateObject(_ api.Caller, tmpl ck.Template) (api.ObjectID, error) {
+	p.tmpl = tmpl
+	return api.ObjectID{1}, nil
 }
 func (p *fakePartition) Logout(api.Identity) error { return nil }
 

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/slots"
 )
 
@@ -21,6 +22,7 @@ func coffer_C_CreateObject(h C.CK_SESSION_HANDLE, tmpl C.CK_ATTRIBUTE_PTR, n C.C
 	if err != nil {
 		return refuse(app, h, err)
 	}
+	defer object.WipeTemplate(t) // it may hold a key; the object has its own copy
 	o, err := app.CreateObject(ck.SessionHandle(h), t)
 	return hand(made, o, err)
 }
@@ -124,6 +126,7 @@ func coffer_C_FindObjectsInit(h C.CK_SESSION_HANDLE, tmpl C.CK_ATTRIBUTE_PTR, n 
 	if err != nil {
 		return refuse(app, h, err)
 	}
+	defer object.WipeTemplate(t) // it may hold a value to look for
 	return code(app.FindObjectsInit(ck.SessionHandle(h), t))
 }
 

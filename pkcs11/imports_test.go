@@ -1,0 +1,93 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowedImports are what the shell may use of Coffer; it uses nothing else
+// from outside the standard library.
+var allowedImports = map[string]bool{
+	"github.com/coffer-hsm/coffer/hsm":        true,
+	"github.com/coffer-hsm/coffer/hsm/api":    true,
+	"github.com/coffer-hsm/coffer/hsm/ck":     true,
+	"github.com/coffer-hsm/coffer/hsm/object": true,
+	"github.com/coffer-hsm/coffer/hsm/store":  true, // for its transaction hook
+	"github.com/coffer-hsm/coffer/slots":      true,
+}
+
+// refusedImports would start goroutines, read the environment that the front
+// reads, or write where the host does.
+var refusedImports = map[string]bool{"fmt": true, "log": true, "net": true, "os": true, "syscall": true, "time": true}
+
+// sources are the files of this package but its tests.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	files := map[string]*ast.File{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = f
+	}
+	return files
+}
+
+func TestImports(t *testing.T) {
+	for name, f := range sources(t) {
+		for _, spec := range f.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			first, _, _ := strings.Cut(path, "/")
+			if refusedImports[first] || strings.Contains(first, ".") && !allowedImports[path] {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
+// The first thing that an export does is to defer contain: a panic must not get
+// out of it.
+func TestExportsContain(t *testing.T) {
+	exports := 0
+	for name, f := range sources(t) {
+		for _, decl := range f.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(fn.Name.Name, "coffer_") {
+				continue
+			}
+			exports++
+			if fn.Doc == nil || fn.Doc.List[len(fn.Doc.List)-1].Text != "//export "+fn.Name.Name {
+				t.Errorf("%s: %s is not exported under its name", name, fn.Name.Name)
+			}
+			if fn.Name.Name != "coffer_warm" && !contains(fn) {
+				t.Errorf("%s: %s does not defer contain", name, fn.Name.Name)
+			}
+		}
+	}
+	if exports < 60 {
+		t.Errorf("only %d exports", exports)
+	}
+}
+
+// contains reports whether fn begins with "defer contain(&rv)".
+func contains(fn *ast.FuncDecl) bool {
+	first, ok := fn.Body.List[0].(*ast.DeferStmt)
+	if !ok {
+		return false
+	}
+	called, ok := first.Call.Fun.(*ast.Ident)
+	return ok && called.Name == "contain"
+}
