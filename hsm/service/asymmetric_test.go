@@ -355,9 +355,14 @@ func TestWrap(t *testing.T) {
 				t.Fatal(n, err)
 			}
 			got, err := c.Unwrap(c.priv, c.m, wrapped)
-			if err != nil || !bytes.HasSuffix(got.Expose(), c.data) {
-				t.Error(err)
+			if err != nil {
+				t.Fatal(err)
 			}
+			lead, ok := bytes.CutSuffix(got.Expose(), c.data)
+			if !ok || (len(lead) > 0) != c.Leads || len(bytes.Trim(lead, "\x00")) > 0 {
+				t.Errorf("another key, after %d bytes", len(lead))
+			}
+			got.Zero()
 			if _, err := c.Unwrap(c.priv, c.m, wrapped[:255]); err != ck.CKR_WRAPPED_KEY_LEN_RANGE {
 				t.Error("255 bytes:", err)
 			}

@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"math/big"
 
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -59,16 +62,28 @@ func signECDSA(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 		}
 		size := priv.curve.size
 		return &signer{ecdsaIntake(h, priv.curve), 2 * size, func(digest []byte) ([]byte, error) {
-			r, s, err := ecdsa.Sign(rand.Reader, priv.ecdsa, digest)
+			der, err := ecdsa.SignASN1(rand.Reader, priv.ecdsa, digest)
 			if err != nil {
 				return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "ECDSA: %w", err)
 			}
-			sig := make([]byte, 2*size)
-			r.FillBytes(sig[:size])
-			s.FillBytes(sig[size:])
-			return sig, nil
+			return concatenated(der, size)
 		}}, nil
 	}
+}
+
+// concatenated turns an Ecdsa-Sig-Value (RFC 3279, section 2.2.3) into the form
+// of PKCS #11: r and s, each of size bytes.
+func concatenated(der cryptobyte.String, size int) ([]byte, error) {
+	var seq cryptobyte.String
+	var r, s []byte
+	if !der.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1Integer(&r) || !seq.ReadASN1Integer(&s) ||
+		len(r) > size || len(s) > size {
+		return nil, ck.CKR_FUNCTION_FAILED
+	}
+	sig := make([]byte, 2*size)
+	copy(sig[size-len(r):], r)
+	copy(sig[2*size-len(s):], s)
+	return sig, nil
 }
 
 func verifyECDSA(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {

@@ -430,3 +430,21 @@ func TestECDSAData(t *testing.T) {
 		}
 	}
 }
+
+// TestECDSAForm has signatures whose numbers are short, long and not there.
+func TestECDSAForm(t *testing.T) {
+	for der, want := range map[string]string{
+		"3006020101020102":     "00000100000002",
+		"3008020200ff02020100": "0000ff00000100",
+	} {
+		got, err := concatenated(unhex(der), 4)
+		if err != nil || !bytes.Equal(got[1:], unhex(want)) || got[0] != 0 {
+			t.Errorf("%s: %x, %v", der, got, err)
+		}
+	}
+	for _, der := range []string{"", "30", "3003020101", "300a0205010101010102010200"} {
+		if _, err := concatenated(unhex(der), 4); err != ck.CKR_FUNCTION_FAILED {
+			t.Errorf("%s: %v", der, err)
+		}
+	}
+}

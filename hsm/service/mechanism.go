@@ -44,6 +44,9 @@ type Mechanism struct {
 	// Fills says that Wrap fills up the last block with zeros, which Unwrap
 	// returns along with the key.
 	Fills bool
+	// Leads says the same of zeros in front, as many as the modulus has room for
+	// (CKM_RSA_X_509): the key is the last CKA_VALUE_LEN bytes.
+	Leads bool
 	// Derive computes n bytes of a secret key, or as many as there are if n is 0.
 	// Asked for more than it has, it answers CKR_KEY_SIZE_RANGE.
 	Derive func(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error)

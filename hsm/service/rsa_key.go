@@ -113,9 +113,11 @@ func parseRSAPrivate(a source) (any, error) {
 	}
 	p, q := number(a, ck.CKA_PRIME_1), number(a, ck.CKA_PRIME_2)
 	if p == nil || q == nil {
-		if p, q = factor(n, e, d); p == nil {
-			return nil, errRSAInconsistent
-		}
+		p, q = factor(n, e, d)
+	}
+	// The length comes first: what follows takes long with primes of any length.
+	if p == nil || p.BitLen()+q.BitLen() > n.BitLen()+1 {
+		return nil, errRSAInconsistent
 	}
 	return newRSAPrivateKey(&rsa.PrivateKey{PublicKey: *pub, D: d, Primes: []*big.Int{p, q}}, a)
 }
@@ -133,10 +135,8 @@ func newRSAPrivateKey(key *rsa.PrivateKey, a source) (*rsaPrivateKey, error) {
 	if given.Dp != nil && given.Dq != nil && given.Qinv != nil {
 		key.Precomputed = given
 	}
-	for _, p := range key.Primes {
-		if p.BitLen() < 2 || p.Bit(0) == 0 {
-			return nil, errRSAInconsistent
-		}
+	if new(big.Int).Mul(key.Primes[0], key.Primes[1]).Cmp(key.N) != 0 {
+		return nil, errRSAInconsistent
 	}
 	key.Precompute()
 	if key.Validate() != nil {

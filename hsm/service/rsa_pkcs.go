@@ -39,9 +39,14 @@ func init() {
 	}
 }
 
-// rsaFailed stands for the errors of crypto/rsa that a checked key and a checked
-// input leave: a fault of the machine.
-func rsaFailed(err error) error { return ck.Errorf(ck.CKR_FUNCTION_FAILED, "RSA: %w", err) }
+// rsaFailed stands for the errors that a checked key and a checked input leave: a
+// fault of the machine, or the error state.
+func rsaFailed(err error) error {
+	if refused := Ready(); refused != nil {
+		return refused
+	}
+	return ck.Errorf(ck.CKR_FUNCTION_FAILED, "RSA: %w", err)
+}
 
 // pkcs1Intake hashes with h, or takes ready-made DigestInfo (h is nil) for a key
 // of size bytes.

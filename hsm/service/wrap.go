@@ -1,8 +1,6 @@
 package service
 
 import (
-	"errors"
-
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -60,11 +58,8 @@ var (
 
 // recode replaces the code of err by the one that the table gives for it.
 func recode(err error, codes map[ck.RV]ck.RV) error {
-	var rv ck.RV
-	if errors.As(err, &rv) {
-		if other, ok := codes[rv]; ok {
-			return other
-		}
+	if other, ok := codes[ck.Code(err)]; ok {
+		return other
 	}
 	return err
 }
