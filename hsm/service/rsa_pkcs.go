@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"crypto"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 
@@ -48,6 +49,16 @@ func rsaFailed(err error) error {
 	return ck.Errorf(ck.CKR_FUNCTION_FAILED, "RSA: %w", err)
 }
 
+// bareAllowed answers for DigestInfo that the client made: where the Go
+// Cryptographic Module enforces approved mode, crypto/rsa panics over it instead
+// of refusing.
+func bareAllowed(h *hashInfo) error {
+	if h == nil && fips140.Enforced() {
+		return ck.Errorf(ck.CKR_MECHANISM_INVALID, "approved mode is enforced: the mechanism must name the hash")
+	}
+	return nil
+}
+
 // pkcs1Intake hashes with h, or takes ready-made DigestInfo (h is nil) for a key
 // of size bytes.
 func pkcs1Intake(h *hashInfo, size int) (intake, crypto.Hash) {
@@ -61,6 +72,9 @@ func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 	return func(k *Key, _ *ck.Mechanism) (api.Signer, error) {
 		priv, err := parsedAs[*rsaPrivateKey](k)
 		if err != nil {
+			return nil, err
+		}
+		if err := bareAllowed(h); err != nil {
 			return nil, err
 		}
 		in, hash := pkcs1Intake(h, priv.Size())
@@ -80,6 +94,9 @@ func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := bareAllowed(h); err != nil {
+			return nil, err
+		}
 		in, hash := pkcs1Intake(h, pub.Size())
 		return &verifier{in, pub.Size(), func(data, sig []byte) bool {
 			return rsa.VerifyPKCS1v15(pub.PublicKey, hash, data, sig) == nil
@@ -90,6 +107,9 @@ func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	priv, err := parsedAs[*rsaPrivateKey](k)
 	if err != nil {
+		return nil, err
+	}
+	if err := bareAllowed(nil); err != nil {
 		return nil, err
 	}
 	size := priv.Size()
