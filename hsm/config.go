@@ -84,6 +84,9 @@ func (c Config) load(home string) (s settings, path string, err error) {
 	if errors.Is(err, fs.ErrNotExist) && !asked {
 		return settings{}, "", nil
 	}
+	if err != nil && !asked {
+		return settings{}, path, homeError("home: %w: check COFFER_HOME and its permissions", err)
+	}
 	if err != nil {
 		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration: %w", err)
 	}

@@ -3,6 +3,7 @@ package partition
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -28,9 +29,8 @@ func (o Options) checkNewPIN(pin []byte) error {
 	return nil
 }
 
-// tryPIN checks a PIN and returns the key of private objects. The try is counted,
-// durably, before the PIN is looked at: whoever is killed in between has used it
-// up. The caller wipes the key.
+// tryPIN checks a PIN and returns the key of private objects, which the caller
+// wipes. The try is counted, durably, before the PIN is looked at.
 func (p *Partition) tryPIN(user ck.UserType, pin []byte) (*seal.Key, error) {
 	name, r, err := pinOf(user)
 	if err != nil {
@@ -39,48 +39,22 @@ func (p *Partition) tryPIN(user ck.UserType, pin []byte) (*seal.Key, error) {
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
-	var a auth
-	err = p.update(func(w *writer) error {
-		var found bool
-		if a, found, err = p.readAuth(w.tx, name); err != nil {
-			return err
-		}
-		if !found || len(a.Wrap) == 0 {
-			return ck.CKR_USER_PIN_NOT_INITIALIZED
-		}
-		if a.Failures >= p.options.Tries {
-			return ck.CKR_PIN_LOCKED
-		}
-		a.Failures++
-		return w.putAuth(name, a)
-	})
+	a, try, err := p.beginTry(name)
 	if err != nil {
 		return nil, err
 	}
 	key, err := p.root.UnwrapPIN(byte(r), pin, a.Wrap)
+	if noted := p.endTry(name, try, a.Wrap, err == nil); noted != nil && err == nil {
+		key.Zero()
+		return nil, noted
+	}
 	if errors.Is(err, seal.ErrWrongPIN) {
 		return nil, ck.CKR_PIN_INCORRECT
 	}
 	if err != nil {
 		return nil, damaged("value %q: %w", name, err)
 	}
-	if err := p.clearFailures(name, a.Wrap); err != nil {
-		key.Zero()
-		return nil, err
-	}
 	return key, nil
-}
-
-// clearFailures gives all tries back, unless the PIN has been changed meanwhile.
-func (p *Partition) clearFailures(name string, wrap []byte) error {
-	return p.update(func(w *writer) error {
-		a, _, err := p.readAuth(w.tx, name)
-		if err != nil || string(a.Wrap) != string(wrap) {
-			return err
-		}
-		a.Failures = 0
-		return w.putAuth(name, a)
-	})
 }
 
 // Login is C_Login for CKU_SO and CKU_USER.
@@ -227,13 +201,12 @@ func (p *Partition) storePIN(name string, wrap []byte) error {
 	return p.sync()
 }
 
-// authSeen is the PIN record as last loaded; ok is false if there is no such PIN.
-func (p *Partition) authSeen(name string) (a auth, ok bool) {
-	m, found := p.metas[name]
-	if !found || json.Unmarshal(m.payload, &a) != nil {
-		return auth{}, false
+// authSeen is the PIN's record as last loaded.
+func (p *Partition) authSeen(name string) (a auth) {
+	if json.Unmarshal(p.metas[name].payload, &a) != nil {
+		return auth{}
 	}
-	return a, len(a.Wrap) > 0
+	return a
 }
 
 // pinFlags tells the state of both PINs (CK_TOKEN_INFO). The caller holds p.mu.
@@ -246,15 +219,16 @@ func (p *Partition) pinFlags() ck.Flags {
 		{metaUser, ck.CKF_USER_PIN_INITIALIZED, ck.CKF_USER_PIN_COUNT_LOW, ck.CKF_USER_PIN_FINAL_TRY, ck.CKF_USER_PIN_LOCKED},
 		{metaSO, 0, ck.CKF_SO_PIN_COUNT_LOW, ck.CKF_SO_PIN_FINAL_TRY, ck.CKF_SO_PIN_LOCKED},
 	} {
-		a, ok := p.authSeen(f.name)
-		if !ok {
+		a := p.authSeen(f.name)
+		if !a.initialised() {
 			continue
 		}
 		flags |= f.initialised
-		if a.Failures > 0 {
+		failed := a.failed(time.Now())
+		if failed > 0 {
 			flags |= f.low
 		}
-		switch left := p.options.Tries - a.Failures; {
+		switch left := p.options.Tries - failed; {
 		case left <= 0:
 			flags |= f.lock
 		case left == 1:

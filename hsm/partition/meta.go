@@ -48,12 +48,6 @@ type header struct {
 	id [16]byte
 }
 
-// auth is the payload of metaSO and metaUser.
-type auth struct {
-	Failures int    `json:"failures"`
-	Wrap     []byte `json:"wrap"`
-}
-
 // state is what metaState seals: what the records add up to.
 type state struct {
 	records uint64
@@ -187,13 +181,14 @@ func (p *Partition) readState(tx store.Tx, generation uint64) (state, error) {
 	return s, nil
 }
 
-func (p *Partition) readAuth(tx store.Tx, name string) (a auth, found bool, err error) {
+// readAuth reads a PIN's record; the zero one if there is none.
+func (p *Partition) readAuth(tx store.Tx, name string) (a auth, err error) {
 	payload, _, err := p.readMeta(tx, name)
 	if err != nil || payload == nil {
-		return auth{}, false, err
+		return auth{}, err
 	}
 	if err := json.Unmarshal(payload, &a); err != nil {
-		return auth{}, false, damaged("value %q: %w", name, err)
+		return auth{}, damaged("value %q: %w", name, err)
 	}
-	return a, true, nil
+	return a, nil
 }

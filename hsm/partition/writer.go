@@ -144,7 +144,7 @@ func (w *writer) wipe() error {
 		}
 	}
 	// An empty PIN record stands for none: a store has no way to delete a value.
-	if _, found, err := w.p.readAuth(w.tx, metaUser); err != nil || !found {
+	if a, err := w.p.readAuth(w.tx, metaUser); err != nil || !a.initialised() {
 		return err
 	}
 	return w.putAuth(metaUser, auth{})
