@@ -15,6 +15,11 @@ import (
 // Create makes a partition in the next free slot, with a user PIN if userPIN is
 // not nil. The home is made if there is none.
 func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) {
+	for _, pin := range [][]byte{soPIN, userPIN} {
+		if err := m.settings.PIN.options().CheckPIN(pin); pin != nil && err != nil {
+			return 0, err // before there is a partition with one PIN and not the other
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.refresh(); err != nil {

@@ -27,7 +27,7 @@
 //     too. SoftHSM2 has the same defaults.
 //   - A key may do what its type is for (the lists in types.go), so that sparse
 //     templates work. CKA_WRAP, CKA_UNWRAP and CKA_DERIVE must be asked for (but
-//     CKA_DERIVE on Montgomery keys, which are for nothing else). A key that is
+//     CKA_DERIVE on private Montgomery keys, which are for nothing else). A key that is
 //     asked to wrap or unwrap may encrypt and decrypt only if that is asked for
 //     too: the two together let a wrapped key be read.
 //

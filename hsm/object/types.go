@@ -44,8 +44,7 @@ var types = []typeOf{
 		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_VERIFY, ck.CKA_VERIFY_RECOVER}, nil},
 	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_EC, ck.CKK_EC_EDWARDS}, with(publicKey, ecPublicRows),
 		[]ck.AttributeType{ck.CKA_VERIFY}, nil},
-	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(publicKey, ecPublicRows),
-		[]ck.AttributeType{ck.CKA_DERIVE}, nil},
+	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(publicKey, ecPublicRows), nil, nil},
 
 	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_RSA}, with(privateKey, rsaPrivateRows),
 		[]ck.AttributeType{ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_SIGN_RECOVER}, checkPrivateKey},

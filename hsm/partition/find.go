@@ -10,7 +10,7 @@ import (
 )
 
 // Find is C_FindObjects for all of them at once: token objects in the order in
-// which they were made, then session objects.
+// which they were made, the public half of a pair first, then session objects.
 func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
 	if err := p.sync(); err != nil {
 		return nil, err
@@ -39,6 +39,7 @@ func older(a, b *entry) int {
 	return cmp.Or(
 		cmp.Compare(min(a.session, 1), min(b.session, 1)),
 		cmp.Compare(a.order, b.order),
+		cmp.Compare(a.object.Class(), b.object.Class()),
 		bytes.Compare(a.id[:], b.id[:]),
 	)
 }

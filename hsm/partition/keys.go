@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -173,7 +174,7 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 	if tmpl, err = object.MergeUnwrapTemplate(base, tmpl); err != nil {
 		return api.ObjectID{}, err
 	}
-	made, err := unwrapped(plain, mechanism.Fills, tmpl)
+	made, err := unwrapped(plain.Expose(), mechanism, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
@@ -195,39 +196,53 @@ func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.M
 }
 
 // unwrapped turns the bytes of an unwrapped key into attributes.
-func unwrapped(plain *secret.Bytes, fills bool, tmpl ck.Template) (ck.Template, error) {
+func unwrapped(plain []byte, m *service.Mechanism, tmpl ck.Template) (ck.Template, error) {
 	class, ok := tmpl.Ulong(ck.CKA_CLASS)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
 	if ck.ObjectClass(class) == ck.CKO_PRIVATE_KEY {
-		return service.DecodePrivateKey(plain.Expose())
+		if m.Leads {
+			plain = bytes.TrimLeft(plain, "\x00")
+		}
+		return service.DecodePrivateKey(plain)
 	}
-	value := plain.Expose()
-	if n, given := tmpl.Ulong(ck.CKA_VALUE_LEN); given && fills {
-		if value, ok = withoutFill(value, n); !ok {
+	if n, given := tmpl.Ulong(ck.CKA_VALUE_LEN); given {
+		if plain, ok = withoutFill(plain, n, m); !ok {
 			return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
 		}
 	}
-	made, err := secretKey(value, tmpl)
+	made, err := secretKey(plain, tmpl)
 	if ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID { // a length that the key type does not have
 		return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
 	}
 	return made, err
 }
 
-// withoutFill cuts the zeros off that filled the last block, and nothing else: to
+// withoutFill takes the n bytes of a key out of those that a mechanism unwrapped:
+// it cuts off the zeros that filled a block of the mechanism, and nothing else. To
 // cut a key shorter than it was would let its parts be guessed one by one.
-func withoutFill(value []byte, n uint64) ([]byte, bool) {
+func withoutFill(value []byte, n uint64, m *service.Mechanism) ([]byte, bool) {
 	const block = 16
-	if n > uint64(len(value)) || uint64(len(value))-n >= block {
+	size := uint64(len(value))
+	switch {
+	case n > size:
 		return nil, false
+	case m.Leads:
+		return value[size-n:], isZero(value[:size-n])
+	case m.Fills:
+		return value[:n], size-n < block && isZero(value[n:])
 	}
-	var rest byte
-	for _, b := range value[n:] {
-		rest |= b
+	return value, true // a length that differs is the template's fault: object tells
+}
+
+// isZero takes the same time whatever is in b.
+func isZero(b []byte) bool {
+	var all byte
+	for _, v := range b {
+		all |= v
 	}
-	return value[:n], rest == 0
+	return all == 0
 }
 
 // secretKey makes the attributes of a secret key out of its value and the key

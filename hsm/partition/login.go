@@ -21,8 +21,8 @@ func pinOf(user ck.UserType) (name string, r role, err error) {
 	return "", 0, ck.CKR_USER_TYPE_INVALID
 }
 
-// checkNewPIN holds a PIN that is to be set against the rules.
-func (o Options) checkNewPIN(pin []byte) error {
+// CheckPIN holds a PIN that is to be set against the rules: CKR_PIN_LEN_RANGE.
+func (o Options) CheckPIN(pin []byte) error {
 	if len(pin) < o.MinPIN || len(pin) > o.MaxPIN {
 		return ck.Errorf(ck.CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", o.MinPIN, o.MaxPIN)
 	}
@@ -145,7 +145,7 @@ func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	if err := p.options.checkNewPIN(pin); err != nil {
+	if err := p.options.CheckPIN(pin); err != nil {
 		return err
 	}
 	key, err := p.keyOfSO(who)
@@ -177,7 +177,7 @@ func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := p.options.checkNewPIN(new); err != nil {
+	if err := p.options.CheckPIN(new); err != nil {
 		return err
 	}
 	key, err := p.tryPIN(user, old)

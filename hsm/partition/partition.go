@@ -81,7 +81,7 @@ var _ api.Partition = (*Partition)(nil)
 // SO PIN. There is no user PIN until InitPIN.
 func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []byte) error {
 	o = o.Default()
-	if err := o.checkNewPIN(soPIN); err != nil {
+	if err := o.CheckPIN(soPIN); err != nil {
 		return err
 	}
 	h, err := newHeader(label)
