@@ -31,7 +31,9 @@ typedef struct coffer_settings {
   const char *data_home;  /* XDG_DATA_HOME */
   const char *parameters; /* pReserved of CK_C_INITIALIZE_ARGS, if it is a string */
   /* Called by the core around every store transaction: fork() waits in between,
-   * since a child inherits the file lock. */
+   * since a child inherits the file lock. Enter before the file is opened that
+   * will be locked: a child with its descriptor keeps the lock if this process is
+   * killed. A fork waits for some seconds at most, and enter for as long. */
   void (*transaction_enter)(void);
   void (*transaction_leave)(void);
 } coffer_settings;

@@ -23,3 +23,4 @@
 #define FN(name, since, parameters, arguments)                                                                         \
   JOINED(UNLESS_OWN_, IS_LISTED(OWN, name))(name, parameters, arguments)
 #include "functions.h"
+#undef FN

@@ -3,17 +3,20 @@
 
 #include "front.h"
 
-/* Coffer locks with what the system has and needs threads of its own. It accepts
- * callbacks for locking only where it may do without them. */
+/* Coffer locks with what the system has, and its runtime has threads of its own. It
+ * accepts callbacks for locking only where it may do without them. GnuTLS sets
+ * both flags in every program: a host that lets a library lock with the system's
+ * means has the system's threads, and Coffer's take none of its signals, so only
+ * the other flag alone is refused. */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *args) {
   int callbacks = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex + !!args->UnlockMutex;
   if (callbacks != 0 && callbacks != 4)
     return CKR_ARGUMENTS_BAD;
+  if (args->flags & CKF_OS_LOCKING_OK)
+    return CKR_OK;
   if (args->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS)
     return CKR_NEED_TO_CREATE_THREADS;
-  if (callbacks == 4 && !(args->flags & CKF_OS_LOCKING_OK))
-    return CKR_CANT_LOCK;
-  return CKR_OK;
+  return callbacks ? CKR_CANT_LOCK : CKR_OK;
 }
 
 /* The environment of a set-uid program belongs to somebody else: secure_getenv. */

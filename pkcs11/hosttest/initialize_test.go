@@ -22,6 +22,10 @@ func TestInterfaces(t *testing.T) {
 	newHost(t, "initialize").mustRun(t, "interfaces")
 }
 
+func TestLoadedOnly(t *testing.T) {
+	newHost(t, "initialize").mustRun(t, "idle")
+}
+
 func TestLoadedByRelativeName(t *testing.T) {
 	h := newTokenHost(t, "initialize")
 	h.folder = filepath.Dir(h.module)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,22 +25,31 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Ends the program (a child: that child) unless the condition holds. _exit, since
- * the handlers of exit() are not a forked child's. */
+/* Ends the program (a child: that child) with one line, unless the condition
+ * holds. _exit, since the handlers of exit() are not a forked child's. */
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      fprintf(stderr, "%s:%d: %s", __FILE__, __LINE__, #condition);                                                  \
-      fprintf(stderr, ": " __VA_ARGS__);                                                                               \
-      fprintf(stderr, "\n");                                                                                           \
-      _exit(1);                                                                                                        \
-    }                                                                                                                  \
+    if (!(condition))                                                                                                  \
+      fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__);                                                           \
   } while (0)
+
+__attribute__((noreturn, format(printf, 4, 5))) static inline void fail(const char *file, int line,
+                                                                         const char *condition, const char *format,
+                                                                         ...) {
+  char why[512];
+  va_list values;
+  va_start(values, format);
+  vsnprintf(why, sizeof why, format, values);
+  va_end(values);
+  dprintf(2, "%s:%d: %s:%s\n", file, line, condition, why);
+  _exit(1);
+}
 
 #define EXPECT(want, call)                                                                                             \
   do {                                                                                                                 \
     CK_RV got_ = (call);                                                                                               \
-    CHECK(got_ == (want), "%s gave 0x%lx, not 0x%lx", #call, got_, (CK_RV)(want));                                     \
+    if (got_ != (want))                                                                                                \
+      fail(__FILE__, __LINE__, #call, " gave 0x%lx, not 0x%lx", got_, (CK_RV)(want));                                  \
   } while (0)
 
 #define OK(call) EXPECT(CKR_OK, call)

@@ -28,7 +28,8 @@ static void arguments(int unused) {
   CK_C_INITIALIZE_ARGS named = {.flags = CKF_OS_LOCKING_OK, .pReserved = ""};
   CK_C_INITIALIZE_ARGS callbacks = {create, use, use, use, 0, NULL};
   CK_C_INITIALIZE_ARGS some = {create, NULL, use, use, CKF_OS_LOCKING_OK, NULL};
-  CK_C_INITIALIZE_ARGS threadless = {.flags = CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS};
+  CK_C_INITIALIZE_ARGS threadless = {.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS};
+  CK_C_INITIALIZE_ARGS gnutls = {.flags = CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS};
   EXPECT(CKR_CANT_LOCK, p11->C_Initialize(&callbacks));
   EXPECT(CKR_ARGUMENTS_BAD, p11->C_Initialize(&some));
   EXPECT(CKR_NEED_TO_CREATE_THREADS, p11->C_Initialize(&threadless));
@@ -37,6 +38,7 @@ static void arguments(int unused) {
   start_and_stop(&none);
   start_and_stop(&system);
   start_and_stop(&either);
+  start_and_stop(&gnutls);
   start_and_stop(&named);
 }
 
@@ -56,6 +58,49 @@ static void elsewhere(int unused) {
   work_lightly(log_in());
   for (int i = 0; i < 3; i++)
     await(fork_child(work_lightly));
+}
+
+static int cores_mapped(void) {
+  char line[4096];
+  int cores = 0;
+  FILE *maps = fopen("/proc/self/maps", "r");
+  CHECK(maps);
+  while (fgets(line, sizeof line, maps))
+    cores += strstr(line, " r-xp ") && strstr(line, "libcoffer-core");
+  fclose(maps);
+  return cores;
+}
+
+static int threads(void) {
+  char line[256];
+  int count = 0;
+  FILE *status = fopen("/proc/self/status", "r");
+  CHECK(status);
+  while (fgets(line, sizeof line, status))
+    sscanf(line, "Threads: %d", &count);
+  fclose(status);
+  return count;
+}
+
+/* A host that only looks at the module starts no Go, and one that goes to the
+ * background first starts it once. */
+static void idle(int unused) {
+  (void)unused;
+  CK_INFO info;
+  CK_ULONG count;
+  struct sigaction action;
+  OK(p11->C_GetInterfaceList(NULL, &count));
+  EXPECT(CKR_CRYPTOKI_NOT_INITIALIZED, p11->C_GetInfo(&info));
+  CHECK(cores_mapped() == 0 && threads() == 1, "%d cores, %d threads", cores_mapped(), threads());
+  for (int s = 1; s < NSIG; s++)
+    CHECK(sigaction(s, NULL, &action) != 0 || action.sa_handler == SIG_DFL, "signal %d", s);
+  pid_t child = fork();
+  if (child == 0) {
+    OK(p11->C_Initialize(NULL));
+    CHECK(cores_mapped() == 1, "%d cores", cores_mapped());
+    _exit(0);
+  }
+  await(child);
 }
 
 /* Every function of a list is there: the list is an array of them. */
@@ -110,6 +155,7 @@ static const struct part parts[] = {
     {"refused", refused},
     {"elsewhere", elsewhere},
     {"interfaces", interfaces},
+    {"idle", idle},
 };
 
 int main(int argc, char **argv) { return run_part(argc, argv, parts, COUNT(parts)); }
