@@ -2,7 +2,7 @@
 # make test    everything that a change must pass
 # make demo    a tour with pkcs11-tool and openssl, in demo/
 # make soak    the long forms of the tests
-# make bench   the benchmarks
+# make bench   Coffer beside other tokens; BENCH='...' is for its options
 # make clean   removes build/ and demo/
 
 GO ?= go
@@ -66,7 +66,8 @@ soak:
 	COFFER_SOAK=1 $(GO) test -p 1 -timeout 4h -count 1 ./...
 
 bench: build
-	$(GO) test -run '^$$' -bench . ./bench/...
+	.ci/install bench
+	$(GO) run ./bench/compare $(BENCH)
 
 demo:
 	.ci/install demo

@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// libraries builds the library, or finds that it is fresh. Other packages' tests
+// may do the same at the same time, so that they take turns.
+func libraries(t *testing.T) (root string) {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(root, "build")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("flock", filepath.Join(folder, ".lock"), "make", "-s", "-C", root, "front", "core").CombinedOutput()
+	if err != nil {
+		t.Fatalf("make front core: %v\n%s", err, out)
+	}
+	depend(t, filepath.Join(folder, "*.so"))
+	depend(t, filepath.Join(root, "bench", "driver", "*"))
+	return root
+}
+
+// depend tells the go command that the outcome depends on files that only other
+// programs read, or it would take an old outcome from its cache.
+func depend(t *testing.T, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files, %v", pattern, err)
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// compare runs one row through Coffer and SoftHSM2.
+func compare(t *testing.T, rounds int, turn time.Duration, rows ...string) []Result {
+	t.Helper()
+	root := libraries(t)
+	modules, err := Choose(Modules(root), []string{"coffer", "softhsm2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Other packages' tests run at the same time: processor time is what they
+	// take least from.
+	plan := Plan{Root: root, Modules: modules, Rows: rows, Threads: []int{1}, Rounds: rounds, Time: turn, CPU: true}
+	results, err := plan.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+// A short AES-GCM message through the C ABI is where all that is not cryptography
+// weighs most. Coffer is to be no slower there than SoftHSM2.
+func TestGCMNoSlowerThanSoftHSM(t *testing.T) {
+	for _, r := range compare(t, 15, 40*time.Millisecond, "aes-256-gcm-16B") {
+		t.Logf("coffer/%s: %.2f (%.2f to %.2f)", r.BestPeer, r.Ratio, r.Low, r.High)
+		if r.Modules["coffer"].Median < r.Modules["softhsm2"].Median || r.Ratio < 1 {
+			t.Errorf("coffer %.0f, softhsm2 %.0f encryptions a second of processor time",
+				r.Modules["coffer"].Median, r.Modules["softhsm2"].Median)
+		}
+	}
+}
+
+// Every row works in Coffer and, as far as the driver is concerned, in another
+// module. RSA keys of other sizes are made in the same way, but take long.
+func TestEveryRow(t *testing.T) {
+	var rows []string
+	for _, row := range Rows {
+		if row != "rsa-3072-sign" && row != "rsa-4096-sign" {
+			rows = append(rows, row)
+		}
+	}
+	for _, r := range compare(t, 1, time.Millisecond, rows...) {
+		for _, module := range []string{"coffer", "softhsm2"} {
+			if r.Modules[module].Median <= 0 {
+				t.Errorf("%s: no figure of %s", r.Row, module)
+			}
+		}
+	}
+}

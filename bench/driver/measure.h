@@ -1,0 +1,45 @@
+/* What the driver measures: rows, each an operation that a number of threads
+ * repeat for a time. A backend (token.c, libcrypto.c) has a table of them. */
+#ifndef MEASURE_H
+#define MEASURE_H
+
+#include <stddef.h>
+
+struct row {
+	/* What the row is called: the same in every backend. */
+	const char *name;
+	/* Bytes that one operation works through; 0 if that is not the point. */
+	size_t bytes;
+	/* Once around a measurement, outside the time; may be NULL. */
+	int (*before)(const struct row *);
+	void (*after)(const struct row *);
+	/* One thread's state. start fails with what failure returns. */
+	int (*start)(const struct row *, void **worker);
+	int (*run)(void *worker);
+	void (*stop)(void *worker);
+	/* The backend's own. */
+	const void *how;
+};
+
+struct backend {
+	/* Reads the arguments and makes ready. */
+	int (*open)(int count, char **arguments);
+	const struct row *rows;
+	size_t count;
+	void (*close)(void);
+};
+
+extern const struct backend backend;
+
+/* failure remembers the first call that failed since the last measurement, and
+ * its code, and returns -1. */
+int failure(const char *call, unsigned long code);
+
+/* measure runs a row in so many threads for so many milliseconds and prints one
+ * line of JSON. */
+void measure(const struct row *row, unsigned threads, unsigned milliseconds);
+
+/* report_failure prints what failure remembers as a line of JSON. */
+void report_failure(const char *name);
+
+#endif

@@ -1,0 +1,17 @@
+/* How a cryptographic row uses its key. */
+#ifndef TOKEN_USE_H
+#define TOKEN_USE_H
+
+#include "token.h"
+
+enum parameter { NO_PARAMETER, IV, GCM, CTR };
+
+struct use {
+	struct key *key;
+	CK_MECHANISM_TYPE mechanism;
+	enum parameter parameter;
+	/* Bytes of input, or of random. */
+	CK_ULONG size;
+};
+
+#endif

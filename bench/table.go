@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// WriteTable prints results for people: a table for each number of threads, in
+// the order of the results, with the modules as columns.
+func WriteTable(w io.Writer, results []Result, modules []Module) error {
+	for len(results) > 0 {
+		n := 1
+		for n < len(results) && results[n].Threads == results[0].Threads {
+			n++
+		}
+		if err := writeThreads(w, results[:n], modules); err != nil {
+			return err
+		}
+		results = results[n:]
+	}
+	return nil
+}
+
+func writeThreads(w io.Writer, results []Result, modules []Module) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "threads: %d\t", results[0].Threads)
+	for _, m := range modules {
+		fmt.Fprintf(t, "%s\t", m.Name)
+	}
+	fmt.Fprint(t, "coffer/best peer\t(lowest\thighest)\t\n")
+	for _, r := range results {
+		fmt.Fprintf(t, "%s\t", r.Row)
+		for _, m := range modules {
+			fmt.Fprintf(t, "%s\t", r.rate(m.Name))
+		}
+		if r.Ratio > 0 {
+			fmt.Fprintf(t, "%.2f\t(%.2f\t%.2f)\t\n", r.Ratio, r.Low, r.High)
+		} else {
+			fmt.Fprint(t, "-\t\t\t\n")
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "geometric mean of the ratios: %.2f\n\n", GeometricMean(results))
+	return err
+}
+
+// long is from how many bytes on a row is about bytes a second.
+const long = 4096
+
+// rate prints a module's median with its unit.
+func (r Result) rate(module string) string {
+	f, ok := r.Modules[module]
+	switch {
+	case !ok:
+		return "-"
+	case r.Bytes >= long:
+		return short(f.Median*float64(r.Bytes)) + "B/s"
+	default:
+		return short(f.Median) + "/s"
+	}
+}
+
+// short prints three digits and a decimal prefix.
+func short(x float64) string {
+	prefix := ""
+	for _, p := range []string{"k", "M", "G"} {
+		if x < 1000 {
+			break
+		}
+		x, prefix = x/1000, p
+	}
+	switch {
+	case x < 10:
+		return fmt.Sprintf("%.2f %s", x, prefix)
+	case x < 100:
+		return fmt.Sprintf("%.1f %s", x, prefix)
+	default:
+		return fmt.Sprintf("%.0f %s", x, prefix)
+	}
+}
