@@ -1,7 +1,9 @@
 package slots_test
 
 import (
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -154,4 +156,89 @@ func TestContextLoginLocksThePIN(t *testing.T) {
 	want(t, "Login", "too often", w.app.Login(h, ck.CKU_CONTEXT_SPECIFIC, []byte("userpin")), ck.CKR_PIN_LOCKED)
 	want(t, "Logout", "after that", w.app.Logout(h), ck.CKR_USER_NOT_LOGGED_IN)
 	want(t, "SignFinal", "after that", drop(w.app.SignFinal(h, some())), ck.CKR_OPERATION_NOT_INITIALIZED)
+}
+
+// signing is a twin that tells of a logout in the middle of a signature.
+type signing struct {
+	*twinPartition
+	started, goOn chan struct{}
+	busy, torn    atomic.Bool
+}
+
+func (p *signing) Sign(api.Caller, *ck.Mechanism, api.ObjectID) (api.Signer, error) {
+	return &signature{p: p}, nil
+}
+
+func (p *signing) Logout(id api.Identity) error {
+	p.torn.Store(p.busy.Load())
+	return p.twinPartition.Logout(id)
+}
+
+type signature struct {
+	twinRSASigner
+	p *signing
+}
+
+func (s *signature) OneShot(_, _ []byte) (int, error) {
+	s.p.busy.Store(true)
+	defer s.p.busy.Store(false)
+	close(s.p.started)
+	<-s.p.goOn
+	return 1, nil
+}
+
+type signingModule struct {
+	*twin
+	p *signing
+}
+
+func (m signingModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition: m.p}} }
+
+// The partition wipes keys at logout, so it is told only when no call of any
+// session uses one.
+func TestLogoutWaitsForSignatures(t *testing.T) {
+	p := &signing{twinPartition: newTwinPartition("signing", []byte("sopin")), started: make(chan struct{}), goOn: make(chan struct{})}
+	p.pins[ck.CKU_USER] = []byte("userpin")
+	a := slots.New(signingModule{new(twin), p})
+	h, other := open(t, a, "rw"), open(t, a, "rw")
+	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
+		t.Fatal(err)
+	}
+	key, err := a.CreateObject(h, ck.Template{ck.Bool(ck.CKA_PRIVATE, true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SignInit(h, &ck.Mechanism{Type: ck.CKM_EDDSA}, key); err != nil {
+		t.Fatal(err)
+	}
+	signed, loggedOut := make(chan error), make(chan error)
+	go func() { signed <- drop(a.Sign(h, some(), some())) }()
+	<-p.started
+	go func() { loggedOut <- a.Logout(other) }()
+	for deadline := time.Now().Add(time.Second); state(t, a, other) != ck.CKS_RW_PUBLIC_SESSION; {
+		if time.Now().After(deadline) {
+			t.Fatal("the login does not end")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case <-loggedOut:
+		t.Error("logged out in the middle of a signature")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(p.goOn)
+	want(t, "Sign", "during a logout", <-signed, ck.CKR_OK)
+	want(t, "Logout", "during a signature", <-loggedOut, ck.CKR_OK)
+	if p.torn.Load() {
+		t.Error("the partition wiped its keys in the middle of a signature")
+	}
+}
+
+func state(t *testing.T, a *slots.App, h ck.SessionHandle) ck.State {
+	t.Helper()
+	info, err := a.GetSessionInfo(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.State
 }

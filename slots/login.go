@@ -169,11 +169,11 @@ func (t *token) endLogin(inUse bool) (*login, []*session) {
 	return t.login.Swap(nil), sessions
 }
 
-// cleanUp ends the identity in the partition and all that it alone might use
-// here. A call that had started under the login is waited for, so that nothing
-// it leaves behind is missed. turn is held: nobody logs in meanwhile.
+// cleanUp ends what the identity alone might use here, and then the identity in the
+// partition, which wipes the keys: so it waits for every call that had started under
+// the login first. A signature under a key that is being wiped would tell of it.
+// turn is held: nobody logs in meanwhile.
 func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
-	err := t.partition.Logout(l.identity)
 	for _, s := range sessions {
 		s.mu.Lock()
 		for _, k := range kinds {
@@ -181,6 +181,7 @@ func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 		}
 		s.mu.Unlock()
 	}
+	err := t.partition.Logout(l.identity)
 	a.forgetGone(t, api.Caller{}, t.handles.all())
 	return err
 }
