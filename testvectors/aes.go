@@ -1,0 +1,92 @@
+package testvectors
+
+import (
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/testvectors/p11"
+	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
+)
+
+// crypt is the trials of a mechanism that makes sealed of plain and plain of
+// sealed. new makes the mechanism for one operation. cut says in what sizes it
+// is done a second time, nil for not at all.
+func (r *runner) crypt(c *wycheproof.Case, new func() p11.Mechanism, plain, sealed []byte, cut []int) []trial {
+	t := new().Type
+	list := []trial{{"decrypt", t, ck.CKF_DECRYPT, plain, func(k p11.Key) ([]byte, error) {
+		return r.Decrypt(new(), k, sealed)
+	}}}
+	if cut != nil {
+		list = append(list, trial{"decrypt in parts", t, ck.CKF_DECRYPT, plain, func(k p11.Key) ([]byte, error) {
+			return r.Decrypt(new(), k, sealed, cut...)
+		}})
+	}
+	// An invalid ciphertext says nothing about encryption, but for an IV that
+	// must not be used at all.
+	if c.Result == wycheproof.Invalid && !c.HasFlag("ZeroLengthIv") {
+		return list
+	}
+	list = append(list, trial{"encrypt", t, ck.CKF_ENCRYPT, sealed, func(k p11.Key) ([]byte, error) {
+		return r.Encrypt(new(), k, plain)
+	}})
+	if cut != nil {
+		list = append(list, trial{"encrypt in parts", t, ck.CKF_ENCRYPT, sealed, func(k p11.Key) ([]byte, error) {
+			return r.Encrypt(new(), k, plain, cut...)
+		}})
+	}
+	return list
+}
+
+func aesGCM(r *runner, g *wycheproof.Group) {
+	for i := range g.Tests {
+		c := &g.Tests[i]
+		new := func() p11.Mechanism { return p11.GCM(c.IV, c.AAD, g.TagSize) }
+		r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) {
+			r.check(c, k, r.crypt(c, new, c.Msg, slices.Concat(c.CT, c.Tag), parts)...)
+		})
+	}
+}
+
+func aesCBC(r *runner, g *wycheproof.Group) {
+	for i := range g.Tests {
+		c := &g.Tests[i]
+		new := func() p11.Mechanism { return p11.Bytes(ck.CKM_AES_CBC_PAD, c.IV) }
+		r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) {
+			r.check(c, k, r.crypt(c, new, c.Msg, c.CT, parts)...)
+		})
+	}
+}
+
+// keyWrap runs key wrap both as the wrapping of keys, which is what it is for,
+// and as a cipher, over each of the mechanisms that name the algorithm.
+func keyWrap(mechanisms ...ck.MechanismType) func(*runner, *wycheproof.Group) {
+	return func(r *runner, g *wycheproof.Group) {
+		for i := range g.Tests {
+			c := &g.Tests[i]
+			var trials []trial
+			for _, m := range mechanisms {
+				new := func() p11.Mechanism { return p11.Plain(m) }
+				trials = append(trials, r.crypt(c, new, c.Msg, c.CT, nil)...)
+				trials = append(trials, r.wrap(c, m)...)
+			}
+			r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) { r.check(c, k, trials...) })
+		}
+	}
+}
+
+// wrap is the trials of wrapping a key. The binding cannot hand over a wrapped
+// key of no bytes; as ciphertext it can, see crypt.
+func (r *runner) wrap(c *wycheproof.Case, m ck.MechanismType) []trial {
+	if len(c.CT) == 0 {
+		return nil
+	}
+	list := []trial{{"unwrap", m, ck.CKF_UNWRAP, c.Msg, func(k p11.Key) ([]byte, error) {
+		return r.Unwrap(p11.Plain(m), k, c.CT)
+	}}}
+	if c.Result != wycheproof.Invalid {
+		list = append(list, trial{"wrap", m, ck.CKF_WRAP, c.CT, func(k p11.Key) ([]byte, error) {
+			return r.Wrap(p11.Plain(m), k, c.Msg)
+		}})
+	}
+	return list
+}

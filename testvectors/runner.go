@@ -1,0 +1,160 @@
+package testvectors
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/testvectors/p11"
+	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
+)
+
+// parts are the sizes of the parts in which data is handed over a second time:
+// less than a block, a block, more, and several.
+var parts = []int{1, 15, 16, 17, 3, 67}
+
+// runner runs one file in one session.
+type runner struct {
+	*p11.Session
+	token *p11.Token
+	// foreign is that the module is not ours: it need not have every mechanism
+	// or take every key, so that such tests are not applicable.
+	foreign bool
+	file    *wycheproof.File
+	tally   Tally
+}
+
+// Run puts a file to the module in a session of its own.
+func Run(token *p11.Token, foreign bool, file *wycheproof.File, run func(*runner, *wycheproof.Group)) (*Tally, error) {
+	s, err := token.Session()
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{Session: s, token: token, foreign: foreign, file: file, tally: Tally{Name: file.Name}}
+	for i := range file.Groups {
+		run(r, &file.Groups[i])
+	}
+	return &r.tally, s.Close()
+}
+
+// handle is a key of a test or a group, or the code by which it was refused.
+type handle struct {
+	p11.Key
+	err error
+}
+
+func (r *runner) importKey(t p11.Template) handle {
+	k, err := r.Import(t)
+	return handle{k, err}
+}
+
+// with makes a key, uses it and destroys it.
+func (r *runner) with(t p11.Template, use func(handle)) {
+	k := r.importKey(t)
+	use(k)
+	if k.err == nil {
+		if err := r.Destroy(k.Key); err != nil {
+			r.tally.fail(fmt.Sprintf("C_DestroyObject: %v", err))
+		}
+	}
+}
+
+// A trial is one way to ask what a test asks.
+type trial struct {
+	name string
+	mech ck.MechanismType
+	flag ck.Flags // the function that the module must list for mech
+	want []byte   // nil where only acceptance counts
+	do   func(p11.Key) ([]byte, error)
+}
+
+func (t trial) String() string { return fmt.Sprintf("%s, %s", t.mech, t.name) }
+
+// check runs the trials of a test with a key and counts the test. A trial of a
+// mechanism that the module does not list is wrong if the module is ours.
+func (r *runner) check(c *wycheproof.Case, k handle, trials ...trial) {
+	if r.foreign {
+		if k.err != nil && c.Result == wycheproof.Valid {
+			r.tally.skip("key refused")
+			return
+		}
+		trials = slices.DeleteFunc(trials, func(t trial) bool { return !r.token.Lists(t.mech, t.flag) })
+	}
+	if len(trials) == 0 {
+		r.tally.skip("mechanism missing")
+		return
+	}
+	var messages []string
+	for _, t := range trials {
+		got, err := r.try(t, k)
+		if message := judge(expectation(c), t.want, got, err); message != "" {
+			messages = append(messages, fmt.Sprintf("test %d (%s; %v; %s), %v: %s", c.ID, c.Comment, c.Flags, c.Result, t, message))
+		}
+	}
+	if len(messages) > 0 {
+		r.tally.fail(messages...)
+		return
+	}
+	r.tally.pass()
+}
+
+// disputed are flags that together make a test acceptable here which the file
+// has as invalid.
+var disputed = []struct {
+	flags  []string
+	reason string
+}{
+	{[]string{"NoCofactor", "InvalidPublic"},
+		"the cofactor is optional in ECParameters (ANSI X9.62; RFC 3279, section 2.3.5), and the same key is in the file as acceptable too"},
+}
+
+// expectation is what the file expects of c, unless that is disputed.
+func expectation(c *wycheproof.Case) wycheproof.Result {
+	for _, d := range disputed {
+		if c.Result == wycheproof.Invalid && !slices.ContainsFunc(d.flags, func(f string) bool { return !c.HasFlag(f) }) {
+			return wycheproof.Acceptable
+		}
+	}
+	return c.Result
+}
+
+var errNotListed = errors.New("not in the list of mechanisms")
+
+func (r *runner) try(t trial, k handle) ([]byte, error) {
+	if !r.token.Lists(t.mech, t.flag) {
+		return nil, errNotListed
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
+	return t.do(k.Key)
+}
+
+// judge compares an answer with what was expected; "" if it is right.
+func judge(expected wycheproof.Result, want, got []byte, err error) string {
+	switch {
+	case err == nil && expected == wycheproof.Invalid:
+		return "accepted"
+	case err == nil && !bytes.Equal(want, got):
+		return fmt.Sprintf("wrong value %x, not %x", got, want)
+	case err == nil:
+		return ""
+	case expected == wycheproof.Valid || !refusal(err):
+		return "refused: " + err.Error()
+	}
+	return ""
+}
+
+// refusal reports whether err is a code about the input. The others tell that
+// the module did not cope with it (PKCS #11 3.2, section 5.1).
+func refusal(err error) bool {
+	var rv ck.RV
+	return errors.As(err, &rv) && !slices.Contains([]ck.RV{
+		ck.CKR_GENERAL_ERROR, ck.CKR_FUNCTION_FAILED, ck.CKR_HOST_MEMORY,
+		ck.CKR_DEVICE_ERROR, ck.CKR_DEVICE_MEMORY, ck.CKR_DEVICE_REMOVED,
+		ck.CKR_FUNCTION_NOT_SUPPORTED, ck.CKR_OPERATION_ACTIVE, ck.CKR_OPERATION_NOT_INITIALIZED,
+		ck.CKR_MECHANISM_INVALID, ck.CKR_BUFFER_TOO_SMALL, ck.CKR_CRYPTOKI_NOT_INITIALIZED,
+	}, rv)
+}

@@ -1,0 +1,64 @@
+package testvectors
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
+)
+
+// TestWycheproof runs every file of the table. With -v it prints the summary of
+// README.md.
+func TestWycheproof(t *testing.T) {
+	names, err := wycheproof.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu      sync.Mutex
+		tallies []*Tally
+	)
+	t.Run("files", func(t *testing.T) {
+		for _, name := range names {
+			if excluded(name) != nil {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				tally := runFile(t, name)
+				mu.Lock()
+				defer mu.Unlock()
+				tallies = append(tallies, tally)
+			})
+		}
+	})
+	if len(tallies) == 0 {
+		t.Fatal("no file was run")
+	}
+	t.Logf("\n%s", Summary(tallies))
+}
+
+func runFile(t *testing.T, name string) *Tally {
+	run := runnerOf(name)
+	if run == nil {
+		t.Fatal("the file is in neither table")
+	}
+	file, err := wycheproof.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally, err := Run(token, foreign, file, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tally.Complete(file.Total); err != nil && !foreign {
+		t.Error(err)
+	}
+	for _, message := range tally.Messages {
+		t.Error(message)
+	}
+	if more := tally.Wrong - len(tally.Messages); more > 0 {
+		t.Errorf("and %d more", more)
+	}
+	return tally
+}
