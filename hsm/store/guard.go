@@ -54,19 +54,15 @@ var (
 // empty one is given its content.
 func newGuard(dir string, wait time.Duration) (*guard, error) {
 	g := &guard{path: filepath.Join(dir, lockName), wait: wait}
-	f, err := openPrivate(g.path, os.O_RDWR)
+	h, err := lockFile(g.path, unix.LOCK_EX, wait)
 	if err != nil {
 		return nil, err
 	}
-	h := &held{f, nopHook}
 	defer h.release()
-	if h.hook, err = lockFile(f, unix.LOCK_EX, wait); err != nil {
+	if err := g.prepare(h.f); err != nil {
 		return nil, err
 	}
-	if err := g.prepare(f); err != nil {
-		return nil, err
-	}
-	g.page, err = mapPage(f)
+	g.page, err = mapPage(h.f)
 	return g, err
 }
 
@@ -154,16 +150,11 @@ type held struct {
 // acquire takes the lock, shared or exclusive (unix.LOCK_SH, LOCK_EX), and
 // checks that it still is the file that Generation reads.
 func (g *guard) acquire(how int) (*held, error) {
-	f, err := openPrivate(g.path, os.O_RDWR)
+	h, err := lockFile(g.path, how, g.wait)
 	if err != nil {
 		return nil, err
 	}
-	h := &held{f, nopHook}
-	if h.hook, err = lockFile(f, how, g.wait); err != nil {
-		h.release()
-		return nil, err
-	}
-	dev, ino, size, err := identity(f)
+	dev, ino, size, err := identity(h.f)
 	if err == nil && (size != lockSize || dev != g.page.dev || ino != g.page.ino) {
 		err = damaged(g.path, "the lock file was replaced while in use; start the program again if that was meant")
 	}
@@ -182,29 +173,48 @@ func (h *held) release() {
 	h.hook.leave()
 }
 
-// lockFile takes the lock on f and returns the hook that has been entered. It
-// asks again and again instead of sleeping in the kernel: so the wait has an end,
-// and fork is held back only while there is a lock to be inherited.
-func lockFile(f *os.File, how int, wait time.Duration) (hook, error) {
+// lockFile opens and locks the file at path. It asks again and again instead of
+// sleeping in the kernel: so the wait has an end, and fork is held back only while
+// there is a descriptor to be inherited.
+func lockFile(path string, how int, wait time.Duration) (*held, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, time.Millisecond) {
-		hook := currentHook()
-		hook.enter()
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return hook, nil
-		}
-		hook.leave()
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nopHook, &FileError{Path: f.Name(), Err: err}
+		h, err := tryLock(path, how)
+		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) {
+			return h, err
 		}
 		if time.Now().After(deadline) {
-			return nopHook, &FileError{Path: f.Name(), Kind: ErrBusy,
+			return nil, &FileError{Path: path, Kind: ErrBusy,
 				Detail: "another process holds the lock; see whether one hangs or is stopped"}
 		}
 		time.Sleep(pause/2 + rand.N(pause))
+	}
+}
+
+// tryLock opens and locks the file at path, or fails at once: with
+// unix.EWOULDBLOCK if somebody else has the lock. A child forked between the two
+// would share the lock, so the hook is entered before the file is open.
+func tryLock(path string, how int) (*held, error) {
+	h := &held{hook: currentHook()}
+	h.hook.enter()
+	var err error
+	if h.f, err = openPrivate(path, os.O_RDWR); err != nil {
+		h.hook.leave()
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(h.f.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			return h, nil
+		}
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		h.f.Close()
+		h.hook.leave()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, err
+		}
+		return nil, &FileError{Path: path, Err: err}
 	}
 }
