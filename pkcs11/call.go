@@ -61,6 +61,8 @@ func (op operation) end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_R
 	return C.CK_RV(app.Refuse(ck.SessionHandle(h), op.kind, ck.Code(err)))
 }
 
+func (op operation) inputTooLong() ck.RV { return op.tooLong }
+
 // refuse answers for an argument error in any other function of a session: a bad
 // handle is told first.
 func refuse(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_RV {

@@ -78,7 +78,13 @@ func nullCalls(h cSession) map[string]struct {
 		"GenerateRandom":    {func() cRV { return coffer_C_GenerateRandom(h, nil, 1) }, bad},
 		"GetFunctionStatus": {func() cRV { return coffer_C_GetFunctionStatus(h) }, ck.CKR_FUNCTION_NOT_PARALLEL},
 		"CancelFunction":    {func() cRV { return coffer_C_CancelFunction(h) }, ck.CKR_FUNCTION_NOT_PARALLEL},
-		"Logout":            {func() cRV { return coffer_C_Logout(h) }, ck.CKR_USER_NOT_LOGGED_IN},
+
+		"DigestEncryptUpdate": {func() cRV { return coffer_C_DigestEncryptUpdate(h, nil, 1, nil, nil) }, idle},
+		"DecryptDigestUpdate": {func() cRV { return coffer_C_DecryptDigestUpdate(h, nil, 1, nil, nil) }, idle},
+		"SignEncryptUpdate":   {func() cRV { return coffer_C_SignEncryptUpdate(h, nil, 1, nil, nil) }, idle},
+		"DecryptVerifyUpdate": {func() cRV { return coffer_C_DecryptVerifyUpdate(h, nil, 1, nil, nil) }, idle},
+
+		"Logout": {func() cRV { return coffer_C_Logout(h) }, ck.CKR_USER_NOT_LOGGED_IN},
 	}
 }
 

@@ -40,11 +40,23 @@ func begin(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, k C.CK_OBJECT_HANDLE,
 // transform is a function that turns an input into an output.
 func (op operation) transform(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR,
 	f func(app *slots.App, h ck.SessionHandle, src, dst []byte) (int, error)) C.CK_RV {
+	return transform(op, h, in, inLen, out, outLen, f)
+}
+
+// ender is what answers for an argument error in a call on the operations under
+// way, which it ends.
+type ender interface {
+	end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_RV
+	inputTooLong() ck.RV
+}
+
+func transform[E ender](op E, h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR,
+	f func(app *slots.App, h ck.SessionHandle, src, dst []byte) (int, error)) C.CK_RV {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
-	src, err := input(in, inLen, op.tooLong)
+	src, err := input(in, inLen, op.inputTooLong())
 	if err != nil {
 		return op.end(app, h, err)
 	}

@@ -6,13 +6,9 @@
 
 #include "front/listed.h"
 
-/* Operation state and functions that do two operations at once. */
+/* Operation state. */
 #define UNSUPPORTED_C_GetOperationState LISTED
 #define UNSUPPORTED_C_SetOperationState LISTED
-#define UNSUPPORTED_C_DigestEncryptUpdate LISTED
-#define UNSUPPORTED_C_DecryptDigestUpdate LISTED
-#define UNSUPPORTED_C_SignEncryptUpdate LISTED
-#define UNSUPPORTED_C_DecryptVerifyUpdate LISTED
 
 /* Must not block while the host's signals are held: see front/signals.c. */
 #define UNSUPPORTED_C_WaitForSlotEvent LISTED

@@ -141,6 +141,14 @@ var operationCalls = map[string]call{
 	"VerifyUpdate":  updateCall((*slots.App).VerifyUpdate),
 	"VerifyFinal":   updateCall((*slots.App).VerifyFinal),
 	"VerifyRecover": doCall((*slots.App).VerifyRecover),
+
+	"DigestEncryptUpdate": doCall((*slots.App).DigestEncryptUpdate),
+	"DecryptDigestUpdate": doCall((*slots.App).DecryptDigestUpdate),
+	"SignEncryptUpdate":   doCall((*slots.App).SignEncryptUpdate),
+	"DecryptVerifyUpdate": doCall((*slots.App).DecryptVerifyUpdate),
+	"RefuseDual": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return a.RefuseDual(h, slots.EncryptOperation, slots.DigestOperation, ck.CKR_ARGUMENTS_BAD)
+	},
 }
 
 func initCall(f func(*slots.App, ck.SessionHandle, *ck.Mechanism, ck.ObjectHandle) error) call {

@@ -90,6 +90,14 @@ var commands = map[string]command{
 	"verify-recover-init": initialise((*slots.App).VerifyRecoverInit),
 	"verify-recover":      produce((*slots.App).VerifyRecover),
 
+	"digest-encrypt-update": produce((*slots.App).DigestEncryptUpdate),
+	"decrypt-digest-update": produce((*slots.App).DecryptDigestUpdate),
+	"sign-encrypt-update":   produce((*slots.App).SignEncryptUpdate),
+	"decrypt-verify-update": produce((*slots.App).DecryptVerifyUpdate),
+	"refuse-dual": quiet(func(w *world, a args) error {
+		return w.app.RefuseDual(w.session(a, 0), refuseKinds[a.word(1)], refuseKinds[a.word(2)], ck.CKR_ARGUMENTS_BAD)
+	}),
+
 	"generate": quiet(func(w *world, a args) error {
 		h, err := w.app.GenerateKey(w.session(a, 0), a.mechanism(1), a.template(a.rest(3)))
 		w.name(a, 2, h, err)

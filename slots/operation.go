@@ -131,11 +131,8 @@ func run[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st step, query
 	}
 	defer s.leave()
 	p := k.of(s)
-	switch {
-	case !p.active:
-		return 0, ck.CKR_OPERATION_NOT_INITIALIZED
-	case st == whole && p.parts:
-		return 0, ck.CKR_OPERATION_ACTIVE
+	if err := p.ready(st); err != nil {
+		return 0, err
 	}
 	goesOn := false
 	defer func() {
@@ -144,16 +141,36 @@ func run[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st step, query
 		}
 	}()
 	n, err := do(p.op)
+	goesOn = outlives(st, query, err)
+	p.parts = p.parts || err == nil && st == part && !query
+	return told(n, err), err
+}
+
+// ready checks that the operation can take a call.
+func (p *operation[O]) ready(st step) error {
 	switch {
-	case err == nil:
-		goesOn = query || st == part
-		p.parts = p.parts || st == part && !query
-	case ck.Code(err) == ck.CKR_BUFFER_TOO_SMALL:
-		goesOn = true
-	default:
-		n = 0
+	case !p.active:
+		return ck.CKR_OPERATION_NOT_INITIALIZED
+	case st == whole && p.parts:
+		return ck.CKR_OPERATION_ACTIVE
 	}
-	return n, err
+	return nil
+}
+
+// outlives reports whether an operation goes on after a call with this result.
+func outlives(st step, query bool, err error) bool {
+	if err == nil {
+		return query || st == part
+	}
+	return ck.Code(err) == ck.CKR_BUFFER_TOO_SMALL
+}
+
+// told is n where the answer says a length.
+func told(n int, err error) int {
+	if err == nil || ck.Code(err) == ck.CKR_BUFFER_TOO_SMALL {
+		return n
+	}
+	return 0
 }
 
 func (p *operation[O]) busy() bool { return p.active }
@@ -195,15 +212,22 @@ func (a *App) Refuse(h ck.SessionHandle, k Kind, rv ck.RV) ck.RV {
 		return ck.Code(err)
 	}
 	defer s.leave()
-	for _, row := range kinds {
-		if row.kind != k {
-			continue
-		}
-		op := row.of(s)
+	if op := s.activity(k); op != nil {
 		if !op.busy() {
 			return ck.CKR_OPERATION_NOT_INITIALIZED
 		}
 		op.end()
 	}
 	return rv
+}
+
+// activity returns the place of the operations of kind k, nil if that is
+// NoOperation.
+func (s *session) activity(k Kind) activity {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.of(s)
+		}
+	}
+	return nil
 }

@@ -51,6 +51,12 @@ func outputCases(k *token) []outputCase {
 			k.ok(name, args...)
 		}
 	}
+	both := func(first, second func()) func() {
+		return func() {
+			first()
+			second()
+		}
+	}
 	on := func(name string, args ...uintptr) func(out, n uintptr) ck.RV {
 		args = append([]uintptr{k.h}, args...)
 		return func(out, n uintptr) ck.RV { return k.call(name, append(args[:len(args):len(args)], out, n)...) }
@@ -76,6 +82,10 @@ func outputCases(k *token) []outputCase {
 		{"C_SignFinal", 1, true, after(begin("C_SignInit", hash, priv), "C_SignUpdate", k.h, data, 100), on("C_SignFinal")},
 		{"C_SignRecover", 1, true, begin("C_SignRecoverInit", rsa, priv), on("C_SignRecover", data, 100)},
 		{"C_VerifyRecover", 1, true, begin("C_VerifyRecoverInit", rsa, pub), on("C_VerifyRecover", sig, 256)},
+		{"C_DigestEncryptUpdate", 1, true, both(begin("C_DigestInit", sha, 0), begin("C_EncryptInit", ecb, aes)), on("C_DigestEncryptUpdate", data, 37)},
+		{"C_DecryptDigestUpdate", 1, true, both(begin("C_DigestInit", sha, 0), begin("C_DecryptInit", pad, aes)), on("C_DecryptDigestUpdate", box, 112)},
+		{"C_SignEncryptUpdate", 1, true, both(begin("C_SignInit", hash, priv), begin("C_EncryptInit", ecb, aes)), on("C_SignEncryptUpdate", data, 37)},
+		{"C_DecryptVerifyUpdate", 1, true, both(begin("C_VerifyInit", hash, pub), begin("C_DecryptInit", pad, aes)), on("C_DecryptVerifyUpdate", box, 112)},
 		{"C_WrapKey", 1, true, none, on("C_WrapKey", kwp, aes, aes)},
 		{"C_GetSlotList", 8, true, none, func(out, n uintptr) ck.RV { return k.call("C_GetSlotList", 0, out, n) }},
 		{"C_GetMechanismList", 8, true, none, func(out, n uintptr) ck.RV { return k.call("C_GetMechanismList", shared.slot, out, n) }},

@@ -1,0 +1,52 @@
+package main
+
+/*
+#include "front/core.h"
+*/
+import "C"
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/slots"
+)
+
+// dualOperation is two operations that one function continues: the cipher, and
+// the one that takes in its plaintext.
+type dualOperation struct {
+	cipher operation
+	other  slots.Kind
+}
+
+func (d dualOperation) end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_RV {
+	return C.CK_RV(app.RefuseDual(ck.SessionHandle(h), d.cipher.kind, d.other, ck.Code(err)))
+}
+
+func (d dualOperation) inputTooLong() ck.RV { return d.cipher.tooLong }
+
+//export coffer_C_DigestEncryptUpdate
+func coffer_C_DigestEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	d := dualOperation{encrypting, slots.DigestOperation}
+	return transform(d, h, in, inLen, out, outLen, (*slots.App).DigestEncryptUpdate)
+}
+
+//export coffer_C_DecryptDigestUpdate
+func coffer_C_DecryptDigestUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	d := dualOperation{decrypting, slots.DigestOperation}
+	return transform(d, h, in, inLen, out, outLen, (*slots.App).DecryptDigestUpdate)
+}
+
+//export coffer_C_SignEncryptUpdate
+func coffer_C_SignEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	d := dualOperation{encrypting, slots.SignOperation}
+	return transform(d, h, in, inLen, out, outLen, (*slots.App).SignEncryptUpdate)
+}
+
+//export coffer_C_DecryptVerifyUpdate
+func coffer_C_DecryptVerifyUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	d := dualOperation{decrypting, slots.VerifyOperation}
+	return transform(d, h, in, inLen, out, outLen, (*slots.App).DecryptVerifyUpdate)
+}
