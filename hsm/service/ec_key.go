@@ -22,6 +22,7 @@ type ecPublicKey struct {
 // is not for is nil.
 type ecPrivateKey struct {
 	ecPublicKey
+	wipeable
 	value []byte             // CKA_VALUE: curve.size bytes
 	ecdsa *ecdsa.PrivateKey  // of CKK_EC
 	ed    ed25519.PrivateKey // of CKK_EC_EDWARDS
@@ -29,11 +30,15 @@ type ecPrivateKey struct {
 }
 
 func (k *ecPrivateKey) zero() {
-	clear(k.value)
-	clear(k.ed)
-	if k.ecdsa != nil {
-		clear(k.ecdsa.D.Bits())
-	}
+	k.wipe(func() {
+		clear(k.value)
+		if k.ed != nil {
+			clear(k.ed[:ed25519.SeedSize]) // the rest is k.point
+		}
+		if k.ecdsa != nil {
+			clear(k.ecdsa.D.Bits())
+		}
+	})
 }
 
 // curveOf reads CKA_EC_PARAMS and holds it against CKA_KEY_TYPE.

@@ -54,13 +54,13 @@ func signEdDSA(k *Key, m *ck.Mechanism) (api.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signer{in, ed25519.SignatureSize, func(data []byte) ([]byte, error) {
+	return &signer{in, ed25519.SignatureSize, priv.using(func(data []byte) ([]byte, error) {
 		sig, err := priv.ed.Sign(nil, data, opts)
 		if err != nil {
 			return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "EdDSA: %w", err)
 		}
 		return sig, nil
-	}}, nil
+	})}, nil
 }
 
 func verifyEdDSA(k *Key, m *ck.Mechanism) (api.Verifier, error) {

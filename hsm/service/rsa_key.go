@@ -41,6 +41,7 @@ func newRSAPublicKey(pub *rsa.PublicKey) *rsaPublicKey {
 // consistent and precomputed.
 type rsaPrivateKey struct {
 	*rsa.PrivateKey
+	wipeable
 
 	once   sync.Once
 	raw    *rawrsa.PrivateKey
@@ -54,13 +55,15 @@ func (k *rsaPrivateKey) bare() (*rawrsa.PrivateKey, error) {
 }
 
 func (k *rsaPrivateKey) zero() {
-	if k.raw != nil {
-		k.raw.Zero()
-	}
-	c := &k.Precomputed
-	for _, x := range append([]*big.Int{k.D, c.Dp, c.Dq, c.Qinv}, k.Primes...) {
-		clear(x.Bits())
-	}
+	k.wipe(func() {
+		if k.raw != nil {
+			k.raw.Zero()
+		}
+		c := &k.Precomputed
+		for _, x := range append([]*big.Int{k.D, c.Dp, c.Dq, c.Qinv}, k.Primes...) {
+			clear(x.Bits())
+		}
+	})
 }
 
 // number reads an attribute of type Big Integer: big-endian, unsigned, with or

@@ -65,11 +65,11 @@ func decryptOAEPWith(k *Key, p *ck.RSAOAEPParams) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &transformer{size: room, check: exactly(priv.Size(), ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: func(src []byte) ([]byte, error) {
+	return &transformer{size: room, check: exactly(priv.Size(), ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
 		out, err := priv.Decrypt(nil, src, opts)
 		if err != nil {
 			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
 		}
 		return out, nil
-	}}, nil
+	})}, nil
 }

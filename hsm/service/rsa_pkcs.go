@@ -78,13 +78,13 @@ func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 			return nil, err
 		}
 		in, hash := pkcs1Intake(h, priv.Size())
-		return &signer{in, priv.Size(), func(data []byte) ([]byte, error) {
+		return &signer{in, priv.Size(), priv.using(func(data []byte) ([]byte, error) {
 			sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, hash, data)
 			if err != nil {
 				return nil, rsaFailed(err)
 			}
 			return sig, nil
-		}}, nil
+		})}, nil
 	}
 }
 
@@ -113,13 +113,13 @@ func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 		return nil, err
 	}
 	size := priv.Size()
-	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: func(src []byte) ([]byte, error) {
+	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: priv.using(func(src []byte) ([]byte, error) {
 		sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, 0, src)
 		if err != nil {
 			return nil, rsaFailed(err)
 		}
 		return sig, nil
-	}}, nil
+	})}, nil
 }
 
 func verifyRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
@@ -172,13 +172,13 @@ func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 		return nil, err
 	}
 	size := priv.Size()
-	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: func(src []byte) ([]byte, error) {
+	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
 		out, err := rsa.DecryptPKCS1v15(nil, priv.PrivateKey, src)
 		if err != nil {
 			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
 		}
 		return out, nil
-	}}, nil
+	})}, nil
 }
 
 // atMost refuses data of more than n bytes.

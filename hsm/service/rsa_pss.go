@@ -100,13 +100,13 @@ func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &signer{p.intake(h), priv.Size(), func(digest []byte) ([]byte, error) {
+		return &signer{p.intake(h), priv.Size(), priv.using(func(digest []byte) ([]byte, error) {
 			sig, err := p.sign(priv, digest)
 			if err != nil {
 				return nil, rsaFailed(err)
 			}
 			return sig, nil
-		}}, nil
+		})}, nil
 	}
 }
 

@@ -69,9 +69,9 @@ func privateX509(k *Key, check func(size int) func(int) error, outOfRange ck.RV)
 	if err != nil {
 		return nil, err
 	}
-	return &transformer{size: priv.Size(), exact: true, check: check(priv.Size()), do: func(src []byte) ([]byte, error) {
+	return &transformer{size: priv.Size(), exact: true, check: check(priv.Size()), do: priv.using(func(src []byte) ([]byte, error) {
 		return rsaPrivateOperation(priv, src, outOfRange)
-	}}, nil
+	})}, nil
 }
 
 func encryptX509(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
@@ -97,9 +97,9 @@ func signX509(k *Key, _ *ck.Mechanism) (api.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signer{&wholeIntake{max: priv.Size()}, priv.Size(), func(data []byte) ([]byte, error) {
+	return &signer{&wholeIntake{max: priv.Size()}, priv.Size(), priv.using(func(data []byte) ([]byte, error) {
 		return rsaPrivateOperation(priv, data, ck.CKR_DATA_INVALID)
-	}}, nil
+	})}, nil
 }
 
 func verifyX509(k *Key, _ *ck.Mechanism) (api.Verifier, error) {
