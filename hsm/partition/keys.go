@@ -43,8 +43,9 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 	if mechanism.GenerateKeyPair == nil {
 		return pub, priv, ck.CKR_MECHANISM_INVALID
 	}
+	var so bool
 	for _, tmpl := range []ck.Template{public, private} {
-		if _, err := p.mayCreate(who, tmpl); err != nil {
+		if so, err = p.mayCreate(who, tmpl); err != nil {
 			return pub, priv, err
 		}
 	}
@@ -53,7 +54,7 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 		return pub, priv, err
 	}
 	defer object.WipeTemplate(madePrivate)
-	request := object.Request{Origin: object.Generated, Mechanism: m.Type, Template: public, Made: madePublic}
+	request := object.Request{Origin: object.Generated, Mechanism: m.Type, Template: public, Made: madePublic, SO: so}
 	pubObject, _, err := object.New(request)
 	if err != nil {
 		return pub, priv, err
@@ -161,6 +162,9 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 	}
 	if mechanism.Unwrap == nil {
 		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
+	}
+	if len(wrapped) > maxWrapped {
+		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_LEN_RANGE
 	}
 	so, err := p.mayCreate(who, tmpl)
 	if err != nil {
@@ -324,3 +328,8 @@ func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.M
 // maxDerived bounds CKA_VALUE_LEN of a derived key, in bytes: far above any use,
 // far below what would hurt.
 const maxDerived = 1 << 16
+
+// maxWrapped bounds a wrapped key, in bytes. Mechanisms make room for what comes out
+// of it before they look at it, and the length is the caller's word: Go cannot recover
+// from a failed allocation.
+const maxWrapped = 16 << 20

@@ -322,3 +322,19 @@ func TestUnwrapWithoutFill(t *testing.T) {
 		}
 	}
 }
+
+// TestOfficerMakesKeys: what the security officer makes is public unless he says
+// otherwise, and may be trusted.
+func TestOfficerMakesKeys(t *testing.T) {
+	r := newRig(t)
+	so := r.login(ck.CKU_SO, soPIN)
+	_, err := r.GenerateKey(so, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, aesTemplate(true, "k"))
+	expect(t, "GenerateKey", err, ck.CKR_OK)
+	pub, priv, err := r.GenerateKeyPair(so, ecGen, ck.Template{p256, ck.Bool(ck.CKA_TRUSTED, true)}, nil)
+	expect(t, "GenerateKeyPair", err, ck.CKR_OK)
+	if !r.Exists(api.Caller{}, pub) || !r.Exists(api.Caller{}, priv) {
+		t.Error("the pair is private, and nobody could see half of it")
+	}
+	_, _, err = r.GenerateKeyPair(so, ecGen, ck.Template{p256}, ck.Template{ck.Bool(ck.CKA_PRIVATE, true)})
+	expect(t, "a private key", err, ck.CKR_USER_NOT_LOGGED_IN)
+}
