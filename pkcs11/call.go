@@ -53,6 +53,8 @@ var (
 	signRecovering   = operation{slots.SignRecoverOperation, ck.CKR_DATA_LEN_RANGE}
 	verifying        = operation{slots.VerifyOperation, ck.CKR_DATA_LEN_RANGE}
 	verifyRecovering = operation{slots.VerifyRecoverOperation, ck.CKR_SIGNATURE_LEN_RANGE}
+
+	verifyingSignature = operation{slots.VerifySignatureOperation, ck.CKR_DATA_LEN_RANGE}
 )
 
 // end answers for an argument error in a function of an operation under way,

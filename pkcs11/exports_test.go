@@ -84,6 +84,11 @@ func nullCalls(h cSession) map[string]struct {
 		"SignEncryptUpdate":   {func() cRV { return coffer_C_SignEncryptUpdate(h, nil, 1, nil, nil) }, idle},
 		"DecryptVerifyUpdate": {func() cRV { return coffer_C_DecryptVerifyUpdate(h, nil, 1, nil, nil) }, idle},
 
+		"VerifySignatureInit":   {func() cRV { return coffer_C_VerifySignatureInit(h, nil, 0, nil, 1) }, ok},
+		"VerifySignature":       {func() cRV { return coffer_C_VerifySignature(h, nil, 1) }, idle},
+		"VerifySignatureUpdate": {func() cRV { return coffer_C_VerifySignatureUpdate(h, nil, 1) }, idle},
+		"VerifySignatureFinal":  {func() cRV { return coffer_C_VerifySignatureFinal(h) }, idle},
+
 		"Logout": {func() cRV { return coffer_C_Logout(h) }, ck.CKR_USER_NOT_LOGGED_IN},
 	}
 }

@@ -41,10 +41,6 @@
 /* New in 3.2. */
 #define UNSUPPORTED_C_EncapsulateKey LISTED
 #define UNSUPPORTED_C_DecapsulateKey LISTED
-#define UNSUPPORTED_C_VerifySignatureInit LISTED
-#define UNSUPPORTED_C_VerifySignature LISTED
-#define UNSUPPORTED_C_VerifySignatureUpdate LISTED
-#define UNSUPPORTED_C_VerifySignatureFinal LISTED
 #define UNSUPPORTED_C_GetSessionValidationFlags LISTED
 #define UNSUPPORTED_C_AsyncComplete LISTED
 #define UNSUPPORTED_C_AsyncGetID LISTED

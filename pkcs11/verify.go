@@ -58,3 +58,45 @@ func coffer_C_VerifyRecover(h C.CK_SESSION_HANDLE, signature C.CK_BYTE_PTR, sign
 	defer contain(&rv)
 	return verifyRecovering.transform(h, signature, signatureLen, out, outLen, (*slots.App).VerifyRecover)
 }
+
+//export coffer_C_VerifySignatureInit
+func coffer_C_VerifySignatureInit(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, k C.CK_OBJECT_HANDLE, signature C.CK_BYTE_PTR, signatureLen C.CK_ULONG) (rv C.CK_RV) {
+	defer contain(&rv)
+	app, rv := application()
+	if app == nil {
+		return rv
+	}
+	if m == nil { // to cancel: there need be no signature
+		return code(app.VerifySignatureInit(ck.SessionHandle(h), nil, ck.ObjectHandle(k), nil))
+	}
+	mech, err := mechanism(app, m)
+	if err != nil {
+		return refuse(app, h, err)
+	}
+	sig, err := input(signature, signatureLen, ck.CKR_SIGNATURE_LEN_RANGE)
+	if err == nil && len(sig) > maxCopy { // it is about to be copied
+		err = ck.CKR_SIGNATURE_LEN_RANGE
+	}
+	if err != nil {
+		return refuse(app, h, err)
+	}
+	return code(app.VerifySignatureInit(ck.SessionHandle(h), mech, ck.ObjectHandle(k), sig))
+}
+
+//export coffer_C_VerifySignature
+func coffer_C_VerifySignature(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG) (rv C.CK_RV) {
+	defer contain(&rv)
+	return verifyingSignature.feed(h, in, inLen, (*slots.App).VerifySignature)
+}
+
+//export coffer_C_VerifySignatureUpdate
+func coffer_C_VerifySignatureUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG) (rv C.CK_RV) {
+	defer contain(&rv)
+	return verifyingSignature.feed(h, in, inLen, (*slots.App).VerifySignatureUpdate)
+}
+
+//export coffer_C_VerifySignatureFinal
+func coffer_C_VerifySignatureFinal(h C.CK_SESSION_HANDLE) (rv C.CK_RV) {
+	defer contain(&rv)
+	return onSession(h, (*slots.App).VerifySignatureFinal)
+}

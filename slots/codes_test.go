@@ -104,6 +104,9 @@ var objectCalls = map[string]struct {
 	"SignRecoverInit":   {initCall((*slots.App).SignRecoverInit), ck.CKR_KEY_HANDLE_INVALID},
 	"VerifyInit":        {initCall((*slots.App).VerifyInit), ck.CKR_KEY_HANDLE_INVALID},
 	"VerifyRecoverInit": {initCall((*slots.App).VerifyRecoverInit), ck.CKR_KEY_HANDLE_INVALID},
+	"VerifySignatureInit": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
+		return a.VerifySignatureInit(h, ecb, o, some())
+	}, ck.CKR_KEY_HANDLE_INVALID},
 	"WrapKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
 		return drop(a.WrapKey(h, ecb, o, o, some()))
 	}, ck.CKR_WRAPPING_KEY_HANDLE_INVALID},
@@ -141,6 +144,10 @@ var operationCalls = map[string]call{
 	"VerifyUpdate":  updateCall((*slots.App).VerifyUpdate),
 	"VerifyFinal":   updateCall((*slots.App).VerifyFinal),
 	"VerifyRecover": doCall((*slots.App).VerifyRecover),
+
+	"VerifySignature":       updateCall((*slots.App).VerifySignature),
+	"VerifySignatureUpdate": updateCall((*slots.App).VerifySignatureUpdate),
+	"VerifySignatureFinal":  func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.VerifySignatureFinal(h) },
 
 	"DigestEncryptUpdate": doCall((*slots.App).DigestEncryptUpdate),
 	"DecryptDigestUpdate": doCall((*slots.App).DecryptDigestUpdate),

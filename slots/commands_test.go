@@ -90,6 +90,11 @@ var commands = map[string]command{
 	"verify-recover-init": initialise((*slots.App).VerifyRecoverInit),
 	"verify-recover":      produce((*slots.App).VerifyRecover),
 
+	"verify-signature-init":   quiet((*world).verifySignatureInit),
+	"verify-signature":        absorb((*slots.App).VerifySignature),
+	"verify-signature-update": absorb((*slots.App).VerifySignatureUpdate),
+	"verify-signature-final":  quiet(func(w *world, a args) error { return w.app.VerifySignatureFinal(w.session(a, 0)) }),
+
 	"digest-encrypt-update": produce((*slots.App).DigestEncryptUpdate),
 	"decrypt-digest-update": produce((*slots.App).DecryptDigestUpdate),
 	"sign-encrypt-update":   produce((*slots.App).SignEncryptUpdate),
@@ -295,6 +300,13 @@ func (w *world) nameOf(h ck.ObjectHandle) string {
 
 func (w *world) verify(a args) error {
 	return w.app.Verify(w.session(a, 0), w.data(a, 1), w.data(a, 2))
+}
+
+func (w *world) verifySignatureInit(a args) error {
+	if len(a.words) == 2 {
+		return w.app.VerifySignatureInit(w.session(a, 0), a.mechanism(1), 0, nil)
+	}
+	return w.app.VerifySignatureInit(w.session(a, 0), a.mechanism(1), w.object(a, 2), w.data(a, 3))
 }
 
 // same tells whether two saved outputs are equal.

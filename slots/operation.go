@@ -45,6 +45,7 @@ const (
 	SignRecoverOperation
 	VerifyOperation
 	VerifyRecoverOperation
+	VerifySignatureOperation
 )
 
 // kinds says of each kind its flag in C_SessionCancel and its place in a session.
@@ -61,6 +62,7 @@ var kinds = [...]struct {
 	{SignRecoverOperation, ck.CKF_SIGN_RECOVER, func(s *session) activity { return &s.signRecover }},
 	{VerifyOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verify }},
 	{VerifyRecoverOperation, ck.CKF_VERIFY_RECOVER, func(s *session) activity { return &s.verifyRecover }},
+	{VerifySignatureOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verifySignature }},
 }
 
 // spec is what initialising operations of one kind takes: the place in the

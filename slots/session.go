@@ -25,6 +25,8 @@ type session struct {
 	signRecover   operation[api.Cipher]
 	verify        operation[api.Verifier]
 	verifyRecover operation[api.Cipher]
+
+	verifySignature operation[*knownSignature]
 }
 
 // SessionInfo is CK_SESSION_INFO (section 3.3).
