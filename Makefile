@@ -1,9 +1,9 @@
 # make build   build/coffer and the two libraries
 # make test    everything that a change must pass
-# make demo    a tour with pkcs11-tool and openssl, in demo/
+# make demo    a tour with pkcs11-tool and openssl, in a directory of its own
 # make soak    the long forms of the tests
 # make bench   Coffer beside other tokens; BENCH='...' is for its options
-# make clean   removes build/ and demo/
+# make clean   removes build/
 
 GO ?= go
 CC ?= gcc
@@ -75,4 +75,4 @@ demo:
 	.ci/demo
 
 clean:
-	rm -rf build demo
+	rm -rf build
