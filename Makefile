@@ -39,14 +39,15 @@ $(FRONT): $(wildcard pkcs11/front/*.c pkcs11/front/*.h) pkcs11/front/front.map M
 
 # The core: Go. godebugDefault is set by the linker because the runtime reads the
 # environment before anybody could change it; pkcs11/sigtable.sh says what its
-# overlay is for. Go's own build cache knows what is fresh, so this always runs.
+# overlay is for; the dot keeps its folder out of ./... . Go's own build cache knows
+# what is fresh, so this always runs.
 CORE := $(BUILD)/libcoffer-core.so
 CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0 \
 	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
 
 core: | $(BUILD)
-	GO=$(GO) pkcs11/sigtable.sh $(BUILD)/sigtable
-	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/sigtable/overlay.json \
+	GO=$(GO) pkcs11/sigtable.sh $(BUILD)/.sigtable
+	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.sigtable/overlay.json \
 		-ldflags='$(CORE_LDFLAGS)' -o $(BUILD)/core/libcoffer-core.so ./pkcs11
 	.ci/place $(BUILD)/core/libcoffer-core.so $(CORE)
 	.ci/place $(BUILD)/core/libcoffer-core.so $(BUILD)/libcoffer-core-fork.so
