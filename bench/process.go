@@ -18,7 +18,7 @@ type Measurement struct {
 	Threads    int     `json:"threads"`
 	Bytes      int     `json:"bytes"`
 	Operations uint64  `json:"operations"`
-	Seconds    float64 `json:"seconds"`     // of the slowest thread
+	Seconds    float64 `json:"seconds"`     // from the start to the end of the last operation
 	CPUSeconds float64 `json:"cpu_seconds"` // of the process
 	Rate       float64 `json:"rate"`        // operations a second, all threads
 

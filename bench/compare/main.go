@@ -22,7 +22,7 @@ medians, with the ratio of Coffer to the best of the other tokens. The library
 must be there: make build. A second of every row on one thread, and the figures
 for machines beside it:
 
-  go run ./bench/compare -rounds 10 -time 100ms -json result.json
+  go run ./bench/compare -threads 1 -rounds 10 -time 100ms -json result.json
 
 options:
 `
@@ -58,12 +58,15 @@ func run() error {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	plan := bench.Plan{Rounds: max(*rounds, 1), Time: *turn, CPU: *cpu, Progress: progress}
+	plan := bench.Plan{Rounds: max(*rounds, 1), Time: *turn, CPU: *cpu}
+	if terminal(os.Stderr) {
+		plan.Progress = progress
+		defer fmt.Fprint(os.Stderr, clearLine)
+	}
 	if err := choose(&plan, *modules, *rows, *threads); err != nil {
 		return err
 	}
 	results, err := plan.Run()
-	fmt.Fprint(os.Stderr, "\r\033[K")
 	if err != nil {
 		return err
 	}
@@ -96,8 +99,16 @@ func choose(plan *bench.Plan, modules, rows, threads string) (err error) {
 	return nil
 }
 
+// clearLine is for terminals.
+const clearLine = "\r\033[K"
+
 func progress(row string, threads int) {
-	fmt.Fprintf(os.Stderr, "\r\033[K%s, threads: %d", row, threads)
+	fmt.Fprintf(os.Stderr, clearLine+"%s, threads: %d", row, threads)
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func write(plan bench.Plan, results []bench.Result, file string) error {

@@ -13,7 +13,7 @@ struct thread {
 	pthread_t id;
 	void *worker;
 	unsigned long count;
-	double seconds;
+	double end;
 	int started, failed;
 };
 
@@ -58,46 +58,56 @@ static void *work(void *argument)
 	t->failed = !t->started || t->row->run(t->worker) != 0;
 	pthread_barrier_wait(&gate);
 	pthread_barrier_wait(&gate);
-	double from = seconds(CLOCK_MONOTONIC);
 	unsigned long count = 0;
 	while (!t->failed && !atomic_load_explicit(&over, memory_order_relaxed)) {
 		t->failed = t->row->run(t->worker) != 0;
 		count++;
 	}
-	t->seconds = seconds(CLOCK_MONOTONIC) - from;
+	t->end = seconds(CLOCK_MONOTONIC);
 	t->count = count;
 	return NULL;
 }
 
-/* wait_for lets the threads run for the time and joins them. Returns the processor
- * time that the process took meanwhile. */
-static double wait_for(struct thread *all, unsigned threads, unsigned milliseconds)
+/* Two clocks at once. */
+struct moment {
+	double wall, cpu;
+};
+
+static struct moment now(void)
+{
+	return (struct moment){seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+/* let_run lets the threads run for the time and joins them. Returns when they
+ * started. */
+static struct moment let_run(struct thread *all, unsigned threads, unsigned milliseconds)
 {
 	struct timespec time = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
 	pthread_barrier_wait(&gate);
-	double from = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	struct moment start = now();
 	pthread_barrier_wait(&gate);
 	nanosleep(&time, NULL);
 	atomic_store(&over, 1);
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(all[i].id, NULL);
-	return seconds(CLOCK_PROCESS_CPUTIME_ID) - from;
+	return start;
 }
 
-/* print adds up the rates of the threads: each has its own time, from its first
- * operation to the end of its last. */
-static void print(const struct thread *all, unsigned threads, double cpu)
+/* print tells the rate of all threads together, from the common start to the end
+ * of the last operation: with more threads than cores, a thread's own time would
+ * leave out what it waited. */
+static void print(const struct thread *all, unsigned threads, struct moment start)
 {
-	double rate = 0, longest = 0;
+	double end = start.wall, cpu = now().cpu - start.cpu;
 	unsigned long count = 0;
 	for (unsigned i = 0; i < threads; i++) {
 		count += all[i].count;
-		rate += (double)all[i].count / all[i].seconds;
-		if (all[i].seconds > longest)
-			longest = all[i].seconds;
+		if (all[i].end > end)
+			end = all[i].end;
 	}
+	double wall = end - start.wall;
 	printf("{\"row\":\"%s\",\"threads\":%u,\"bytes\":%zu,\"operations\":%lu,\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"rate\":%.3f}\n",
-	       all->row->name, threads, all->row->bytes, count, longest, cpu, rate);
+	       all->row->name, threads, all->row->bytes, count, wall, cpu, (double)count / wall);
 	fflush(stdout);
 }
 
@@ -112,7 +122,7 @@ static void run_threads(const struct row *row, unsigned threads, unsigned millis
 		if (pthread_create(&all[i].id, NULL, work, &all[i]) != 0)
 			abort();
 	}
-	double cpu = wait_for(all, threads, milliseconds);
+	struct moment start = let_run(all, threads, milliseconds);
 	for (unsigned i = 0; i < threads; i++) {
 		failed |= all[i].failed;
 		if (all[i].started)
@@ -121,7 +131,7 @@ static void run_threads(const struct row *row, unsigned threads, unsigned millis
 	if (failed)
 		report_failure(row->name);
 	else
-		print(all, threads, cpu);
+		print(all, threads, start);
 	pthread_barrier_destroy(&gate);
 	free(all);
 }

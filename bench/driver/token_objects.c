@@ -77,21 +77,16 @@ enum { OBJECTS = 1000 };
 
 /* The objects live as long as the session that made them. */
 static CK_SESSION_HANDLE crowd;
-
-static void label_of(char *label, unsigned number)
-{
-	snprintf(label, 32, "key number %04u", number % OBJECTS);
-}
+static char labels[OBJECTS][32];
 
 int find_before(const struct row *row)
 {
-	char label[32];
 	CK_OBJECT_HANDLE object;
 	(void)row;
 	CALL(C_OpenSession, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &crowd);
 	for (unsigned i = 0; i < OBJECTS; i++) {
-		label_of(label, i);
-		if (create(crowd, label, &object) != 0)
+		snprintf(labels[i], sizeof labels[i], "key number %04u", i);
+		if (create(crowd, labels[i], &object) != 0)
 			return -1;
 	}
 	return 0;
@@ -112,10 +107,9 @@ int find_start(const struct row *row, void **worker)
 int find_run(void *worker)
 {
 	struct searcher *s = worker;
-	char label[32];
+	char *label = labels[(s->turn += 617) % OBJECTS];
 	CK_OBJECT_HANDLE found[2];
 	CK_ULONG count;
-	label_of(label, s->turn += 617);
 	CK_ATTRIBUTE template = {CKA_LABEL, label, strlen(label)};
 	CALL(C_FindObjectsInit, s->session, &template, 1);
 	CALL(C_FindObjects, s->session, found, LENGTH(found), &count);
