@@ -30,12 +30,14 @@ var curves = func() map[string]*curve {
 	}
 }()
 
-// curveOf is the curve of that name, which a runner's file must not be without.
-func curveOf(name string) (*curve, error) {
-	if c := curves[name]; c != nil {
-		return c, nil
+// curve is the curve of that name. One that is not known here is counted as a
+// fault, and nil.
+func (r *runner) curve(name string) *curve {
+	c := curves[name]
+	if c == nil {
+		r.tally.add(wrong, fmt.Sprintf("curve %q is not known here", name))
 	}
-	return nil, fmt.Errorf("curve %q is not known here", name)
+	return c
 }
 
 // params is CKA_EC_PARAMS.

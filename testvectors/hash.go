@@ -6,9 +6,11 @@ import (
 	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/asn1"
+	"fmt"
 	"hash"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
 )
 
 // hashNames is what PKCS #11 calls a hash and what is built on it; 0 where the
@@ -61,6 +63,27 @@ func sum[H hash.Hash](new func() H) func([]byte) []byte {
 		h.Write(data)
 		return h.Sum(nil)
 	}
+}
+
+// hash is the hash of a group. One that is not known here is counted as a fault,
+// and nil.
+func (r *runner) hash(g *wycheproof.Group) *hashNames {
+	h := hashes[g.SHA]
+	if h == nil {
+		r.tally.add(wrong, fmt.Sprintf("hash %q is not known here", g.SHA))
+	}
+	return h
+}
+
+// hashAndMGF are those of a group that PKCS #11 must have names for; else a fault
+// is counted and the hash is nil.
+func (r *runner) hashAndMGF(g *wycheproof.Group) (*hashNames, ck.MGF) {
+	h, mgf := hashes[g.SHA], hashes[g.MGFSHA]
+	if h == nil || h.digest == 0 || mgf == nil || mgf.mgf == 0 {
+		r.tally.add(wrong, fmt.Sprintf("PKCS #11 has no name for %q with MGF1 over %q", g.SHA, g.MGFSHA))
+		return nil, 0
+	}
+	return h, mgf.mgf
 }
 
 // digestInfo encodes the digest of data as PKCS #1 v1.5 signs it (RFC 8017,

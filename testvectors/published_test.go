@@ -34,8 +34,8 @@ func newRunner(t *testing.T) *runner {
 		for _, message := range r.tally.Messages {
 			t.Error(message)
 		}
-		if r.tally.Cases == 0 || r.tally.NotApplicable > 0 && !foreign {
-			t.Errorf("%d examples, %d of them not run: %s", r.tally.Cases, r.tally.NotApplicable, r.tally.reasons())
+		if r.tally.Cases() == 0 || r.tally.counts[notApplicable] > 0 && !foreign {
+			t.Errorf("%d examples, not run: %s", r.tally.Cases(), r.tally.why())
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

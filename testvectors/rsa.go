@@ -35,34 +35,28 @@ func rsaPKCS1Decrypt(r *runner, g *wycheproof.Group) {
 }
 
 func rsaOAEP(r *runner, g *wycheproof.Group) {
-	hash, mgf := hashes[g.SHA], hashes[g.MGFSHA]
-	if hash == nil || hash.digest == 0 || mgf == nil || mgf.mgf == 0 {
-		r.skip(g, "hash or MGF not in PKCS #11")
+	hash, mgf := r.hashAndMGF(g)
+	if hash == nil {
 		return
 	}
-	r.rsaDecrypt(g, func(c *wycheproof.Case) p11.Mechanism { return p11.OAEP(hash.digest, mgf.mgf, c.Label) })
+	r.rsaDecrypt(g, func(c *wycheproof.Case) p11.Mechanism { return p11.OAEP(hash.digest, mgf, c.Label) })
 }
 
-// skip counts all tests of a group as not applicable.
-func (r *runner) skip(g *wycheproof.Group, reason string) {
-	for range g.Tests {
-		r.tally.skip(reason)
-	}
-}
-
-// rsaPKCS1Ways are the ways to a signature of PKCS #1 v1.5: hashed inside, as a
-// DigestInfo, and padded outside.
+// rsaPKCS1Way is a way to a signature of PKCS #1 v1.5: what is handed over to
+// which mechanism.
 type rsaPKCS1Way struct {
 	mech ck.MechanismType
 	data []byte
 	cut  []int
 }
 
+// rsaPKCS1Ways are those of a message: padded outside, as a DigestInfo, and
+// hashed inside.
 func rsaPKCS1Ways(h *hashNames, msg []byte, size int) []rsaPKCS1Way {
 	info := h.digestInfo(msg)
 	list := []rsaPKCS1Way{
-		{ck.CKM_RSA_PKCS, info, nil},
 		{ck.CKM_RSA_X_509, encodePKCS1(info, size), nil},
+		{ck.CKM_RSA_PKCS, info, nil},
 	}
 	if h.rsaPKCS != 0 {
 		list = append(list, rsaPKCS1Way{h.rsaPKCS, msg, parts})
@@ -82,48 +76,47 @@ func encodePKCS1(info []byte, size int) []byte {
 // modulusSize is the length of a modulus in bytes.
 func modulusSize(modulus []byte) int { return len(bytes.TrimLeft(modulus, "\x00")) }
 
-func rsaPKCS1Verify(r *runner, g *wycheproof.Group) {
-	h, size := hashes[g.SHA], modulusSize(g.PublicKey.Modulus)
-	r.with(p11.RSAPublic(g.PublicKey.Modulus, g.PublicKey.Exponent), func(k handle) {
+// rsaPKCS1 runs a group with a key of that modulus. ask makes the trials.
+func (r *runner) rsaPKCS1(g *wycheproof.Group, key p11.Template, modulus []byte,
+	ask func(m p11.Mechanism, data, signature []byte, cut []int) []trial) {
+	h := r.hash(g)
+	if h == nil {
+		return
+	}
+	r.with(key, func(k handle) {
 		for i := range g.Tests {
 			c := &g.Tests[i]
 			var trials []trial
-			for _, w := range rsaPKCS1Ways(h, c.Msg, size) {
-				trials = append(trials, r.verify(p11.Plain(w.mech), w.data, c.Sig, w.cut)...)
+			for _, w := range rsaPKCS1Ways(h, c.Msg, modulusSize(modulus)) {
+				trials = append(trials, ask(p11.Plain(w.mech), w.data, c.Sig, w.cut)...)
 			}
 			r.check(c, k, trials...)
 		}
 	})
+}
+
+func rsaPKCS1Verify(r *runner, g *wycheproof.Group) {
+	k := &g.PublicKey
+	r.rsaPKCS1(g, p11.RSAPublic(k.Modulus, k.Exponent), k.Modulus, r.verify)
 }
 
 // rsaPKCS1Sign runs the files of generated signatures: a signature of PKCS #1
 // v1.5 has one right value. The keys come without their primes.
 func rsaPKCS1Sign(r *runner, g *wycheproof.Group) {
-	h, size := hashes[g.SHA], modulusSize(g.PrivateKey.Modulus)
-	r.with(rsaPrivate(g), func(k handle) {
-		for i := range g.Tests {
-			c := &g.Tests[i]
-			var trials []trial
-			for _, w := range rsaPKCS1Ways(h, c.Msg, size) {
-				trials = append(trials, r.sign(p11.Plain(w.mech), w.data, c.Sig, w.cut)...)
-			}
-			r.check(c, k, trials...)
-		}
-	})
+	r.rsaPKCS1(g, rsaPrivate(g), g.PrivateKey.Modulus, r.sign)
 }
 
 func rsaPSS(r *runner, g *wycheproof.Group) {
-	h, mgf := hashes[g.SHA], hashes[g.MGFSHA]
-	if h == nil || h.digest == 0 || mgf == nil || mgf.mgf == 0 {
-		r.skip(g, "hash or MGF not in PKCS #11")
+	h, mgf := r.hashAndMGF(g)
+	if h == nil {
 		return
 	}
 	r.with(p11.RSAPublic(g.PublicKey.Modulus, g.PublicKey.Exponent), func(k handle) {
 		for i := range g.Tests {
 			c := &g.Tests[i]
-			trials := r.verify(p11.PSS(ck.CKM_RSA_PKCS_PSS, h.digest, mgf.mgf, g.SaltLen), h.sum(c.Msg), c.Sig, nil)
+			trials := r.verify(p11.PSS(ck.CKM_RSA_PKCS_PSS, h.digest, mgf, g.SaltLen), h.sum(c.Msg), c.Sig, nil)
 			if h.rsaPSS != 0 {
-				trials = append(trials, r.verify(p11.PSS(h.rsaPSS, h.digest, mgf.mgf, g.SaltLen), c.Msg, c.Sig, parts)...)
+				trials = append(trials, r.verify(p11.PSS(h.rsaPSS, h.digest, mgf, g.SaltLen), c.Msg, c.Sig, parts)...)
 			}
 			r.check(c, k, trials...)
 		}

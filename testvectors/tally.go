@@ -7,80 +7,108 @@ import (
 	"strings"
 )
 
-// maxWrong is how many wrong answers of a file are told in full.
-const maxWrong = 20
+// verdict is what became of a test. Of several trials the worst counts.
+type verdict int
+
+const (
+	passed        verdict = iota
+	notApplicable         // it was not put to the module
+	oddCode               // rightly refused, but by a code that does not tell of the input
+	refused               // a right input was refused
+	wrong                 // a wrong input was accepted, or the answer had a wrong value
+	verdicts
+)
+
+// maxMessages is how many faults of a file are told in full.
+const maxMessages = 20
 
 // Tally counts what became of the tests of one file.
 type Tally struct {
-	Name                                string
-	Cases, Passed, NotApplicable, Wrong int
-	Reasons                             map[string]int // of those not applicable
-	Messages                            []string       // about the first wrong answers
+	Name     string
+	counts   [verdicts]int
+	reasons  map[string]int // of those not applicable
+	Messages []string       // about the first faults
 }
 
-func (t *Tally) pass() { t.Cases, t.Passed = t.Cases+1, t.Passed+1 }
-
-func (t *Tally) skip(reason string) {
-	t.Cases, t.NotApplicable = t.Cases+1, t.NotApplicable+1
-	if t.Reasons == nil {
-		t.Reasons = map[string]int{}
-	}
-	t.Reasons[reason]++
-}
-
-// fail counts one test, however many messages there are.
-func (t *Tally) fail(messages ...string) {
-	t.Cases, t.Wrong = t.Cases+1, t.Wrong+1
-	if len(t.Messages) < maxWrong {
+// add counts a test, with what there is to say about it.
+func (t *Tally) add(v verdict, messages ...string) {
+	t.counts[v]++
+	if len(messages) > 0 && len(t.Messages) < maxMessages {
 		t.Messages = append(t.Messages, strings.Join(messages, "; "))
 	}
 }
 
+func (t *Tally) skip(reason string) {
+	t.add(notApplicable)
+	if t.reasons == nil {
+		t.reasons = map[string]int{}
+	}
+	t.reasons[reason]++
+}
+
+// Cases is how many tests were counted.
+func (t *Tally) Cases() (n int) {
+	for _, c := range t.counts {
+		n += c
+	}
+	return n
+}
+
+// Faults is how many tests found a fault.
+func (t *Tally) Faults() int { return t.Cases() - t.counts[passed] - t.counts[notApplicable] }
+
 // Complete returns an error unless exactly total tests were counted and at least
 // one of them was put to the module.
 func (t *Tally) Complete(total int) error {
-	switch {
-	case t.Cases != total:
-		return fmt.Errorf("%s: %d tests counted of %d", t.Name, t.Cases, total)
-	case t.Cases == t.NotApplicable:
-		return fmt.Errorf("%s: no test was run: %s", t.Name, t.reasons())
+	switch n := t.Cases(); n {
+	default:
+		return fmt.Errorf("%s: %d tests counted of %d", t.Name, n, total)
+	case t.counts[notApplicable]:
+		return fmt.Errorf("%s: no test was run: %s", t.Name, t.why())
+	case total:
+		return nil
 	}
-	return nil
 }
 
-// Row is the line of the summary: file, tests, passed, not applicable, wrong.
-func (t *Tally) Row() string {
-	row := fmt.Sprintf("| %s | %d | %d | %d | %d |", t.Name, t.Cases, t.Passed, t.NotApplicable, t.Wrong)
-	if len(t.Reasons) == 0 {
-		return row + " |"
-	}
-	return row + " " + t.reasons() + " |"
-}
-
-func (t *Tally) reasons() string {
+// why lists the reasons for which tests were not applicable.
+func (t *Tally) why() string {
 	var list []string
-	for _, reason := range slices.Sorted(maps.Keys(t.Reasons)) {
-		list = append(list, fmt.Sprintf("%d %s", t.Reasons[reason], reason))
+	for _, reason := range slices.Sorted(maps.Keys(t.reasons)) {
+		list = append(list, fmt.Sprintf("%d %s", t.reasons[reason], reason))
 	}
 	return strings.Join(list, ", ")
 }
 
 // header is the summary's first lines, in Markdown like its rows.
-const header = "| file | tests | passed | not applicable | wrong | why not applicable |\n|---|--:|--:|--:|--:|---|"
+const header = "| file | tests | passed | not applicable | odd code | refused | wrong | why not applicable |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|---|\n"
+
+// row is a line of the summary.
+func (t *Tally) row() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | %d |", t.Name, t.Cases())
+	for _, n := range t.counts {
+		fmt.Fprintf(&b, " %d |", n)
+	}
+	if len(t.reasons) > 0 {
+		b.WriteString(" " + t.why())
+	}
+	b.WriteString(" |\n")
+	return b.String()
+}
 
 // Summary is the table of all files, in order, with a last row for the sum.
 func Summary(tallies []*Tally) string {
 	slices.SortFunc(tallies, func(a, b *Tally) int { return strings.Compare(a.Name, b.Name) })
 	sum := Tally{Name: fmt.Sprintf("**%d files**", len(tallies))}
 	var b strings.Builder
-	b.WriteString(header + "\n")
+	b.WriteString(header)
 	for _, t := range tallies {
-		b.WriteString(t.Row() + "\n")
-		sum.Cases += t.Cases
-		sum.Passed += t.Passed
-		sum.NotApplicable += t.NotApplicable
-		sum.Wrong += t.Wrong
+		b.WriteString(t.row())
+		for v, n := range t.counts {
+			sum.counts[v] += n
+		}
 	}
-	b.WriteString(sum.Row() + "\n")
+	b.WriteString(sum.row())
 	return b.String()
 }

@@ -17,12 +17,14 @@ func TestWycheproof(t *testing.T) {
 	var (
 		mu      sync.Mutex
 		tallies []*Tally
+		files   int
 	)
 	t.Run("files", func(t *testing.T) {
 		for _, name := range names {
 			if excluded(name) != nil {
 				continue
 			}
+			files++
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				tally := runFile(t, name)
@@ -35,7 +37,11 @@ func TestWycheproof(t *testing.T) {
 	if len(tallies) == 0 {
 		t.Fatal("no file was run")
 	}
-	t.Logf("\n%s", Summary(tallies))
+	summary := Summary(tallies)
+	t.Logf("\n%s", summary)
+	if all := len(tallies) == files; all && !foreign {
+		compareReadme(t, summary)
+	}
 }
 
 func runFile(t *testing.T, name string) *Tally {
@@ -57,7 +63,7 @@ func runFile(t *testing.T, name string) *Tally {
 	for _, message := range tally.Messages {
 		t.Error(message)
 	}
-	if more := tally.Wrong - len(tally.Messages); more > 0 {
+	if more := tally.Faults() - len(tally.Messages); more > 0 {
 		t.Errorf("and %d more", more)
 	}
 	return tally

@@ -12,17 +12,19 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// recorder is the functions of an operation that returns what it is given.
-func recorder(calls *[]int) functions {
-	echo := func(b []byte) ([]byte, error) {
+// recorder is an operation that returns what it is given.
+func recorder(calls *[]int) operation {
+	echo := func(_ pkcs11.SessionHandle, b []byte) ([]byte, error) {
 		*calls = append(*calls, len(b))
 		return b, nil
 	}
-	return functions{echo, echo, func() ([]byte, error) {
+	return operation{begin, echo, echo, func(pkcs11.SessionHandle) ([]byte, error) {
 		*calls = append(*calls, -1)
 		return []byte("!"), nil
 	}}
 }
+
+func begin(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error { return nil }
 
 func TestParts(t *testing.T) {
 	for _, tt := range []struct {
@@ -38,7 +40,7 @@ func TestParts(t *testing.T) {
 		{"nothing", []int{1}, "", []int{-1}, "!"},
 	} {
 		var calls []int
-		out, err := recorder(&calls).run(tt.parts, []byte(tt.data))
+		out, err := new(Session).run(recorder(&calls), Plain(ck.CKM_SHA256), 0, []byte(tt.data), tt.parts)
 		if err != nil || string(out) != tt.out || !slices.Equal(calls, tt.calls) {
 			t.Errorf("%s: %q after %v, %v", tt.name, out, calls, err)
 		}
@@ -46,11 +48,15 @@ func TestParts(t *testing.T) {
 }
 
 func TestPartsStopAtAnError(t *testing.T) {
-	failing := func([]byte) ([]byte, error) { return nil, pkcs11.Error(pkcs11.CKR_DATA_LEN_RANGE) }
-	f := functions{failing, failing, func() ([]byte, error) { t.Error("final was called"); return nil, nil }}
-	for _, parts := range [][]int{nil, {1}} {
-		if _, err := f.run(parts, []byte("ab")); !errors.Is(err, ck.CKR_DATA_LEN_RANGE) {
-			t.Errorf("parts %v: %v", parts, err)
+	bad := pkcs11.Error(pkcs11.CKR_DATA_LEN_RANGE)
+	failing := func(pkcs11.SessionHandle, []byte) ([]byte, error) { return nil, bad }
+	unwanted := func(pkcs11.SessionHandle) ([]byte, error) { t.Error("final was called"); return nil, nil }
+	noInit := func(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error { return bad }
+	for _, o := range []operation{{begin, failing, failing, unwanted}, {noInit, nil, nil, unwanted}} {
+		for _, parts := range [][]int{nil, {1}} {
+			if _, err := new(Session).run(o, Plain(ck.CKM_SHA256), 0, []byte("ab"), parts); !errors.Is(err, ck.CKR_DATA_LEN_RANGE) {
+				t.Errorf("parts %v: %v", parts, err)
+			}
 		}
 	}
 }

@@ -11,28 +11,46 @@ import (
 // Key is a session object.
 type Key = pkcs11.ObjectHandle
 
-// Session is a session with its keys. It is for one goroutine.
+// Session is a session for operations, and one that its keys belong to. It is for
+// one goroutine.
 type Session struct {
 	token  *Token
 	ctx    *pkcs11.Ctx
+	keys   pkcs11.SessionHandle
 	handle pkcs11.SessionHandle
 }
 
 // Session opens a session.
 func (t *Token) Session() (*Session, error) {
+	keys, err := t.session()
+	if err != nil {
+		return nil, err
+	}
 	h, err := t.session()
 	if err != nil {
 		return nil, err
 	}
-	return &Session{t, t.ctx, h}, nil
+	return &Session{t, t.ctx, keys, h}, nil
 }
 
 // Close closes the session, and its keys with it.
-func (s *Session) Close() error { return code(s.ctx.CloseSession(s.handle)) }
+func (s *Session) Close() error {
+	return errors.Join(code(s.ctx.CloseSession(s.handle)), code(s.ctx.CloseSession(s.keys)))
+}
+
+// Renew ends whatever operation may be under way. The keys stay.
+func (s *Session) Renew() error {
+	if err := s.ctx.CloseSession(s.handle); err != nil {
+		return code(err)
+	}
+	var err error
+	s.handle, err = s.token.session()
+	return err
+}
 
 // Import makes a key of a template.
 func (s *Session) Import(template Template) (Key, error) {
-	k, err := s.ctx.CreateObject(s.handle, template)
+	k, err := s.ctx.CreateObject(s.keys, template)
 	return k, code(err)
 }
 
@@ -48,105 +66,80 @@ func (s *Session) Attribute(k Key, t ck.AttributeType) ([]byte, error) {
 	return attributes[0].Value, nil
 }
 
-// functions are those of one operation, as the binding has them.
-type functions struct {
-	whole  func([]byte) ([]byte, error)
-	update func([]byte) ([]byte, error)
-	final  func() ([]byte, error)
+// operation is the functions of one kind of operation, as the binding has them.
+type operation struct {
+	init   func(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error
+	whole  func(pkcs11.SessionHandle, []byte) ([]byte, error)
+	update func(pkcs11.SessionHandle, []byte) ([]byte, error)
+	final  func(pkcs11.SessionHandle) ([]byte, error)
 }
 
-// run puts data through an operation that init starts: at once if parts is
-// empty, else in parts of these sizes, over and over.
-func (f functions) run(parts []int, data []byte) ([]byte, error) {
+// quiet makes the update function of one without output.
+func quiet(update func(pkcs11.SessionHandle, []byte) error) func(pkcs11.SessionHandle, []byte) ([]byte, error) {
+	return func(h pkcs11.SessionHandle, data []byte) ([]byte, error) { return nil, update(h, data) }
+}
+
+// run puts data through an operation: at once if parts is empty, else in parts
+// of these sizes, over and over.
+func (s *Session) run(o operation, m Mechanism, k Key, data []byte, parts []int) ([]byte, error) {
+	defer m.free()
+	if err := o.init(s.handle, m.binding(), k); err != nil {
+		return nil, code(err)
+	}
 	if len(parts) == 0 {
-		out, err := f.whole(data)
+		out, err := o.whole(s.handle, data)
 		return out, code(err)
 	}
 	out := []byte{}
 	for i := 0; len(data) > 0; i++ {
 		n := min(parts[i%len(parts)], len(data))
-		more, err := f.update(data[:n])
+		more, err := o.update(s.handle, data[:n])
 		if err != nil {
 			return nil, code(err)
 		}
 		out, data = append(out, more...), data[n:]
 	}
-	more, err := f.final()
+	more, err := o.final(s.handle)
 	if err != nil {
 		return nil, code(err)
 	}
 	return append(out, more...), nil
 }
 
-// quiet makes an update function of one without output.
-func quiet(update func(pkcs11.SessionHandle, []byte) error, h pkcs11.SessionHandle) func([]byte) ([]byte, error) {
-	return func(data []byte) ([]byte, error) { return nil, update(h, data) }
-}
-
 // Encrypt encrypts data. parts are the sizes of the parts it is handed over in,
 // none for one call.
 func (s *Session) Encrypt(m Mechanism, k Key, data []byte, parts ...int) ([]byte, error) {
-	defer m.free()
-	if err := s.ctx.EncryptInit(s.handle, m.binding(), k); err != nil {
-		return nil, code(err)
-	}
-	return functions{
-		func(b []byte) ([]byte, error) { return s.ctx.Encrypt(s.handle, b) },
-		func(b []byte) ([]byte, error) { return s.ctx.EncryptUpdate(s.handle, b) },
-		func() ([]byte, error) { return s.ctx.EncryptFinal(s.handle) },
-	}.run(parts, data)
+	c := s.ctx
+	return s.run(operation{c.EncryptInit, c.Encrypt, c.EncryptUpdate, c.EncryptFinal}, m, k, data, parts)
 }
 
 // Decrypt decrypts data; see Encrypt for parts.
 func (s *Session) Decrypt(m Mechanism, k Key, data []byte, parts ...int) ([]byte, error) {
-	defer m.free()
-	if err := s.ctx.DecryptInit(s.handle, m.binding(), k); err != nil {
-		return nil, code(err)
-	}
-	return functions{
-		func(b []byte) ([]byte, error) { return s.ctx.Decrypt(s.handle, b) },
-		func(b []byte) ([]byte, error) { return s.ctx.DecryptUpdate(s.handle, b) },
-		func() ([]byte, error) { return s.ctx.DecryptFinal(s.handle) },
-	}.run(parts, data)
+	c := s.ctx
+	return s.run(operation{c.DecryptInit, c.Decrypt, c.DecryptUpdate, c.DecryptFinal}, m, k, data, parts)
 }
 
 // Sign signs data, or computes its MAC; see Encrypt for parts.
 func (s *Session) Sign(m Mechanism, k Key, data []byte, parts ...int) ([]byte, error) {
-	defer m.free()
-	if err := s.ctx.SignInit(s.handle, m.binding(), k); err != nil {
-		return nil, code(err)
-	}
-	return functions{
-		func(b []byte) ([]byte, error) { return s.ctx.Sign(s.handle, b) },
-		quiet(s.ctx.SignUpdate, s.handle),
-		func() ([]byte, error) { return s.ctx.SignFinal(s.handle) },
-	}.run(parts, data)
+	c := s.ctx
+	return s.run(operation{c.SignInit, c.Sign, quiet(c.SignUpdate), c.SignFinal}, m, k, data, parts)
 }
 
 // Verify checks a signature or a MAC over data; see Encrypt for parts.
 func (s *Session) Verify(m Mechanism, k Key, data, signature []byte, parts ...int) error {
-	defer m.free()
-	if err := s.ctx.VerifyInit(s.handle, m.binding(), k); err != nil {
-		return code(err)
-	}
-	_, err := functions{
-		func(b []byte) ([]byte, error) { return nil, s.ctx.Verify(s.handle, b, signature) },
-		quiet(s.ctx.VerifyUpdate, s.handle),
-		func() ([]byte, error) { return nil, s.ctx.VerifyFinal(s.handle, signature) },
-	}.run(parts, data)
+	whole := func(h pkcs11.SessionHandle, b []byte) ([]byte, error) { return nil, s.ctx.Verify(h, b, signature) }
+	final := func(h pkcs11.SessionHandle) ([]byte, error) { return nil, s.ctx.VerifyFinal(h, signature) }
+	_, err := s.run(operation{s.ctx.VerifyInit, whole, quiet(s.ctx.VerifyUpdate), final}, m, k, data, parts)
 	return err
 }
 
 // Digest hashes data; see Encrypt for parts.
 func (s *Session) Digest(m Mechanism, data []byte, parts ...int) ([]byte, error) {
-	if err := s.ctx.DigestInit(s.handle, m.binding()); err != nil {
-		return nil, code(err)
+	c := s.ctx
+	init := func(h pkcs11.SessionHandle, m []*pkcs11.Mechanism, _ pkcs11.ObjectHandle) error {
+		return c.DigestInit(h, m)
 	}
-	return functions{
-		func(b []byte) ([]byte, error) { return s.ctx.Digest(s.handle, b) },
-		quiet(s.ctx.DigestUpdate, s.handle),
-		func() ([]byte, error) { return s.ctx.DigestFinal(s.handle) },
-	}.run(parts, data)
+	return s.run(operation{init, c.Digest, quiet(c.DigestUpdate), c.DigestFinal}, m, 0, data, parts)
 }
 
 // Wrap wraps a secret of these bytes, which is imported for it.
