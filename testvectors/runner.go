@@ -90,33 +90,13 @@ func (r *runner) check(c *wycheproof.Case, k handle, trials ...trial) {
 	var messages []string
 	for _, t := range trials {
 		got, err := r.try(t, k)
-		v, message := judge(expectation(c), t.want, got, err)
+		v, message := judge(c.Result, t.want, got, err)
 		worst = max(worst, v)
 		if v != passed {
 			messages = append(messages, fmt.Sprintf("test %d (%s; %v; %s), %v: %s", c.ID, c.Comment, c.Flags, c.Result, t, message))
 		}
 	}
 	r.tally.add(worst, messages...)
-}
-
-// disputed are flags that together make a test acceptable here which the file
-// has as invalid.
-var disputed = []struct {
-	flags  []string
-	reason string
-}{
-	{[]string{"NoCofactor", "InvalidPublic"},
-		"the cofactor is optional in ECParameters (ANSI X9.62; RFC 3279, section 2.3.5), and the same key is in the file as acceptable too"},
-}
-
-// expectation is what the file expects of c, unless that is disputed.
-func expectation(c *wycheproof.Case) wycheproof.Result {
-	for _, d := range disputed {
-		if c.Result == wycheproof.Invalid && !slices.ContainsFunc(d.flags, func(f string) bool { return !c.HasFlag(f) }) {
-			return wycheproof.Acceptable
-		}
-	}
-	return c.Result
 }
 
 var errNotListed = errors.New("not in the list of mechanisms")

@@ -59,30 +59,3 @@ func TestExclusionsHold(t *testing.T) {
 		t.Error(text)
 	}
 }
-
-// TestDisputedAreThere makes sure that a dispute is about tests that exist and
-// that Wycheproof itself contradicts.
-func TestDisputedAreThere(t *testing.T) {
-	file, err := wycheproof.Load("ecdh_secp256r1_test.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	byKey := map[string]wycheproof.Result{}
-	contradicted := 0
-	for _, g := range file.Groups {
-		for i := range g.Tests {
-			c := &g.Tests[i]
-			if expectation(c) != c.Result {
-				byKey[string(c.Public)] = c.Result
-			}
-		}
-		for i := range g.Tests {
-			if c := &g.Tests[i]; byKey[string(c.Public)] == wycheproof.Invalid && c.Result == wycheproof.Acceptable {
-				contradicted++
-			}
-		}
-	}
-	if len(byKey) != 1 || contradicted != 1 {
-		t.Errorf("%d tests disputed, %d of them contradicted", len(byKey), contradicted)
-	}
-}

@@ -35,7 +35,7 @@ func (e *explicitCurve) read(s cryptobyte.String) bool {
 	var a, b cryptobyte.String
 	var oid encodingasn1.ObjectIdentifier
 	e.p, e.order = new(big.Int), new(big.Int)
-	cofactor := big.NewInt(1)
+	cofactor := new(big.Int) // optional in X9.62, but it says which points are in the group: demanded
 	ok := s.ReadASN1Integer(&version) &&
 		s.ReadASN1(&field, asn1.SEQUENCE) &&
 		field.ReadASN1ObjectIdentifier(&oid) && oid.Equal(oidPrimeField) &&
@@ -46,7 +46,7 @@ func (e *explicitCurve) read(s cryptobyte.String) bool {
 		equation.SkipOptionalASN1(asn1.BIT_STRING) && equation.Empty() &&
 		s.ReadASN1(&base, asn1.OCTET_STRING) &&
 		s.ReadASN1Integer(e.order) &&
-		(s.Empty() || s.ReadASN1Integer(cofactor) && s.Empty())
+		s.ReadASN1Integer(cofactor) && s.Empty()
 	e.a, e.b, e.base = a, b, base
 	return ok && version >= 1 && version <= 3 && cofactor.IsInt64() && cofactor.Int64() == 1
 }
