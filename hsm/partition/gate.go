@@ -16,11 +16,9 @@ type gate struct {
 
 // Authenticate opens the gate. A wrong PIN counts as a failed login.
 func (g *gate) Authenticate(pin []byte) error {
-	key, err := g.p.tryPIN(ck.CKU_USER, pin)
-	if err != nil {
+	if err := g.p.believe(ck.CKU_USER, pin); err != nil {
 		return err
 	}
-	key.Zero()
 	g.open = true
 	return nil
 }

@@ -30,40 +30,58 @@ func (o Options) CheckPIN(pin []byte) error {
 }
 
 // tryPIN checks a PIN and returns the key of private objects, which the caller
-// wipes. The try is counted, durably, before the PIN is looked at.
-func (p *Partition) tryPIN(user ck.UserType, pin []byte) (*seal.Key, error) {
+// wipes, and the wrap that it was in. The try is counted, durably, before the PIN
+// is looked at.
+//
+// The PIN was right for this wrap: by the time that the caller makes use of it,
+// others may have changed the PIN or initialised the token anew. Who does more than
+// to believe the user looks whether the wrap is still there.
+func (p *Partition) tryPIN(user ck.UserType, pin []byte) (key *seal.Key, wrap []byte, err error) {
 	name, r, err := pinOf(user)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.sync(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a, try, err := p.beginTry(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	key, err := p.root.UnwrapPIN(byte(r), pin, a.Wrap)
+	key, err = p.root.UnwrapPIN(byte(r), pin, a.Wrap)
 	if noted := p.endTry(name, try, a.Wrap, err == nil); noted != nil && err == nil {
 		key.Zero()
-		return nil, noted
+		return nil, nil, noted
 	}
 	if errors.Is(err, seal.ErrWrongPIN) {
-		return nil, ck.CKR_PIN_INCORRECT
+		return nil, nil, ck.CKR_PIN_INCORRECT
 	}
 	if err != nil {
-		return nil, damaged("value %q: %w", name, err)
+		return nil, nil, damaged("value %q: %w", name, err)
 	}
-	return key, nil
+	return key, a.Wrap, nil
+}
+
+// errPINChanged is the answer to a PIN that was right a moment ago.
+var errPINChanged = ck.Errorf(ck.CKR_PIN_INCORRECT, "the PIN was changed meanwhile")
+
+// believe checks a PIN and nothing else.
+func (p *Partition) believe(user ck.UserType, pin []byte) error {
+	key, _, err := p.tryPIN(user, pin)
+	if err != nil {
+		return err
+	}
+	key.Zero()
+	return nil
 }
 
 // Login is C_Login for CKU_SO and CKU_USER.
 func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
-	_, r, err := pinOf(user)
+	name, r, err := pinOf(user)
 	if err != nil {
 		return 0, err
 	}
-	key, err := p.tryPIN(user, pin)
+	key, wrap, err := p.tryPIN(user, pin)
 	if err != nil {
 		return 0, err
 	}
@@ -76,6 +94,10 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 	if err := p.load(); err != nil {
 		key.Zero()
 		return 0, err
+	}
+	if string(p.authSeen(name).Wrap) != string(wrap) {
+		key.Zero() // it may be that of another epoch
+		return 0, errPINChanged
 	}
 	if p.private == nil {
 		p.private = key
@@ -148,7 +170,7 @@ func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
 	if err := p.options.CheckPIN(pin); err != nil {
 		return err
 	}
-	key, err := p.keyOfSO(who)
+	key, header, err := p.keyOfSO(who)
 	if err != nil {
 		return err
 	}
@@ -157,18 +179,24 @@ func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
 	if err != nil {
 		return err
 	}
-	return p.storePIN(metaUser, wrap)
+	return p.storePIN(metaUser, wrap, func(w *writer) error {
+		if string(w.header) != string(header) {
+			return errInitialisedAnew
+		}
+		return nil
+	})
 }
 
 // keyOfSO copies the key of private objects for the SO, who alone may wrap it
-// under another PIN without knowing the old one.
-func (p *Partition) keyOfSO(who api.Caller) (*seal.Key, error) {
+// under another PIN without knowing the old one; and the header of the token that
+// it is the key of.
+func (p *Partition) keyOfSO(who api.Caller) (key *seal.Key, header []byte, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.roleOf(who) != roleSO {
-		return nil, ck.CKR_USER_NOT_LOGGED_IN
+		return nil, nil, ck.CKR_USER_NOT_LOGGED_IN
 	}
-	return p.private.Clone(), nil
+	return p.private.Clone(), p.metas[metaPartition].payload, nil
 }
 
 // SetPIN is C_SetPIN. A wrong old PIN counts as a failed login.
@@ -180,7 +208,7 @@ func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
 	if err := p.options.CheckPIN(new); err != nil {
 		return err
 	}
-	key, err := p.tryPIN(user, old)
+	key, oldWrap, err := p.tryPIN(user, old)
 	if err != nil {
 		return err
 	}
@@ -189,12 +217,17 @@ func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
 	if err != nil {
 		return err
 	}
-	return p.storePIN(name, wrap)
+	return p.storePIN(name, wrap, func(w *writer) error { return w.stillUnder(name, oldWrap) })
 }
 
-// storePIN writes a PIN's new wrap.
-func (p *Partition) storePIN(name string, wrap []byte) error {
-	err := p.update(func(w *writer) error { return w.putAuth(name, auth{Wrap: wrap}) })
+// storePIN writes a PIN's new wrap, if what it was made of is still so.
+func (p *Partition) storePIN(name string, wrap []byte, still func(*writer) error) error {
+	err := p.update(func(w *writer) error {
+		if err := still(w); err != nil {
+			return err
+		}
+		return w.putAuth(name, auth{Wrap: wrap})
+	})
 	if err != nil {
 		return err
 	}

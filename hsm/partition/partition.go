@@ -166,7 +166,7 @@ func (p *Partition) Close() error {
 // Initialise is C_InitToken on a partition that exists: soPIN must be its SO PIN
 // (failures count), then all objects and the user PIN are gone and the keys new.
 func (p *Partition) Initialise(soPIN []byte, label string) error {
-	key, err := p.tryPIN(ck.CKU_SO, soPIN)
+	key, wrap, err := p.tryPIN(ck.CKU_SO, soPIN)
 	if err != nil {
 		return err
 	}
@@ -182,6 +182,9 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 		return err
 	}
 	err = p.update(func(w *writer) error {
+		if err := w.stillUnder(metaSO, wrap); err != nil {
+			return err
+		}
 		if err := w.wipe(); err != nil {
 			return err
 		}
@@ -194,14 +197,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 }
 
 // CheckSO reports whether pin is the SO's; a wrong one counts as a failed login.
-func (p *Partition) CheckSO(pin []byte) error {
-	key, err := p.tryPIN(ck.CKU_SO, pin)
-	if err != nil {
-		return err
-	}
-	key.Zero()
-	return nil
-}
+func (p *Partition) CheckSO(pin []byte) error { return p.believe(ck.CKU_SO, pin) }
 
 // Info describes the partition as it is now.
 func (p *Partition) Info() api.PartitionInfo {

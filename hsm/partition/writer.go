@@ -70,9 +70,21 @@ func (w *writer) sameEpoch() error {
 		return err
 	}
 	if string(payload) != string(w.header) {
-		return ck.Errorf(ck.CKR_DEVICE_REMOVED, "the token was initialised anew by another process")
+		return errInitialisedAnew
 	}
 	return nil
+}
+
+var errInitialisedAnew = ck.Errorf(ck.CKR_DEVICE_REMOVED, "the token was initialised anew by another process")
+
+// stillUnder refuses if a PIN is no longer kept in this wrap: what was done with
+// the key from it is void.
+func (w *writer) stillUnder(name string, wrap []byte) error {
+	a, err := w.p.readAuth(w.tx, name)
+	if err == nil && string(a.Wrap) != string(wrap) {
+		err = errPINChanged
+	}
+	return err
 }
 
 // finish writes the state that the transaction has come to.
