@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"runtime"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -14,7 +15,12 @@ const (
 
 // newAEAD returns AES-256-GCM with a random nonce in front of the ciphertext
 // (SP 800-38D, section 8.2.2).
+//
+// Here and wherever this package hands a key's bytes to others, the key itself is
+// kept: a secret that nobody refers to is wiped, and what is then sealed would be
+// sealed under zeros.
 func newAEAD(key *secret.Bytes) (cipher.AEAD, error) {
+	defer runtime.KeepAlive(key)
 	if key.Len() != KeySize {
 		return nil, ErrWiped
 	}

@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"runtime"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -33,6 +34,7 @@ func expand(prk *secret.Bytes, label string, context ...[]byte) (*secret.Bytes, 
 		info = append(info, c...)
 	}
 	key, err := hkdf.Expand(sha256.New, prk.Expose(), string(info), KeySize)
+	runtime.KeepAlive(prk)
 	if err != nil {
 		return nil, err
 	}

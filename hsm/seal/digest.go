@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
+	"runtime"
 )
 
 // SetDigest is the digest of a set of records: the sum of their tags modulo
@@ -37,6 +38,7 @@ func (p *PartitionRoot) RecordTag(id [16]byte, sealed []byte) (tag [32]byte) {
 		return tag
 	}
 	h := hmac.New(sha256.New, p.digest.Expose())
+	runtime.KeepAlive(p)
 	h.Write(id[:])
 	h.Write(sealed)
 	h.Sum(tag[:0])
@@ -52,6 +54,7 @@ func (p *PartitionRoot) MAC(label string, data ...[]byte) (tag [32]byte) {
 		return tag
 	}
 	h := hmac.New(sha256.New, p.header.Expose())
+	runtime.KeepAlive(p)
 	var length [8]byte
 	for _, b := range append([][]byte{[]byte(label)}, data...) {
 		binary.BigEndian.PutUint64(length[:], uint64(len(b)))

@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -94,6 +95,7 @@ func (p *PartitionRoot) WrapPIN(role byte, pin []byte, kdf KDF, k *Key) ([]byte,
 		return nil, err
 	}
 	defer kek.Zero()
+	defer runtime.KeepAlive(k)
 	head := h.append(nil)
 	return sealTo(head, kek, k.key.Expose(), head)
 }
@@ -127,6 +129,7 @@ func (p *PartitionRoot) pinKey(role byte, pin []byte, h pinHeader) (*secret.Byte
 	defer ikm.Zero()
 	h.kdf.stretch(ikm.Expose()[:KeySize], pin, h.salt)
 	copy(ikm.Expose()[KeySize:], p.pepper.Expose())
+	runtime.KeepAlive(p)
 	prk, err := extract(ikm.Expose(), []byte(prefix+"pin"))
 	if err != nil {
 		return nil, err

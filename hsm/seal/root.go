@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/hex"
+	"runtime"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -57,6 +58,7 @@ type PartitionRoot struct {
 func (r *Root) Partition(id [16]byte) *PartitionRoot {
 	p := &PartitionRoot{id: id}
 	prk, err := extract(r.key.Expose(), append([]byte(prefix+"partition"), id[:]...))
+	runtime.KeepAlive(r)
 	if err != nil || r.key.Len() == 0 {
 		return p
 	}

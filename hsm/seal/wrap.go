@@ -1,8 +1,11 @@
 package seal
 
+import "runtime"
+
 // WrapKey seals a key under the partition root alone: no PIN is needed to get it
 // back. purpose is bound to the result.
 func (p *PartitionRoot) WrapKey(k *Key, purpose string) ([]byte, error) {
+	defer runtime.KeepAlive(k)
 	if k.key.Len() != KeySize {
 		return nil, ErrWiped
 	}
