@@ -3,6 +3,8 @@ package partition
 import (
 	"crypto/subtle"
 	"errors"
+	"slices"
+	"syscall"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -10,13 +12,20 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
+// noRoom is what a store says that cannot take any more.
+var noRoom = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, store.ErrTooLarge}
+
 // storeError gives an error of the store the code that PKCS #11 has for it.
 func storeError(err error) error {
 	var rv ck.RV
 	if err == nil || errors.As(err, &rv) {
 		return err
 	}
-	return ck.Errorf(ck.CKR_DEVICE_ERROR, "store: %w", err)
+	rv = ck.CKR_DEVICE_ERROR
+	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
+		rv = ck.CKR_DEVICE_MEMORY
+	}
+	return ck.Errorf(rv, "store: %w", err)
 }
 
 // sync brings the cache up to date with what other processes have committed: one
