@@ -21,20 +21,26 @@ func completeSecret(kt ck.KeyType, value []byte) (ck.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ck.Template{
+	made := ck.Template{
 		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
 		ck.Ulong(ck.CKA_KEY_TYPE, kt),
 		ck.Bytes(ck.CKA_VALUE, slices.Clone(value)),
 		ck.Ulong(ck.CKA_VALUE_LEN, uint64(len(value))),
-		ck.Bytes(ck.CKA_CHECK_VALUE, kcv),
-	}, nil
+	}
+	if kcv != nil {
+		made = append(made, ck.Bytes(ck.CKA_CHECK_VALUE, kcv))
+	}
+	return made, nil
 }
 
 // checkValue computes CKA_CHECK_VALUE (section 4.10.2): the start of a block of
 // zeros encrypted under the key or, where the key has no block cipher, of the
-// SHA-1 of its value.
+// SHA-1 of its value; nil where there is no SHA-1.
 func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
 	if kt != ck.CKK_AES {
+		if _, ok := hashByMechanism(ck.CKM_SHA_1); !ok {
+			return nil, nil
+		}
 		sum := sha1.Sum(value)
 		return slices.Clone(sum[:checkValueSize]), nil
 	}

@@ -2,11 +2,13 @@ package service
 
 import (
 	"crypto"
+	"crypto/fips140"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha3"
 	"crypto/sha512"
 	"hash"
+	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -37,8 +39,10 @@ type hmacNames struct {
 }
 
 // hashes is the one table of hash functions. The mechanisms that combine a hash
-// with something else are made by walking it.
-var hashes = []hashInfo{
+// with something else are made by walking it. Where the Go Cryptographic Module
+// enforces approved mode, which the host's environment can ask for, SHA-1 panics:
+// then there is none.
+var hashes = slices.DeleteFunc([]hashInfo{
 	{
 		hash: crypto.SHA1, new: sha1.New, size: sha1.Size, block: sha1.BlockSize,
 		digest: ck.CKM_SHA_1, mgf: ck.CKG_MGF1_SHA1, kdf: ck.CKD_SHA1_KDF, derive: ck.CKM_SHA1_KEY_DERIVATION,
@@ -103,7 +107,7 @@ var hashes = []hashInfo{
 		hmac:    hmacNames{ck.CKM_SHA3_512_HMAC, ck.CKM_SHA3_512_HMAC_GENERAL, ck.CKM_SHA3_512_KEY_GEN, ck.CKK_SHA3_512_HMAC},
 		rsaPKCS: ck.CKM_SHA3_512_RSA_PKCS, rsaPSS: ck.CKM_SHA3_512_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA3_512,
 	},
-}
+}, func(h hashInfo) bool { return h.hash == crypto.SHA1 && fips140.Enforced() })
 
 func newSHA3(new func() *sha3.SHA3) func() hash.Hash {
 	return func() hash.Hash { return new() }

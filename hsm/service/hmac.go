@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/fips140"
 	"crypto/hmac"
 	"hash"
 
@@ -28,9 +29,16 @@ func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
 	}
 }
 
+// minApprovedMAC is the shortest key in bytes that SP 800-131A Rev. 2, section 10,
+// approves for HMAC. Enforced, crypto/hmac panics over a shorter one.
+const minApprovedMAC = 112 / 8
+
 func newHMAC(h *hashInfo, k *Key) (hash.Hash, error) {
-	key := k.Value()
-	if len(key) < minSecret || len(key) > maxSecret {
+	key, shortest := k.Value(), minSecret
+	if fips140.Enforced() {
+		shortest = minApprovedMAC
+	}
+	if len(key) < shortest || len(key) > maxSecret {
 		return nil, ck.CKR_KEY_SIZE_RANGE
 	}
 	return hmac.New(h.new, key), nil
