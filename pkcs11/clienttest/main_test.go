@@ -38,7 +38,7 @@ func program(run func() error) func() {
 	}
 }
 
-// built makes the libraries and the tool, or finds that they are fresh. Other
+// built makes the libraries, or finds that they are fresh. Other
 // packages' tests may do the same at the same time, so that they take turns.
 var built = sync.OnceValues(func() (folder string, err error) {
 	folder, err = filepath.Abs(filepath.Join(root, "build"))
@@ -49,9 +49,16 @@ var built = sync.OnceValues(func() (folder string, err error) {
 		return "", err
 	}
 	out, err := exec.Command("flock", filepath.Join(folder, ".lock"),
-		"make", "-s", "-C", root, "front", "core", "tool").CombinedOutput()
+		"make", "-s", "-C", root, "front", "core").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("make front core tool: %w\n%s", err, out)
+		return "", fmt.Errorf("make front core: %w\n%s", err, out)
+	}
+	// The go command sees what this program looks at, not what the clients load: or
+	// it would take an old outcome from its cache.
+	for _, name := range []string{"libcoffer-pkcs11.so", "libcoffer-core.so"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			return "", err
+		}
 	}
 	return folder, nil
 })
