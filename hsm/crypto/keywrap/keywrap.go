@@ -32,8 +32,9 @@ const (
 	blockSize = 2 * semiblock
 )
 
-// maxLen bounds the plaintext; KWP could take 2^32-1 bytes.
-const maxLen = 1 << 30
+// maxLen bounds the plaintext, in bytes. KWP could take 2^32-1, but these are keys, and
+// room for the output is made before a caller's word for the length is put to the test.
+const maxLen = 16 << 20
 
 // defaultIV is ICV1 of SP 800-38F and RFC 3394 section 2.2.3.1; defaultPrefix is
 // ICV2, RFC 5649 section 3.

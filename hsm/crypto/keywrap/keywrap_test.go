@@ -84,6 +84,22 @@ func TestLengths(t *testing.T) {
 }
 
 // TestOtherIV checks that an IV other than the default one is used and needed.
+// TestTooLong is refused before any of it is looked at.
+func TestTooLong(t *testing.T) {
+	block := newAES(t, make([]byte, 16))
+	long := make([]byte, maxLen+3*semiblock)
+	for name, do := range map[string]func() ([]byte, error){
+		"Wrap":      func() ([]byte, error) { return Wrap(block, nil, long[:maxLen+semiblock]) },
+		"WrapPad":   func() ([]byte, error) { return WrapPad(block, nil, long[:maxLen+1]) },
+		"Unwrap":    func() ([]byte, error) { return Unwrap(block, nil, long) },
+		"UnwrapPad": func() ([]byte, error) { return UnwrapPad(block, nil, long) },
+	} {
+		if out, err := do(); out != nil || !errors.Is(err, ErrLength) {
+			t.Errorf("%s: %d bytes, %v", name, len(out), err)
+		}
+	}
+}
+
 func TestOtherIV(t *testing.T) {
 	block := newAES(t, make([]byte, 16))
 	plain := make([]byte, 24)
