@@ -88,6 +88,7 @@ func (h home) create() error {
 	if made, err := h.exists(); made || err != nil {
 		return err
 	}
+	h.sweepKeys()
 	if err := os.MkdirAll(h.path(partitionsName), 0o700); err != nil {
 		return homeError("home: %w", err)
 	}
@@ -106,6 +107,15 @@ func (h home) create() error {
 		return err
 	}
 	return h.writeFile(homeName, fmt.Sprintf("%s\nroot %s\n", homeMagic, print))
+}
+
+// sweepKeys removes what killed processes have left of making the root key, so that
+// it has one name only. The caller holds the lock.
+func (h home) sweepKeys() {
+	left, _ := filepath.Glob(h.path(newPrefix + "*"))
+	for _, path := range left {
+		os.Remove(path)
+	}
 }
 
 // unseal opens the root key.

@@ -101,6 +101,23 @@ func TestHideBlankSlot(t *testing.T) {
 	}
 }
 
+// A home whose making was cut off is made at the next attempt, and what was left is
+// swept up.
+func TestInitAfterOneWasCutOff(t *testing.T) {
+	c := newHome(t, "")
+	left := filepath.Join(c.Home, ".new-123")
+	if err := os.WriteFile(left, []byte("half a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Init(c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left over: %v", err)
+	}
+	open(t, c)
+}
+
 func TestInitTwice(t *testing.T) {
 	c := newHome(t, "")
 	if _, err := Init(c); err != nil {

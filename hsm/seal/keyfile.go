@@ -168,7 +168,8 @@ func formatKeyFile(key *secret.Bytes) *secret.Bytes {
 }
 
 // CreateKeyFile writes a new random root key to a new file at path, readable for
-// its owner alone, and returns when it is on the disk: ErrKeyFileExists.
+// its owner alone, and returns when it is on the disk: ErrKeyFileExists. Whoever is
+// cut off in the middle leaves no file at path.
 func CreateKeyFile(path string) error {
 	key := secret.New(KeySize)
 	defer key.Zero()
@@ -177,17 +178,32 @@ func CreateKeyFile(path string) error {
 	}
 	text := formatKeyFile(key)
 	defer text.Zero()
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(path); err == nil {
 		return keyFileError(path, ErrKeyFileExists)
 	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 600; package hsm sweeps up such names
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
+	defer os.Remove(f.Name())
 	_, err = f.Write(text.Expose())
-	err = errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	return publish(f.Name(), path)
+}
+
+// publish gives a whole file its name, unless there is one of that name, durably. A
+// link does that at once, where a rename would take the place of another key.
+func publish(whole, path string) error {
+	err := os.Link(whole, path)
+	if errors.Is(err, fs.ErrExist) {
+		return keyFileError(path, ErrKeyFileExists)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
 	if err != nil {
-		os.Remove(path)
 		return fmt.Errorf("seal: %w", err)
 	}
 	return nil

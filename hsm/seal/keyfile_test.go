@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,4 +117,31 @@ func FuzzParseKeyFile(f *testing.F) {
 			t.Fatal("a text is read that would not be written")
 		}
 	})
+}
+
+// Whoever looks while a key file is made sees none or a whole one: who is killed in
+// the middle leaves nothing that the next attempt would stumble over.
+func TestKeyFileIsWholeOrNot(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		path := filepath.Join(dir, fmt.Sprint(i))
+		made := make(chan error)
+		go func() { made <- CreateKeyFile(path) }()
+		for {
+			text, err := os.ReadFile(path)
+			if err == nil && len(text) == keyFileSize {
+				break
+			}
+			if err == nil {
+				t.Errorf("a key file of %d bytes", len(text))
+				break
+			}
+		}
+		if err := <-made; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
 }
