@@ -89,6 +89,9 @@ func nullCalls(h cSession) map[string]struct {
 		"VerifySignatureUpdate": {func() cRV { return coffer_C_VerifySignatureUpdate(h, nil, 1) }, idle},
 		"VerifySignatureFinal":  {func() cRV { return coffer_C_VerifySignatureFinal(h) }, idle},
 
+		"WrapKeyAuthenticated":   {func() cRV { return coffer_C_WrapKeyAuthenticated(h, nil, 0, 0, nil, 1, nil, nil) }, bad},
+		"UnwrapKeyAuthenticated": {func() cRV { return coffer_C_UnwrapKeyAuthenticated(h, nil, 0, nil, 1, nil, 1, nil, 1, nil) }, bad},
+
 		"Logout": {func() cRV { return coffer_C_Logout(h) }, ck.CKR_USER_NOT_LOGGED_IN},
 	}
 }

@@ -43,6 +43,8 @@ type (
 	cCTRParams      = C.CK_AES_CTR_PARAMS
 	cGCMParams      = C.CK_GCM_PARAMS
 	cGCMParamsShort = C.coffer_gcm_params_short
+	cGCMWrapParams  = C.CK_GCM_WRAP_PARAMS
+	cGCMMessage     = C.CK_GCM_MESSAGE_PARAMS
 	cEdDSAParams    = C.CK_EDDSA_PARAMS
 	cRSAAESParams   = C.CK_RSA_AES_KEY_WRAP_PARAMS
 	cKeyData        = C.CK_KEY_DERIVATION_STRING_DATA
@@ -73,6 +75,8 @@ var (
 	_ = [1]int{}[unsafe.Sizeof(cCTRParams{})-24]
 	_ = [1]int{}[unsafe.Sizeof(cGCMParams{})-48]
 	_ = [1]int{}[unsafe.Sizeof(cGCMParamsShort{})-40]
+	_ = [1]int{}[unsafe.Sizeof(cGCMWrapParams{})-56]
+	_ = [1]int{}[unsafe.Sizeof(cGCMMessage{})-48]
 	_ = [1]int{}[unsafe.Sizeof(cEdDSAParams{})-24]
 	_ = [1]int{}[unsafe.Sizeof(cRSAAESParams{})-16]
 	_ = [1]int{}[unsafe.Sizeof(cKeyData{})-16]

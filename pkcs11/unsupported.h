@@ -45,7 +45,5 @@
 #define UNSUPPORTED_C_AsyncComplete LISTED
 #define UNSUPPORTED_C_AsyncGetID LISTED
 #define UNSUPPORTED_C_AsyncJoin LISTED
-#define UNSUPPORTED_C_WrapKeyAuthenticated LISTED
-#define UNSUPPORTED_C_UnwrapKeyAuthenticated LISTED
 
 #endif

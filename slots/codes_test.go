@@ -113,6 +113,12 @@ var objectCalls = map[string]struct {
 	"UnwrapKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
 		return drop(a.UnwrapKey(h, ecb, o, some(), nil))
 	}, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID},
+	"WrapKeyAuthenticated": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
+		return drop(a.WrapKeyAuthenticated(h, sealing(), o, o, nil, some()))
+	}, ck.CKR_WRAPPING_KEY_HANDLE_INVALID},
+	"UnwrapKeyAuthenticated": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
+		return drop(a.UnwrapKeyAuthenticated(h, sealing(), o, some(), nil, nil))
+	}, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID},
 	"DeriveKey": {func(a *slots.App, h ck.SessionHandle, o ck.ObjectHandle) error {
 		return drop(a.DeriveKey(h, ecb, o, nil))
 	}, ck.CKR_KEY_HANDLE_INVALID},

@@ -119,6 +119,9 @@ var commands = map[string]command{
 		w.name(a, 4, h, err)
 		return err
 	}),
+	"wrap-authenticated":   (*world).wrapAuthenticated,
+	"unwrap-authenticated": quiet((*world).unwrapAuthenticated),
+
 	"same":   (*world).same,
 	"random": quiet(func(w *world, a args) error { return w.app.GenerateRandom(w.session(a, 0), a.buffer(1)) }),
 }
@@ -307,6 +310,23 @@ func (w *world) verifySignatureInit(a args) error {
 		return w.app.VerifySignatureInit(w.session(a, 0), a.mechanism(1), 0, nil)
 	}
 	return w.app.VerifySignatureInit(w.session(a, 0), a.mechanism(1), w.object(a, 2), w.data(a, 3))
+}
+
+// wrapAuthenticated seals a key under a fresh IV and keeps the parameter.
+func (w *world) wrapAuthenticated(a args) (string, error) {
+	m, dst := sealing(), a.buffer(4)
+	n, err := w.app.WrapKeyAuthenticated(w.session(a, 0), m, w.object(a, 1), w.object(a, 2), w.data(a, 3), dst)
+	if err == nil && dst != nil {
+		w.sealed = m
+	}
+	return w.output(a, 5, dst, n, err)
+}
+
+// unwrapAuthenticated opens with the parameter that was kept.
+func (w *world) unwrapAuthenticated(a args) error {
+	h, err := w.app.UnwrapKeyAuthenticated(w.session(a, 0), w.sealed, w.object(a, 1), w.data(a, 2), w.data(a, 3), a.template(a.rest(5)))
+	w.name(a, 4, h, err)
+	return err
 }
 
 // same tells whether two saved outputs are equal.

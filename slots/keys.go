@@ -35,6 +35,21 @@ func (a *App) GenerateKeyPair(h ck.SessionHandle, m *ck.Mechanism, public, priva
 // WrapKey is C_WrapKey (section 5.18): CKR_WRAPPING_KEY_HANDLE_INVALID for the
 // wrapping key, CKR_KEY_HANDLE_INVALID for the other one.
 func (a *App) WrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.ObjectHandle, dst []byte) (int, error) {
+	return a.wrapKey(h, m, wrapping, key, func(p api.Partition, who api.Caller, wrapping, key api.ObjectID) (int, error) {
+		return p.WrapKey(who, m, wrapping, key, dst)
+	})
+}
+
+// WrapKeyAuthenticated is C_WrapKeyAuthenticated (section 5.18); as WrapKey. The
+// IV and the tag come back in the mechanism's parameter.
+func (a *App) WrapKeyAuthenticated(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.ObjectHandle, aad, dst []byte) (int, error) {
+	return a.wrapKey(h, m, wrapping, key, func(p api.Partition, who api.Caller, wrapping, key api.ObjectID) (int, error) {
+		return p.WrapKeyAuthenticated(who, m, wrapping, key, aad, dst)
+	})
+}
+
+func (a *App) wrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.ObjectHandle,
+	wrap func(p api.Partition, who api.Caller, wrapping, key api.ObjectID) (int, error)) (int, error) {
 	s, wrapID, err := a.enterKey(h, m, wrapping, ck.CKR_WRAPPING_KEY_HANDLE_INVALID)
 	if err != nil {
 		return 0, err
@@ -45,7 +60,7 @@ func (a *App) WrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.Obje
 		return 0, ck.CKR_KEY_HANDLE_INVALID
 	}
 	part, who := s.token.partition, s.caller()
-	n, err := part.WrapKey(who, m, wrapID, keyID, dst)
+	n, err := wrap(part, who, wrapID, keyID)
 	code := ck.CKR_KEY_HANDLE_INVALID
 	if err != nil && !part.Exists(who, wrapID) {
 		code = ck.CKR_WRAPPING_KEY_HANDLE_INVALID
@@ -55,12 +70,26 @@ func (a *App) WrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.Obje
 
 // UnwrapKey is C_UnwrapKey (section 5.18): CKR_UNWRAPPING_KEY_HANDLE_INVALID.
 func (a *App) UnwrapKey(h ck.SessionHandle, m *ck.Mechanism, unwrapping ck.ObjectHandle, wrapped []byte, t ck.Template) (ck.ObjectHandle, error) {
+	return a.unwrapKey(h, m, unwrapping, func(p api.Partition, who api.Caller, id api.ObjectID) (api.ObjectID, error) {
+		return p.UnwrapKey(who, m, id, wrapped, t)
+	})
+}
+
+// UnwrapKeyAuthenticated is C_UnwrapKeyAuthenticated (section 5.18); as UnwrapKey.
+func (a *App) UnwrapKeyAuthenticated(h ck.SessionHandle, m *ck.Mechanism, unwrapping ck.ObjectHandle, wrapped, aad []byte, t ck.Template) (ck.ObjectHandle, error) {
+	return a.unwrapKey(h, m, unwrapping, func(p api.Partition, who api.Caller, id api.ObjectID) (api.ObjectID, error) {
+		return p.UnwrapKeyAuthenticated(who, m, id, wrapped, aad, t)
+	})
+}
+
+func (a *App) unwrapKey(h ck.SessionHandle, m *ck.Mechanism, unwrapping ck.ObjectHandle,
+	unwrap func(p api.Partition, who api.Caller, id api.ObjectID) (api.ObjectID, error)) (ck.ObjectHandle, error) {
 	s, id, err := a.enterKey(h, m, unwrapping, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID)
 	if err != nil {
 		return 0, err
 	}
 	defer s.leave()
-	id, err = s.token.partition.UnwrapKey(s.caller(), m, id, wrapped, t)
+	id, err = unwrap(s.token.partition, s.caller(), id)
 	return a.made(s, id, keyError(err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
 }
 

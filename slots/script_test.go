@@ -97,6 +97,7 @@ type world struct {
 	sessions map[string]ck.SessionHandle
 	objects  map[string]ck.ObjectHandle
 	saved    map[string][]byte
+	sealed   *ck.Mechanism // the parameter of the last wrap-authenticated
 }
 
 func newWorld(module api.Module) *world {

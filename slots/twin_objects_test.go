@@ -1,6 +1,8 @@
 package slots_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"slices"
 
@@ -168,6 +170,58 @@ func (p *twinPartition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping ap
 		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_LEN_RANGE
 	}
 	return p.add(who, merge(ck.Template{ck.Bytes(ck.CKA_VALUE, wrapped[wrapHeader:])}, tmpl))
+}
+
+// twinGCM seals under a key of the twin, with the parameter of a message.
+func (p *twinPartition) twinGCM(who api.Caller, m *ck.Mechanism, key api.ObjectID) (cipher.AEAD, *ck.GCMMessageParams, error) {
+	params, ok := m.Param.(*ck.GCMMessageParams)
+	if !ok {
+		return nil, nil, ck.CKR_MECHANISM_INVALID
+	}
+	o, err := p.object(who, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	block, err := aes.NewCipher(o.value(ck.CKA_VALUE))
+	if err != nil {
+		return nil, nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	return aead, params, err
+}
+
+func (p *twinPartition) WrapKeyAuthenticated(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, aad, dst []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, err := p.object(who, key)
+	if err != nil {
+		return 0, err
+	}
+	aead, params, err := p.twinGCM(who, m, wrapping)
+	if err != nil {
+		return 0, err
+	}
+	if params.Generator == ck.CKG_GENERATE && dst != nil {
+		rand.Read(params.IV)
+	}
+	value := o.value(ck.CKA_VALUE)
+	sealed := aead.Seal(nil, params.IV, value, aad)
+	copy(params.Tag, sealed[len(value):])
+	return put(dst, sealed[:len(value)])
+}
+
+func (p *twinPartition) UnwrapKeyAuthenticated(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped, aad []byte, tmpl ck.Template) (api.ObjectID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	aead, params, err := p.twinGCM(who, m, unwrapping)
+	if err != nil {
+		return api.ObjectID{}, err
+	}
+	value, err := aead.Open(nil, params.IV, slices.Concat(wrapped, params.Tag), aad)
+	if err != nil {
+		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_INVALID
+	}
+	return p.add(who, merge(ck.Template{ck.Bytes(ck.CKA_VALUE, value)}, tmpl))
 }
 
 func (p *twinPartition) DeriveKey(who api.Caller, _ *ck.Mechanism, base api.ObjectID, _ ck.Template) (api.ObjectID, error) {

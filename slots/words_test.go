@@ -106,6 +106,13 @@ func (a args) mechanism(i int) *ck.Mechanism {
 	return &ck.Mechanism{Type: t}
 }
 
+// sealing is AES-GCM for a message, the IV of which the token makes.
+func sealing() *ck.Mechanism {
+	return &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMMessageParams{
+		IV: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16),
+	}}
+}
+
 var boolNames = map[string]ck.AttributeType{
 	"token": ck.CKA_TOKEN, "private": ck.CKA_PRIVATE, "sensitive": ck.CKA_SENSITIVE,
 	"extractable": ck.CKA_EXTRACTABLE, "encrypt": ck.CKA_ENCRYPT, "decrypt": ck.CKA_DECRYPT,

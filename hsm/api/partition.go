@@ -86,6 +86,11 @@ type Keys interface {
 	GenerateKeyPair(who Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv ObjectID, err error)
 	WrapKey(who Caller, m *ck.Mechanism, wrapping, key ObjectID, dst []byte) (int, error)
 	UnwrapKey(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped []byte, tmpl ck.Template) (ObjectID, error)
+	// WrapKeyAuthenticated and UnwrapKeyAuthenticated take the mechanism with the
+	// parameter of its messages (*ck.GCMMessageParams). Wrapping fills in the IV
+	// and the tag when it has filled dst.
+	WrapKeyAuthenticated(who Caller, m *ck.Mechanism, wrapping, key ObjectID, aad, dst []byte) (int, error)
+	UnwrapKeyAuthenticated(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped, aad []byte, tmpl ck.Template) (ObjectID, error)
 	DeriveKey(who Caller, m *ck.Mechanism, base ObjectID, tmpl ck.Template) (ObjectID, error)
 }
 

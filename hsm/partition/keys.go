@@ -70,11 +70,18 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 
 // WrapKey is C_WrapKey.
 func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte) (int, error) {
+	return p.wrapKey(who, m, wrapping, key, dst, pickWrap)
+}
+
+// wrapKey is C_WrapKey and C_WrapKeyAuthenticated: pick chooses the mechanism's
+// function, nil if it has none.
+func (p *Partition) wrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte, pick func(*service.Mechanism) wrapFunc) (int, error) {
 	mechanism, err := mechanismOf(m)
 	if err != nil {
 		return 0, err
 	}
-	if mechanism.Wrap == nil {
+	wrap := pick(mechanism)
+	if wrap == nil {
 		return 0, ck.CKR_MECHANISM_INVALID
 	}
 	if err := p.sync(); err != nil {
@@ -102,7 +109,7 @@ func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 		return 0, err
 	}
 	defer plain.Zero()
-	return mechanism.Wrap(w, m, dst, plain.Expose())
+	return wrap(w, m, dst, plain.Expose())
 }
 
 // wrappingKeyError gives the codes that C_WrapKey has of its own for its wrapping key
@@ -156,11 +163,17 @@ func encodeKey(k *service.Key) (*secret.Bytes, error) {
 
 // UnwrapKey is C_UnwrapKey.
 func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template) (api.ObjectID, error) {
+	return p.unwrapKey(who, m, unwrapping, wrapped, tmpl, pickUnwrap)
+}
+
+// unwrapKey is C_UnwrapKey and C_UnwrapKeyAuthenticated; as wrapKey.
+func (p *Partition) unwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template, pick func(*service.Mechanism) unwrapFunc) (api.ObjectID, error) {
 	mechanism, err := mechanismOf(m)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	if mechanism.Unwrap == nil {
+	open := pick(mechanism)
+	if open == nil {
 		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
 	}
 	if len(wrapped) > maxWrapped {
@@ -170,7 +183,7 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	base, plain, err := p.unwrap(who, mechanism, m, unwrapping, wrapped)
+	base, plain, err := p.unwrap(who, mechanism, m, unwrapping, wrapped, open)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
@@ -188,14 +201,14 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 	})
 }
 
-func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, wrapped []byte) (*object.Object, *secret.Bytes, error) {
+func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, wrapped []byte, open unwrapFunc) (*object.Object, *secret.Bytes, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	k, err := p.keyFor(who, useUnwrap, mechanism, id)
 	if err != nil {
 		return nil, nil, unwrappingKeyError(err)
 	}
-	plain, err := mechanism.Unwrap(k, m, wrapped)
+	plain, err := open(k, m, wrapped)
 	return k.Object, plain, err
 }
 

@@ -10,7 +10,10 @@ import (
 
 // AES-GCM (section 6.13.7): the tag follows the ciphertext.
 func init() {
-	register(wrapping(newGCM, aesMechanism(ck.CKM_AES_GCM, ck.ParamGCM)))
+	m := wrapping(newGCM, aesMechanism(ck.CKM_AES_GCM, ck.ParamGCM))
+	m.Wrap, m.Unwrap = generatingIV(m.Wrap), ignoringIVRule(m.Unwrap)
+	m.WrapAuthenticated, m.UnwrapAuthenticated = wrapGCM, unwrapGCM
+	register(m)
 }
 
 // maxHeld limits the ciphertext that is kept in memory until its tag has been
@@ -36,21 +39,22 @@ func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	aead := key.gcm
-	if aead == nil || len(p.IV) != gcm.StandardIVSize || p.TagBits != 8*gcm.TagSize {
-		if aead, err = key.otherGCM(p); err != nil {
-			return nil, err
-		}
+	aead, err := key.aead(len(p.IV), p.TagBits)
+	if err != nil {
+		return nil, err
 	}
 	return &gcmCipher{direction: d, aead: aead, key: key, params: p}, nil
 }
 
-// otherGCM is GCM with sizes that are not worth keeping ready.
-func (key *aesKey) otherGCM(p *ck.GCMParams) (cipher.AEAD, error) {
-	if p.TagBits%8 != 0 || p.TagBits > 8*gcm.TagSize {
+// aead is GCM with an IV of ivSize bytes. Only the usual sizes are kept ready.
+func (key *aesKey) aead(ivSize int, tagBits uint64) (cipher.AEAD, error) {
+	if key.gcm != nil && ivSize == gcm.StandardIVSize && tagBits == 8*gcm.TagSize {
+		return key.gcm, nil
+	}
+	if tagBits%8 != 0 || tagBits > 8*gcm.TagSize {
 		return nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
-	aead, err := gcm.New(key.Block, len(p.IV), int(p.TagBits/8))
+	aead, err := gcm.New(key.Block, ivSize, int(tagBits/8))
 	if err != nil {
 		return nil, refusal(err)
 	}

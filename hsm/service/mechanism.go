@@ -41,6 +41,10 @@ type Mechanism struct {
 	// package api). Unwrap undoes it.
 	Wrap   func(k *Key, m *ck.Mechanism, dst, plain []byte) (int, error)
 	Unwrap func(k *Key, m *ck.Mechanism, wrapped []byte) (*secret.Bytes, error)
+	// WrapAuthenticated and UnwrapAuthenticated do so with data that is bound to
+	// the key but not part of it. Their parameter is that of a message.
+	WrapAuthenticated   func(k *Key, m *ck.Mechanism, aad, dst, plain []byte) (int, error)
+	UnwrapAuthenticated func(k *Key, m *ck.Mechanism, aad, wrapped []byte) (*secret.Bytes, error)
 	// Fills says that Wrap fills up the last block with zeros, which Unwrap
 	// returns along with the key.
 	Fills bool
