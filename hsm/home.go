@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -41,7 +42,8 @@ func homeError(format string, args ...any) error {
 }
 
 // exists reports whether the home has been made. It refuses a directory that
-// others may write to: whoever can exchange files in it can undo a lockout.
+// others own or may write to: whoever can exchange files in it can undo a lockout
+// and set the rules for PINs.
 func (h home) exists() (bool, error) {
 	info, err := os.Stat(h.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,6 +58,9 @@ func (h home) exists() (bool, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return false, homeError("home %s can be written to by others: chmod 700 it", h.dir)
 	}
+	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
+		return false, homeError("home %s belongs to user %d and this process to user %d: run as its owner or chown it", h.dir, uid, me)
+	}
 	if _, err := os.Stat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
 		return false, h.refuseOrphans()
 	} else if err != nil {
@@ -63,6 +68,16 @@ func (h home) exists() (bool, error) {
 	}
 	return true, nil
 }
+
+func ownerOf(info fs.FileInfo) int {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return os.Geteuid()
+}
+
+// isForeign reports whether uid is neither me nor root, who can do all anyway.
+func isForeign(uid, me int) bool { return uid != me && uid != 0 }
 
 // refuseOrphans keeps a home that has lost its first file from being made anew
 // over its partitions.
