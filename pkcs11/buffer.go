@@ -71,11 +71,14 @@ func tangled(src, dst []byte) bool {
 	return s != d && s < d+uintptr(len(dst)) && d < s+uintptr(len(src))
 }
 
-// untangle copies src. The caller wipes the copy: it may be a plaintext.
+// untangle copies src, which is not empty. The caller wipes the copy: it may be a plaintext.
 func untangle(src []byte) ([]byte, error) {
 	if len(src) > maxTangled {
 		return nil, ck.CKR_HOST_MEMORY
 	}
+	// A length that lies is a fault here, before as much memory is asked for: Go ends
+	// the process where it gets none.
+	clear(bytes.Clone(src[len(src)-1:]))
 	return bytes.Clone(src), nil
 }
 
