@@ -67,12 +67,26 @@ func tangled(src, dst []byte) bool {
 	if len(src) == 0 || len(dst) == 0 {
 		return false
 	}
-	s, d := uintptr(unsafe.Pointer(&src[0])), uintptr(unsafe.Pointer(&dst[0]))
-	return s != d && s < d+uintptr(len(dst)) && d < s+uintptr(len(src))
+	return &src[0] != &dst[0] && overlap(src, dst)
 }
 
-// untangle copies src, which is not empty. The caller wipes the copy: it may be a plaintext.
-func untangle(src []byte) ([]byte, error) {
+// overlap reports whether a and b share memory.
+func overlap(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	p, q := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return p < q+uintptr(len(b)) && q < p+uintptr(len(a))
+}
+
+// untangle copies src, which is not empty. The caller wipes the copy: it may be a
+// plaintext. A fault is an error here, so that the caller ends the operation.
+func untangle(src []byte) (clone []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = ck.CKR_GENERAL_ERROR
+		}
+	}()
 	if len(src) > maxTangled {
 		return nil, ck.CKR_HOST_MEMORY
 	}
