@@ -89,6 +89,9 @@ func nullCalls(h cSession) map[string]struct {
 		"VerifySignatureUpdate": {func() cRV { return coffer_C_VerifySignatureUpdate(h, nil, 1) }, idle},
 		"VerifySignatureFinal":  {func() cRV { return coffer_C_VerifySignatureFinal(h) }, idle},
 
+		"GetSessionValidationFlags": {func() cRV { return coffer_C_GetSessionValidationFlags(h, 1, nil) }, bad},
+		"WaitForSlotEvent":          {func() cRV { return coffer_C_WaitForSlotEvent(1, nil, nil) }, bad},
+
 		"WrapKeyAuthenticated":   {func() cRV { return coffer_C_WrapKeyAuthenticated(h, nil, 0, 0, nil, 1, nil, nil) }, bad},
 		"UnwrapKeyAuthenticated": {func() cRV { return coffer_C_UnwrapKeyAuthenticated(h, nil, 0, nil, 1, nil, 1, nil, 1, nil) }, bad},
 
@@ -98,7 +101,7 @@ func nullCalls(h cSession) map[string]struct {
 
 // slotCalls are those of nullCalls that have no session.
 var slotCalls = map[string]bool{"GetInfo": true, "GetSlotList": true, "GetSlotInfo": true, "GetTokenInfo": true,
-	"GetMechanismList": true, "GetMechanismInfo": true, "InitToken": true, "OpenSession": true}
+	"GetMechanismList": true, "GetMechanismInfo": true, "InitToken": true, "OpenSession": true, "WaitForSlotEvent": true}
 
 func TestNull(t *testing.T) {
 	_, h := start(t)

@@ -48,6 +48,24 @@ func coffer_C_GetSessionInfo(h C.CK_SESSION_HANDLE, info C.CK_SESSION_INFO_PTR) 
 	return C.CKR_OK
 }
 
+//export coffer_C_GetSessionValidationFlags
+func coffer_C_GetSessionValidationFlags(h C.CK_SESSION_HANDLE, kind C.CK_SESSION_VALIDATION_FLAGS_TYPE, flags C.CK_FLAGS_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	app, rv := application()
+	if app == nil {
+		return rv
+	}
+	if flags == nil {
+		return refuse(app, h, ck.CKR_ARGUMENTS_BAD)
+	}
+	found, err := app.GetSessionValidationFlags(ck.SessionHandle(h), uint64(kind))
+	if err != nil {
+		return code(err)
+	}
+	*flags = C.CK_FLAGS(found)
+	return C.CKR_OK
+}
+
 //export coffer_C_SessionCancel
 func coffer_C_SessionCancel(h C.CK_SESSION_HANDLE, flags C.CK_FLAGS) (rv C.CK_RV) {
 	defer contain(&rv)

@@ -30,6 +30,27 @@ func coffer_C_GetSlotList(tokenPresent C.CK_BBOOL, list C.CK_SLOT_ID_PTR, count 
 	return tell(count, n, err)
 }
 
+// coffer_C_WaitForSlotEvent never blocks: the front waits, with the host's signals
+// let through, and asks again.
+//
+//export coffer_C_WaitForSlotEvent
+func coffer_C_WaitForSlotEvent(flags C.CK_FLAGS, slot C.CK_SLOT_ID_PTR, reserved C.CK_VOID_PTR) (rv C.CK_RV) {
+	defer contain(&rv)
+	app, rv := application()
+	if app == nil {
+		return rv
+	}
+	if slot == nil || reserved != nil || ck.Flags(flags)&^ck.CKF_DONT_BLOCK != 0 {
+		return C.CKR_ARGUMENTS_BAD
+	}
+	id, err := app.WaitForSlotEvent()
+	if err != nil {
+		return code(err)
+	}
+	*slot = C.CK_SLOT_ID(id)
+	return C.CKR_OK
+}
+
 //export coffer_C_GetMechanismList
 func coffer_C_GetMechanismList(slot C.CK_SLOT_ID, list C.CK_MECHANISM_TYPE_PTR, count C.CK_ULONG_PTR) (rv C.CK_RV) {
 	defer contain(&rv)

@@ -10,9 +10,6 @@
 #define UNSUPPORTED_C_GetOperationState LISTED
 #define UNSUPPORTED_C_SetOperationState LISTED
 
-/* Must not block while the host's signals are held: see front/signals.c. */
-#define UNSUPPORTED_C_WaitForSlotEvent LISTED
-
 /* Named users. */
 #define UNSUPPORTED_C_LoginUser LISTED
 
@@ -41,7 +38,6 @@
 /* New in 3.2. */
 #define UNSUPPORTED_C_EncapsulateKey LISTED
 #define UNSUPPORTED_C_DecapsulateKey LISTED
-#define UNSUPPORTED_C_GetSessionValidationFlags LISTED
 #define UNSUPPORTED_C_AsyncComplete LISTED
 #define UNSUPPORTED_C_AsyncGetID LISTED
 #define UNSUPPORTED_C_AsyncJoin LISTED

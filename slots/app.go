@@ -8,7 +8,7 @@
 // Any method may be called from any thread. A lock is only taken while those to
 // its left are held or none is:
 //
-//	App.life → places.admission → token.turn → token.mu or session.mu → others
+//	App.life → events.mu → places.admission → token.turn → token.mu or session.mu → others
 //
 // session.mu is held for the whole of a call on a session, so that a second
 // call on the same session waits for the first. Two sessions share nothing on
@@ -45,12 +45,15 @@ type App struct {
 	places   places
 	sessions table[*session]
 	objects  table[object]
+	events   events
 }
 
 // New starts an application on module, which it closes in Finalize.
 func New(module api.Module) *App {
 	a := &App{module: module}
 	a.places.update(module.Slots())
+	a.events.look(module.Slots())
+	a.events.pending = nil // what was there before is no event
 	return a
 }
 

@@ -35,6 +35,7 @@ var slotCalls = map[string]call{
 	"GetMechanismInfo": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error {
 		return drop(a.GetMechanismInfo(1, ck.CKM_AES_ECB))
 	},
+	"WaitForSlotEvent": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error { return drop(a.WaitForSlotEvent()) },
 	"OpenSession": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error {
 		return drop(a.OpenSession(1, ck.CKF_SERIAL_SESSION))
 	},
@@ -55,6 +56,9 @@ var sessionCalls = map[string]call{
 	"InitPIN": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.InitPIN(h, []byte("1234")) },
 	"SetPIN": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.SetPIN(h, []byte("userpin"), []byte("1234"))
+	},
+	"GetSessionValidationFlags": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return drop(a.GetSessionValidationFlags(h, ck.CKS_LAST_VALIDATION_OK))
 	},
 	"SessionCancel": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.SessionCancel(h, ck.CKF_ENCRYPT)

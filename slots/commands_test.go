@@ -39,8 +39,15 @@ var commands = map[string]command{
 	"info":      (*world).tellSession,
 	"login":     quiet((*world).login),
 	"logout":    quiet(func(w *world, a args) error { return w.app.Logout(w.session(a, 0)) }),
-	"cancel":    quiet((*world).cancel),
-	"refuse":    quiet((*world).refuse),
+	"validation": func(w *world, a args) (string, error) {
+		flags, err := w.app.GetSessionValidationFlags(w.session(a, 0), a.number(1))
+		return number(flags, err)
+	},
+	"event": func(w *world, _ args) (string, error) {
+		return number(w.app.WaitForSlotEvent())
+	},
+	"cancel": quiet((*world).cancel),
+	"refuse": quiet((*world).refuse),
 
 	"create": quiet(func(w *world, a args) error {
 		h, err := w.app.CreateObject(w.session(a, 0), a.template(a.rest(2)))
@@ -124,6 +131,14 @@ var commands = map[string]command{
 
 	"same":   (*world).same,
 	"random": quiet(func(w *world, a args) error { return w.app.GenerateRandom(w.session(a, 0), a.buffer(1)) }),
+}
+
+// number tells a number that a call returns beside its error.
+func number[T any](n T, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprint(n), nil
 }
 
 func initialise(do func(*slots.App, ck.SessionHandle, *ck.Mechanism, ck.ObjectHandle) error) command {

@@ -214,6 +214,20 @@ func (a *App) GetSessionInfo(h ck.SessionHandle) (SessionInfo, error) {
 	return SessionInfo{Slot: s.token.slot, State: s.state(), Flags: s.flags}, nil
 }
 
+// GetSessionValidationFlags is C_GetSessionValidationFlags (section 5.6). The
+// flags are those of validations (CKO_VALIDATION) that the last operation met.
+// Coffer holds none, so no operation has a flag. CKR_ARGUMENTS_BAD for a type
+// other than CKS_LAST_VALIDATION_OK.
+func (a *App) GetSessionValidationFlags(h ck.SessionHandle, kind uint64) (ck.Flags, error) {
+	if _, err := a.session(h); err != nil {
+		return 0, err
+	}
+	if kind != ck.CKS_LAST_VALIDATION_OK {
+		return 0, ck.CKR_ARGUMENTS_BAD
+	}
+	return 0, nil
+}
+
 // SessionCancel is C_SessionCancel (section 5.6): it ends the operations that
 // flags name (CKF_ENCRYPT, CKF_FIND_OBJECTS...). Flags of operations that are
 // not active or not known are passed over; none at all is CKR_ARGUMENTS_BAD.

@@ -26,6 +26,8 @@ typedef struct coffer_state {
   _Atomic(const coffer_core *) serving;
   /* The core that runs in this process. It stays after C_Finalize. */
   const coffer_core *core;
+  /* How often C_Finalize has been called: see event.c. */
+  atomic_uint finalized;
   /* C_Initialize and C_Finalize, one at a time. */
   pthread_mutex_t lifecycle;
   /* Held while a core is loaded, and across fork(): see forkguard.c. */

@@ -67,6 +67,7 @@ static CK_RV finalize(void) {
   if (!core)
     return CKR_CRYPTOKI_NOT_INITIALIZED;
   atomic_store_explicit(&coffer_here->serving, NULL, memory_order_release);
+  atomic_fetch_add(&coffer_here->finalized, 1);
   sigset_t before;
   coffer_hold(&before);
   CK_RV rv = core->C_Finalize(NULL);

@@ -1,4 +1,4 @@
-/* lists.c: the function lists of 2.40, 3.0 and 3.2 and the interfaces that name
+/* lists.c: the function lists of 2.40, 3.0, 3.1 and 3.2 and the interfaces that name
  * them (PKCS #11 3.2, sections 5.4 and 6.3 ff.). All of it may be called before
  * C_Initialize. */
 #include <string.h>
@@ -31,6 +31,14 @@ static CK_FUNCTION_LIST_3_0 list_3_0 = {
 #undef FN
 };
 
+/* 3.1 has no functions of its own. */
+static CK_FUNCTION_LIST_3_0 list_3_1 = {
+    .version = {3, 1},
+#define FN(name, since, parameters, arguments) IN_3_0_##since(name)
+#include "functions.h"
+#undef FN
+};
+
 static CK_FUNCTION_LIST_3_2 list_3_2 = {
     .version = {3, 2},
 #define FN(name, since, parameters, arguments) IN_3_2_##since(name)
@@ -44,6 +52,7 @@ static CK_UTF8CHAR standard[] = "PKCS 11";
  * begins with the whole of the earlier one, so that the newest suits everybody. */
 static CK_INTERFACE interfaces[] = {
     {standard, &list_3_2, CKF_INTERFACE_FORK_SAFE},
+    {standard, &list_3_1, CKF_INTERFACE_FORK_SAFE},
     {standard, &list_3_0, CKF_INTERFACE_FORK_SAFE},
     {standard, &list_2_40, CKF_INTERFACE_FORK_SAFE},
 };

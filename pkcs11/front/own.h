@@ -10,6 +10,7 @@
 #define OWN_C_GetFunctionList LISTED
 #define OWN_C_GetInterfaceList LISTED
 #define OWN_C_GetInterface LISTED
+#define OWN_C_WaitForSlotEvent LISTED
 
 #define ALONE_C_Initialize LISTED
 #define ALONE_C_GetFunctionList LISTED
