@@ -46,6 +46,10 @@ const (
 	VerifyOperation
 	VerifyRecoverOperation
 	VerifySignatureOperation
+	MessageEncryptOperation
+	MessageDecryptOperation
+	MessageSignOperation
+	MessageVerifyOperation
 )
 
 // kinds says of each kind its flag in C_SessionCancel and its place in a session.
@@ -63,6 +67,10 @@ var kinds = [...]struct {
 	{VerifyOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verify }},
 	{VerifyRecoverOperation, ck.CKF_VERIFY_RECOVER, func(s *session) activity { return &s.verifyRecover }},
 	{VerifySignatureOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verifySignature }},
+	{MessageEncryptOperation, ck.CKF_MESSAGE_ENCRYPT, func(s *session) activity { return &s.messageEncrypt }},
+	{MessageDecryptOperation, ck.CKF_MESSAGE_DECRYPT, func(s *session) activity { return &s.messageDecrypt }},
+	{MessageSignOperation, ck.CKF_MESSAGE_SIGN, func(s *session) activity { return &s.messageSign }},
+	{MessageVerifyOperation, ck.CKF_MESSAGE_VERIFY, func(s *session) activity { return &s.messageVerify }},
 }
 
 // spec is what initialising operations of one kind takes: the place in the
@@ -195,6 +203,9 @@ func (p *operation[O]) endPrivate(part api.Partition) {
 func (p *operation[O]) waiting() api.ContextLogin {
 	if !p.active || p.admitted {
 		return nil
+	}
+	if r, ok := any(p.op).(interface{ waiting() api.ContextLogin }); ok {
+		return r.waiting()
 	}
 	op, _ := any(p.op).(api.ContextLogin)
 	return op

@@ -97,7 +97,8 @@ type world struct {
 	sessions map[string]ck.SessionHandle
 	objects  map[string]ck.ObjectHandle
 	saved    map[string][]byte
-	sealed   *ck.Mechanism // the parameter of the last wrap-authenticated
+	params   map[string]*ck.MessageParams // of messages
+	sealed   *ck.Mechanism                // the parameter of the last wrap-authenticated
 }
 
 func newWorld(module api.Module) *world {

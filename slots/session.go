@@ -27,6 +27,11 @@ type session struct {
 	verifyRecover operation[api.Cipher]
 
 	verifySignature operation[*knownSignature]
+
+	messageEncrypt operation[api.MessageCipher]
+	messageDecrypt operation[api.MessageCipher]
+	messageSign    operation[*renewing[api.Signer]]
+	messageVerify  operation[*renewing[api.Verifier]]
 }
 
 // SessionInfo is CK_SESSION_INFO (section 3.3).

@@ -18,6 +18,7 @@ import (
 var twinMechanisms = []api.MechanismInfo{
 	{Type: ck.CKM_AES_KEY_GEN, Flags: ck.CKF_GENERATE, Min: 16, Max: 32},
 	{Type: ck.CKM_AES_ECB, Flags: ck.CKF_ENCRYPT | ck.CKF_DECRYPT, Min: 16, Max: 32},
+	{Type: ck.CKM_AES_GCM, Flags: ck.CKF_MESSAGE_ENCRYPT | ck.CKF_MESSAGE_DECRYPT, Min: 16, Max: 32},
 	{Type: ck.CKM_SHA256, Flags: ck.CKF_DIGEST},
 	{Type: ck.CKM_SHA256_HMAC, Flags: ck.CKF_SIGN | ck.CKF_VERIFY},
 	{Type: ck.CKM_RSA_PKCS_KEY_PAIR_GEN, Flags: ck.CKF_GENERATE_KEY_PAIR},

@@ -50,6 +50,7 @@ type Partition interface {
 	Objects
 	Keys
 	Operations
+	Messages
 }
 
 // Objects makes, reads, changes and finds objects. An object that who may not

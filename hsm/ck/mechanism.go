@@ -14,19 +14,22 @@ type ParamKind int
 
 // The parameter kinds and the Go types they are carried in.
 const (
-	ParamNone           ParamKind = iota // no parameter: Mechanism.Param is nil
-	ParamBytes                           // *BytesParam: an IV, or any bytes of free length
-	ParamUlong                           // *UlongParam: CK_MAC_GENERAL_PARAMS, CK_EXTRACT_PARAMS
-	ParamRSAPSS                          // *RSAPSSParams
-	ParamRSAOAEP                         // *RSAOAEPParams
-	ParamECDH1                           // *ECDH1Params
-	ParamAESCTR                          // *CTRParams
-	ParamGCM                             // *GCMParams
-	ParamEdDSA                           // *EdDSAParams, or nil: the parameter is optional
-	ParamRSAAESWrap                      // *RSAAESWrapParams
-	ParamOptionalBytes                   // *BytesParam, or nil: an IV that has a default (AES key wrap)
-	ParamKeyData                         // *BytesParam: CK_KEY_DERIVATION_STRING_DATA
-	ParamCBCEncryptData                  // *CBCEncryptDataParams: CK_AES_CBC_ENCRYPT_DATA_PARAMS
+	ParamNone             ParamKind = iota // no parameter: Mechanism.Param is nil
+	ParamBytes                             // *BytesParam: an IV, or any bytes of free length
+	ParamUlong                             // *UlongParam: CK_MAC_GENERAL_PARAMS, CK_EXTRACT_PARAMS
+	ParamRSAPSS                            // *RSAPSSParams
+	ParamRSAOAEP                           // *RSAOAEPParams
+	ParamECDH1                             // *ECDH1Params
+	ParamAESCTR                            // *CTRParams
+	ParamGCM                               // *GCMParams
+	ParamEdDSA                             // *EdDSAParams, or nil: the parameter is optional
+	ParamRSAAESWrap                        // *RSAAESWrapParams
+	ParamOptionalBytes                     // *BytesParam, or nil: an IV that has a default (AES key wrap)
+	ParamKeyData                           // *BytesParam: CK_KEY_DERIVATION_STRING_DATA
+	ParamCBCEncryptData                    // *CBCEncryptDataParams: CK_AES_CBC_ENCRYPT_DATA_PARAMS
+	ParamCCM                               // *CCMParams
+	ParamChaCha20                          // *ChaCha20Params
+	ParamChaCha20Poly1305                  // *ChaCha20Poly1305Params
 )
 
 type (
@@ -97,6 +100,21 @@ type (
 		AESBits uint64
 		OAEP    RSAOAEPParams
 	}
+
+	// CCMParams is CK_CCM_PARAMS. DataLen and MACLen are in bytes.
+	CCMParams struct {
+		DataLen, MACLen uint64
+		Nonce, AAD      []byte
+	}
+
+	// ChaCha20Params is CK_CHACHA20_PARAMS. Counter is the number of the first block.
+	ChaCha20Params struct {
+		Counter uint64
+		Nonce   []byte
+	}
+
+	// ChaCha20Poly1305Params is CK_SALSA20_CHACHA20_POLY1305_PARAMS.
+	ChaCha20Poly1305Params struct{ Nonce, AAD []byte }
 
 	// CBCEncryptDataParams is CK_AES_CBC_ENCRYPT_DATA_PARAMS.
 	CBCEncryptDataParams struct {

@@ -13,24 +13,7 @@ func init() {
 	m := wrapping(newGCM, aesMechanism(ck.CKM_AES_GCM, ck.ParamGCM))
 	m.Wrap, m.Unwrap = generatingIV(m.Wrap), ignoringIVRule(m.Unwrap)
 	m.WrapAuthenticated, m.UnwrapAuthenticated = wrapGCM, unwrapGCM
-	register(m)
-}
-
-// maxHeld limits the ciphertext that is kept in memory until its tag has been
-// checked, in bytes.
-const maxHeld = 1 << 30
-
-// gcmCipher is an api.Cipher that is GCM. Encryption in parts gives as much as it
-// takes; decryption in parts gives nothing before Final, so that no plaintext is
-// seen that is not authentic.
-type gcmCipher struct {
-	direction
-	aead   cipher.AEAD
-	key    *aesKey
-	params *ck.GCMParams
-	parts  *gcm.Encrypter // from the first Update on
-	n      int            // bytes encrypted
-	held   []byte         // ciphertext and tag
+	register(messaging(ck.GCMMessage, gcmKeyOf, m))
 }
 
 func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
@@ -43,7 +26,7 @@ func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gcmCipher{direction: d, aead: aead, key: key, params: p}, nil
+	return &aeadCipher{direction: d, key: gcmKey{key}, aead: aead, nonce: p.IV, aad: p.AAD, size: anySize}, nil
 }
 
 // aead is GCM with an IV of ivSize bytes. Only the usual sizes are kept ready.
@@ -61,87 +44,24 @@ func (key *aesKey) aead(ivSize int, tagBits uint64) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-func (c *gcmCipher) OneShot(dst, src []byte) (int, error) {
-	if c.direction == decrypting {
-		return c.open(dst, src)
-	}
-	if n, done, err := fits(dst, len(src)+c.aead.Overhead()); done {
-		return n, err
-	}
-	if uint64(len(src)) > gcm.MaxPlaintext {
-		return 0, ck.CKR_DATA_LEN_RANGE
-	}
-	return len(c.aead.Seal(dst[:0], c.params.IV, src, c.params.AAD)), nil
+// gcmKey is the aeadKey of GCM.
+type gcmKey struct{ *aesKey }
+
+func gcmKeyOf(k *Key) (aeadKey, error) {
+	key, err := k.aes()
+	return gcmKey{key}, err
 }
 
-func (c *gcmCipher) open(dst, sealed []byte) (int, error) {
-	n := len(sealed) - c.aead.Overhead()
-	switch {
-	case dst == nil:
-		return max(0, n), nil
-	case n < 0 || uint64(n) > gcm.MaxPlaintext:
-		return 0, ck.CKR_ENCRYPTED_DATA_LEN_RANGE
-	case len(dst) < n:
-		return n, ck.CKR_BUFFER_TOO_SMALL
-	}
-	if _, err := c.aead.Open(dst[:0], c.params.IV, sealed, c.params.AAD); err != nil {
-		return 0, ck.CKR_ENCRYPTED_DATA_INVALID
-	}
-	return n, nil
+func (key gcmKey) aead(nonceSize, tagSize int) (cipher.AEAD, error) {
+	return key.aesKey.aead(nonceSize, 8*uint64(tagSize))
 }
 
-func (c *gcmCipher) Update(dst, src []byte) (int, error) {
-	if c.direction == decrypting {
-		return c.hold(dst, src)
-	}
-	if n, done, err := fits(dst, len(src)); done {
-		return n, err
-	}
-	if uint64(len(src)) > gcm.MaxPlaintext-uint64(c.n) {
-		return 0, ck.CKR_DATA_LEN_RANGE
-	}
-	if err := c.startParts(); err != nil {
-		return 0, err
-	}
-	c.parts.Encrypt(dst, src)
-	c.n += len(src)
-	return len(src), nil
-}
-
-func (c *gcmCipher) startParts() (err error) {
-	if c.parts != nil {
-		return nil
-	}
-	c.parts, err = gcm.NewEncrypter(c.key.Block, c.params.IV, c.params.AAD, c.aead.Overhead())
+func (key gcmKey) parts(nonce, aad []byte, _ uint64, tagSize int) (partEncrypter, error) {
+	e, err := gcm.NewEncrypter(key.Block, nonce, aad, tagSize)
 	if err != nil {
-		return refusal(err)
+		return nil, refusal(err)
 	}
-	return nil
+	return e, nil
 }
 
-func (c *gcmCipher) hold(dst, src []byte) (int, error) {
-	if dst == nil {
-		return 0, nil
-	}
-	if len(src) > maxHeld-len(c.held) {
-		return 0, ck.CKR_ENCRYPTED_DATA_LEN_RANGE
-	}
-	c.held = append(c.held, src...)
-	return 0, nil
-}
-
-func (c *gcmCipher) Final(dst []byte) (int, error) {
-	if c.direction == decrypting {
-		return c.open(dst, c.held)
-	}
-	if n, done, err := fits(dst, c.aead.Overhead()); done {
-		return n, err
-	}
-	if err := c.startParts(); err != nil {
-		return 0, err
-	}
-	return copy(dst, c.parts.Tag()), nil
-}
-
-// Close lets go of the ciphertext; there is no plaintext to wipe.
-func (c *gcmCipher) Close() { c.held = nil }
+func (key gcmKey) longest(int) uint64 { return gcm.MaxPlaintext }

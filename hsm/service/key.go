@@ -67,10 +67,11 @@ var parsers = map[form]func(source) (any, error){
 	{ck.CKO_PRIVATE_KEY, ck.CKK_EC_MONTGOMERY}: parseECPrivate,
 	{ck.CKO_PUBLIC_KEY, ck.CKK_EC_MONTGOMERY}:  parseECPublic,
 	{ck.CKO_SECRET_KEY, ck.CKK_AES}:            parseAES,
+	{ck.CKO_SECRET_KEY, ck.CKK_CHACHA20}:       parseChaCha,
 }
 
 // parsedAs returns the parsed form of a key: *rsaPrivateKey, *rsaPublicKey,
-// *ecPrivateKey, *ecPublicKey or *aesKey. A key that should not have got into
+// *ecPrivateKey, *ecPublicKey, *aesKey or *chachaKey. A key that should not have got into
 // the store is CKR_KEY_TYPE_INCONSISTENT.
 func parsedAs[T any](k *Key) (T, error) {
 	k.once.Do(func() { k.parsed, k.err = k.parse() })

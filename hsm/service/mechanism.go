@@ -30,6 +30,9 @@ type Mechanism struct {
 	Sign                       func(*Key, *ck.Mechanism) (api.Signer, error)
 	Verify                     func(*Key, *ck.Mechanism) (api.Verifier, error)
 	Digest                     func(*ck.Mechanism) (api.Digester, error)
+	// MessageEncrypt and MessageDecrypt may not rely on a parameter: it is nil or
+	// that of a message, which comes again with each.
+	MessageEncrypt, MessageDecrypt func(*Key, *ck.Mechanism) (api.MessageCipher, error)
 
 	// GenerateKey returns what was computed: CKA_CLASS, CKA_KEY_TYPE, CKA_VALUE
 	// and all that follows from it. The caller wipes it with WipeTemplate.

@@ -38,7 +38,8 @@ func TestInfoFlags(t *testing.T) {
 	m := Mechanism{Digest: digest, Sign: sign, Verify: verify, Extra: ck.CKF_EC_F_P, Min: 1, Max: 2}
 	want := api.MechanismInfo{
 		Min: 1, Max: 2,
-		Flags: ck.CKF_DIGEST | ck.CKF_SIGN | ck.CKF_VERIFY | ck.CKF_EC_F_P,
+		Flags: ck.CKF_DIGEST | ck.CKF_SIGN | ck.CKF_VERIFY | ck.CKF_EC_F_P |
+			ck.CKF_MESSAGE_SIGN | ck.CKF_MESSAGE_VERIFY | ck.CKF_MULTI_MESSAGE,
 	}
 	if got := m.Info(); got != want {
 		t.Errorf("Info = %+v, want %+v", got, want)
