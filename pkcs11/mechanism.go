@@ -56,19 +56,22 @@ func decodeParam(kind ck.ParamKind, p unsafe.Pointer, n C.CK_ULONG) (any, error)
 // paramDecoders has, for each kind, the function that copies such a parameter.
 // p is not NULL if n is not 0.
 var paramDecoders = [...]func(p unsafe.Pointer, n C.CK_ULONG) (any, error){
-	ck.ParamNone:           decodeNone,
-	ck.ParamBytes:          decodeBytes,
-	ck.ParamUlong:          decodeUlong,
-	ck.ParamRSAPSS:         decodePSS,
-	ck.ParamRSAOAEP:        decodeOAEP,
-	ck.ParamECDH1:          decodeECDH1,
-	ck.ParamAESCTR:         decodeCTR,
-	ck.ParamGCM:            decodeGCM,
-	ck.ParamEdDSA:          optional(decodeEdDSA),
-	ck.ParamRSAAESWrap:     decodeRSAAESWrap,
-	ck.ParamOptionalBytes:  optional(decodeBytes),
-	ck.ParamKeyData:        decodeKeyData,
-	ck.ParamCBCEncryptData: decodeCBCData,
+	ck.ParamNone:             decodeNone,
+	ck.ParamBytes:            decodeBytes,
+	ck.ParamUlong:            decodeUlong,
+	ck.ParamRSAPSS:           decodePSS,
+	ck.ParamRSAOAEP:          decodeOAEP,
+	ck.ParamECDH1:            decodeECDH1,
+	ck.ParamAESCTR:           decodeCTR,
+	ck.ParamGCM:              decodeGCM,
+	ck.ParamEdDSA:            optional(decodeEdDSA),
+	ck.ParamRSAAESWrap:       decodeRSAAESWrap,
+	ck.ParamOptionalBytes:    optional(decodeBytes),
+	ck.ParamKeyData:          decodeKeyData,
+	ck.ParamCBCEncryptData:   decodeCBCData,
+	ck.ParamCCM:              decodeCCM,
+	ck.ParamChaCha20:         decodeChaCha,
+	ck.ParamChaCha20Poly1305: decodeChaChaPoly,
 }
 
 // optional makes a decoder answer nil to an empty parameter.

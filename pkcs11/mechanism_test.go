@@ -37,6 +37,9 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 	key := cKeyData{pData: bytePointer(data), ulLen: n}
 	cbc := cCBCData{pData: bytePointer(data), length: n}
 	cbc.iv[0] = 9
+	ccm := cCCMParams{ulDataLen: 77, pNonce: bytePointer(data), ulNonceLen: n, pAAD: bytePointer(data[1:]), ulAADLen: n - 1, ulMACLen: 8}
+	chacha := cChaChaParams{pBlockCounter: bytePointer(data), blockCounterBits: 32, pNonce: bytePointer(data), ulNonceBits: 8 * n}
+	poly := cChaChaPolyParams{pNonce: bytePointer(data), ulNonceLen: n, pAAD: bytePointer(data), ulAADLen: n}
 
 	type example = struct {
 		got  func() (any, error)
@@ -57,6 +60,10 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 		ck.ParamKeyData:       {func() (any, error) { return decode(ck.ParamKeyData, &key) }, &ck.BytesParam{Bytes: copied()}},
 		ck.ParamCBCEncryptData: {func() (any, error) { return decode(ck.ParamCBCEncryptData, &cbc) }, &ck.CBCEncryptDataParams{
 			IV: [16]byte{9}, Data: copied()}},
+		ck.ParamCCM: {func() (any, error) { return decode(ck.ParamCCM, &ccm) }, &ck.CCMParams{
+			DataLen: 77, MACLen: 8, Nonce: copied(), AAD: copied()[1:]}},
+		ck.ParamChaCha20:         {func() (any, error) { return decode(ck.ParamChaCha20, &chacha) }, &ck.ChaCha20Params{Counter: 0x04030201, Nonce: copied()}},
+		ck.ParamChaCha20Poly1305: {func() (any, error) { return decode(ck.ParamChaCha20Poly1305, &poly) }, &ck.ChaCha20Poly1305Params{Nonce: copied(), AAD: copied()}},
 	}
 }
 
@@ -83,17 +90,20 @@ func TestDecodeParam(t *testing.T) {
 func TestDecodeParamLengths(t *testing.T) {
 	mem := make([]byte, 256) // all NULL inside
 	sizes := map[ck.ParamKind][]uintptr{
-		ck.ParamNone:           {0},
-		ck.ParamUlong:          {8},
-		ck.ParamRSAPSS:         {24},
-		ck.ParamRSAOAEP:        {40},
-		ck.ParamECDH1:          {40},
-		ck.ParamAESCTR:         {24},
-		ck.ParamGCM:            {40, 48},
-		ck.ParamEdDSA:          {0, 24},
-		ck.ParamRSAAESWrap:     {}, // NULL inside
-		ck.ParamKeyData:        {16},
-		ck.ParamCBCEncryptData: {32},
+		ck.ParamNone:             {0},
+		ck.ParamUlong:            {8},
+		ck.ParamRSAPSS:           {24},
+		ck.ParamRSAOAEP:          {40},
+		ck.ParamECDH1:            {40},
+		ck.ParamAESCTR:           {24},
+		ck.ParamGCM:              {40, 48},
+		ck.ParamEdDSA:            {0, 24},
+		ck.ParamRSAAESWrap:       {}, // NULL inside
+		ck.ParamKeyData:          {16},
+		ck.ParamCBCEncryptData:   {32},
+		ck.ParamCCM:              {48},
+		ck.ParamChaCha20:         {}, // a counter of no bits inside
+		ck.ParamChaCha20Poly1305: {32},
 	}
 	for kind, good := range sizes {
 		for n := range uintptr(64) {

@@ -13,28 +13,6 @@
 /* Named users. */
 #define UNSUPPORTED_C_LoginUser LISTED
 
-/* Message-based functions. */
-#define UNSUPPORTED_C_MessageEncryptInit LISTED
-#define UNSUPPORTED_C_EncryptMessage LISTED
-#define UNSUPPORTED_C_EncryptMessageBegin LISTED
-#define UNSUPPORTED_C_EncryptMessageNext LISTED
-#define UNSUPPORTED_C_MessageEncryptFinal LISTED
-#define UNSUPPORTED_C_MessageDecryptInit LISTED
-#define UNSUPPORTED_C_DecryptMessage LISTED
-#define UNSUPPORTED_C_DecryptMessageBegin LISTED
-#define UNSUPPORTED_C_DecryptMessageNext LISTED
-#define UNSUPPORTED_C_MessageDecryptFinal LISTED
-#define UNSUPPORTED_C_MessageSignInit LISTED
-#define UNSUPPORTED_C_SignMessage LISTED
-#define UNSUPPORTED_C_SignMessageBegin LISTED
-#define UNSUPPORTED_C_SignMessageNext LISTED
-#define UNSUPPORTED_C_MessageSignFinal LISTED
-#define UNSUPPORTED_C_MessageVerifyInit LISTED
-#define UNSUPPORTED_C_VerifyMessage LISTED
-#define UNSUPPORTED_C_VerifyMessageBegin LISTED
-#define UNSUPPORTED_C_VerifyMessageNext LISTED
-#define UNSUPPORTED_C_MessageVerifyFinal LISTED
-
 /* New in 3.2. */
 #define UNSUPPORTED_C_EncapsulateKey LISTED
 #define UNSUPPORTED_C_DecapsulateKey LISTED
