@@ -89,6 +89,8 @@ func nullCalls(h cSession) map[string]struct {
 		"VerifySignatureUpdate": {func() cRV { return coffer_C_VerifySignatureUpdate(h, nil, 1) }, idle},
 		"VerifySignatureFinal":  {func() cRV { return coffer_C_VerifySignatureFinal(h) }, idle},
 
+		"GetOperationState":         {func() cRV { return coffer_C_GetOperationState(h, nil, nil) }, bad},
+		"SetOperationState":         {func() cRV { return coffer_C_SetOperationState(h, nil, 1, 0, 0) }, bad},
 		"GetSessionValidationFlags": {func() cRV { return coffer_C_GetSessionValidationFlags(h, 1, nil) }, bad},
 		"WaitForSlotEvent":          {func() cRV { return coffer_C_WaitForSlotEvent(1, nil, nil) }, bad},
 

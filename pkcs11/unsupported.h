@@ -6,10 +6,6 @@
 
 #include "front/listed.h"
 
-/* Operation state. */
-#define UNSUPPORTED_C_GetOperationState LISTED
-#define UNSUPPORTED_C_SetOperationState LISTED
-
 /* Named users. */
 #define UNSUPPORTED_C_LoginUser LISTED
 

@@ -60,6 +60,9 @@ var sessionCalls = map[string]call{
 	"GetSessionValidationFlags": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return drop(a.GetSessionValidationFlags(h, ck.CKS_LAST_VALIDATION_OK))
 	},
+	"SetOperationState": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return a.SetOperationState(h, some(), 0, 0)
+	},
 	"SessionCancel": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.SessionCancel(h, ck.CKF_ENCRYPT)
 	},
@@ -155,6 +158,7 @@ var operationCalls = map[string]call{
 	"VerifyFinal":   updateCall((*slots.App).VerifyFinal),
 	"VerifyRecover": doCall((*slots.App).VerifyRecover),
 
+	"GetOperationState":     finalCall((*slots.App).GetOperationState),
 	"VerifySignature":       updateCall((*slots.App).VerifySignature),
 	"VerifySignatureUpdate": updateCall((*slots.App).VerifySignatureUpdate),
 	"VerifySignatureFinal":  func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.VerifySignatureFinal(h) },

@@ -39,6 +39,8 @@ var commands = map[string]command{
 	"info":      (*world).tellSession,
 	"login":     quiet((*world).login),
 	"logout":    quiet(func(w *world, a args) error { return w.app.Logout(w.session(a, 0)) }),
+	"state":     quiet((*world).state),
+	"set-state": quiet((*world).setState),
 	"validation": func(w *world, a args) (string, error) {
 		flags, err := w.app.GetSessionValidationFlags(w.session(a, 0), a.number(1))
 		return number(flags, err)
@@ -342,6 +344,30 @@ func (w *world) unwrapAuthenticated(a args) error {
 	h, err := w.app.UnwrapKeyAuthenticated(w.session(a, 0), w.sealed, w.object(a, 1), w.data(a, 2), w.data(a, 3), a.template(a.rest(5)))
 	w.name(a, 4, h, err)
 	return err
+}
+
+// state saves a session's operation under a name.
+func (w *world) state(a args) error {
+	n, err := w.app.GetOperationState(w.session(a, 0), nil)
+	if err != nil {
+		return err
+	}
+	if _, err := w.app.GetOperationState(w.session(a, 0), make([]byte, n-1)); ck.Code(err) != ck.CKR_BUFFER_TOO_SMALL {
+		a.t.Errorf("a state of %d bytes in one less: %v", n, err)
+	}
+	dst := make([]byte, n)
+	_, err = w.app.GetOperationState(w.session(a, 0), dst)
+	w.saved[a.word(1)] = dst
+	return err
+}
+
+// setState takes the keys too, if they are named.
+func (w *world) setState(a args) error {
+	var keys [2]ck.ObjectHandle
+	for i := range a.rest(2) {
+		keys[i] = w.objects[a.word(2+i)]
+	}
+	return w.app.SetOperationState(w.session(a, 0), w.data(a, 1), keys[0], keys[1])
 }
 
 // same tells whether two saved outputs are equal.

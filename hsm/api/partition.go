@@ -111,6 +111,11 @@ type Operations interface {
 	SignRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
 	VerifyRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
 	Digest(m *ck.Mechanism) (Digester, error)
+	// SaveDigest seals the state of d, so that RestoreDigest can go on from there:
+	// in this module, on this partition, with the same context.
+	// CKR_STATE_UNSAVEABLE, CKR_SAVED_STATE_INVALID.
+	SaveDigest(d Digester, context []byte) ([]byte, error)
+	RestoreDigest(state, context []byte) (Digester, error)
 	// DigestKey adds the value of a secret key to d: CKR_KEY_INDIGESTIBLE.
 	DigestKey(who Caller, d Digester, key ObjectID) error
 }

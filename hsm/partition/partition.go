@@ -54,6 +54,9 @@ type Partition struct {
 	// date. It is read without mu: the common case is that nothing changed.
 	seen atomic.Uint64
 
+	// states seals what C_GetOperationState hands out.
+	states stateKey
+
 	// broken is why the partition could not be opened: every call answers it.
 	broken error
 

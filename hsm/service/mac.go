@@ -43,7 +43,7 @@ func (a macAlgorithm) sized(m Mechanism, size func(*ck.Mechanism) (int, error)) 
 		if err != nil {
 			return nil, err
 		}
-		return &summer{h, n}, nil
+		return &summer{Hash: h, size: n}, nil
 	}
 	m.Sign = func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		s, err := start(k, m)

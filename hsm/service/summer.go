@@ -14,7 +14,8 @@ const maxSum = 64
 // output is the first size bytes of the hash.
 type summer struct {
 	hash.Hash
-	size int
+	size   int
+	digest ck.MechanismType // of a digest: its name
 }
 
 func (s *summer) OneShot(dst, data []byte) (int, error) {
