@@ -9,6 +9,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
@@ -59,8 +60,25 @@ const configName = "coffer.toml"
 type settings struct {
 	// HideBlankSlot leaves out the slot where the next partition would be made,
 	// for hosts that stumble over a token that is not initialised.
-	HideBlankSlot bool        `toml:"hide-blank-slot"`
-	PIN           pinSettings `toml:"pin"`
+	HideBlankSlot bool `toml:"hide-blank-slot"`
+	// Policy and KeyDates are for partitions made from now on (hsm/partition/POLICY.md).
+	Policy   string      `toml:"policy"`    // strict if absent
+	KeyDates bool        `toml:"key-dates"` // whether keys are used between their dates only
+	PIN      pinSettings `toml:"pin"`
+}
+
+// options are the settings as a partition takes them.
+func (s settings) options() partition.Options {
+	o := s.PIN.options()
+	o.Policy, o.Dates = s.Policy, s.KeyDates
+	return o.Default()
+}
+
+func (s settings) check(path string) error {
+	if _, known := object.PolicyNamed(s.Policy); s.Policy != "" && !known {
+		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: policy is %s or %s", path, object.StrictPolicy, object.StandardPolicy)
+	}
+	return s.PIN.check(path)
 }
 
 // pinSettings are the rules for PINs set from now on.
@@ -101,7 +119,7 @@ func (c Config) load(home string) (s settings, path string, err error) {
 		}
 		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: unknown key %s", path, strings.Join(names, ", "))
 	}
-	return s, path, s.PIN.check(path)
+	return s, path, s.check(path)
 }
 
 func (s pinSettings) check(path string) error {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
 var (
@@ -101,6 +102,29 @@ func TestHideBlankSlot(t *testing.T) {
 	}
 }
 
+// TestPolicyOfConfiguration: the configuration says what a new partition is made
+// with, and nothing of those that are there.
+func TestPolicyOfConfiguration(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", object.StrictPolicy},
+		{"policy = \"strict\"\n", object.StrictPolicy},
+		{"policy = \"standard\"\nkey-dates = true\n", object.StandardPolicy},
+	} {
+		home := newHome(t, c.text+cheapPINs)
+		m := open(t, home)
+		slot, err := m.Create("token", soPIN, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(home.Home, configName), []byte(cheapPINs), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := open(t, home).partitions[slot].Policy(); got != c.want {
+			t.Errorf("%q: the policy is %q", c.text, got)
+		}
+	}
+}
+
 // A home whose making was cut off is made at the next attempt, and what was left is
 // swept up.
 func TestInitAfterOneWasCutOff(t *testing.T) {
@@ -167,6 +191,7 @@ func TestBadHome(t *testing.T) {
 		{"configuration is not TOML", write(configName, "pin = ["), ck.CKR_ARGUMENTS_BAD, configName},
 		{"unknown key", write(configName, "hide-blank-slots = true"), ck.CKR_ARGUMENTS_BAD, "hide-blank-slots"},
 		{"PIN rule out of range", write(configName, "[pin]\nmin-length = 2"), ck.CKR_ARGUMENTS_BAD, "min-length"},
+		{"unknown policy", write(configName, "policy = \"lax\""), ck.CKR_ARGUMENTS_BAD, "policy"},
 		{"root key missing", remove(rootName), ck.CKR_DEVICE_ERROR, rootName},
 		{"root key cut", write(rootName, "coffer"), ck.CKR_DEVICE_ERROR, rootName},
 		{"root key readable by all", chmod(rootName, 0o644), ck.CKR_DEVICE_ERROR, "chmod"},

@@ -94,7 +94,7 @@ func (m *Module) fillPartition(dir, label string, soPIN []byte) error {
 	if err != nil {
 		return err
 	}
-	err = partition.Create(st, m.root, m.settings.PIN.options(), label, soPIN)
+	err = partition.Create(st, m.root, m.settings.options(), label, soPIN)
 	return errors.Join(err, st.Close())
 }
 

@@ -142,7 +142,7 @@ func (m *Module) openPartition(n ck.SlotID) *partition.Partition {
 	st, err := store.OpenFile(dir, store.Options{})
 	if err == nil {
 		var p *partition.Partition
-		if p, err = partition.Open(st, m.root, m.settings.PIN.options()); err == nil {
+		if p, err = partition.Open(st, m.root, m.settings.options()); err == nil {
 			return p
 		}
 		st.Close()

@@ -49,14 +49,27 @@ func generatedBy(d *draft, _ ck.AttributeType) []byte {
 	return ck.AppendUlong(nil, uint64(d.req.Mechanism))
 }
 
-// usual is what keys of the type are for. Encryption is not part of it where
-// the template asks for wrapping: a key that does both reads what it wraps.
+// usual is what keys of the type are for. A template that asks for wrapping or, of a
+// secret key, deriving asks for that alone: a key that does more reads what it wraps,
+// or computes what it derives.
 func usual(d *draft, t ck.AttributeType) []byte {
-	ok := d.schema.usual&usageBit(t) != 0
-	if t == ck.CKA_ENCRYPT || t == ck.CKA_DECRYPT {
-		ok = ok && !d.given(ck.CKA_WRAP) && !d.given(ck.CKA_UNWRAP)
+	if d.schema.usual&usageBit(t) == 0 {
+		return falseValue
 	}
-	return boolValue(ok)
+	for _, asked := range exclusive[d.schema.class] {
+		if d.given(asked) && (d.schema.class != ck.CKO_PUBLIC_KEY || t == ck.CKA_ENCRYPT) {
+			return falseValue
+		}
+	}
+	return trueValue
+}
+
+// exclusive are the uses that do away with the usual ones. A public key may verify
+// whatever else it does.
+var exclusive = map[ck.ObjectClass][]ck.AttributeType{
+	ck.CKO_PUBLIC_KEY:  {ck.CKA_WRAP},
+	ck.CKO_PRIVATE_KEY: {ck.CKA_UNWRAP},
+	ck.CKO_SECRET_KEY:  {ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_DERIVE},
 }
 
 // alwaysSensitive and neverExtractable follow sections 4.9, 4.10 and, for derived

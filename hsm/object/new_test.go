@@ -118,7 +118,6 @@ func TestNewNeedsWhatMustBeGiven(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	type flags map[ck.AttributeType]bool
 	tests := []struct {
 		name string
 		r    Request
@@ -140,7 +139,13 @@ func TestDefaults(t *testing.T) {
 			ck.CKA_ENCRYPT: true, ck.CKA_DECRYPT: true, ck.CKA_SIGN: true, ck.CKA_VERIFY: true, ck.CKA_WRAP: false, ck.CKA_UNWRAP: false,
 			ck.CKA_DERIVE: false}},
 		{"AES that wraps", Request{Template: plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, true))},
-			flags{ck.CKA_ENCRYPT: false, ck.CKA_DECRYPT: false, ck.CKA_SIGN: true, ck.CKA_WRAP: true, ck.CKA_UNWRAP: false}},
+			flags{ck.CKA_ENCRYPT: false, ck.CKA_DECRYPT: false, ck.CKA_SIGN: false, ck.CKA_WRAP: true, ck.CKA_UNWRAP: false}},
+		{"AES that derives", Request{Template: plus(aesTemplate(), ck.Bool(ck.CKA_DERIVE, true))},
+			flags{ck.CKA_ENCRYPT: false, ck.CKA_SIGN: false, ck.CKA_DERIVE: true}},
+		{"RSA that unwraps", Request{Template: plus(rsaPrivateTemplate(), ck.Bool(ck.CKA_UNWRAP, true))},
+			flags{ck.CKA_DECRYPT: false, ck.CKA_SIGN: false, ck.CKA_SIGN_RECOVER: false, ck.CKA_UNWRAP: true}},
+		{"RSA that wraps", Request{Template: plus(rsaPublicTemplate(), ck.Bool(ck.CKA_WRAP, true))},
+			flags{ck.CKA_ENCRYPT: false, ck.CKA_VERIFY: true, ck.CKA_WRAP: true}},
 		{"AES that unwraps and is asked to decrypt", Request{Template: plus(aesTemplate(), ck.Bool(ck.CKA_UNWRAP, true), ck.Bool(ck.CKA_DECRYPT, true))},
 			flags{ck.CKA_ENCRYPT: false, ck.CKA_DECRYPT: true, ck.CKA_UNWRAP: true}},
 		{"AES that does not wrap", Request{Template: plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, false))}, flags{ck.CKA_ENCRYPT: true}},

@@ -28,8 +28,9 @@
 //   - A key may do what its type is for (the lists in types.go), so that sparse
 //     templates work. CKA_WRAP, CKA_UNWRAP and CKA_DERIVE must be asked for (but
 //     CKA_DERIVE on private Montgomery keys, which are for nothing else). A key that is
-//     asked to wrap or unwrap may encrypt and decrypt only if that is asked for
-//     too: the two together let a wrapped key be read.
+//     asked to wrap or unwrap, and a secret key that is asked to derive, may do
+//     other things only if they are asked for too: together they let a wrapped key
+//     be read, or a derived one be computed. Policy may refuse them then.
 //
 // # Stricter or wider than the standard
 //

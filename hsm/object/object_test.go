@@ -95,7 +95,7 @@ func TestAccessors(t *testing.T) {
 }
 
 func TestPermits(t *testing.T) {
-	o, _ := create(t, plus(aesTemplate(), ck.Bool(ck.CKA_SIGN, false), ck.Bool(ck.CKA_DERIVE, true)))
+	o, _ := create(t, plus(aesTemplate(), ck.Bool(ck.CKA_SIGN, false), ck.Bool(ck.CKA_DERIVE, true), ck.Bool(ck.CKA_ENCRYPT, true)))
 	for use, want := range map[ck.AttributeType]bool{ck.CKA_ENCRYPT: true, ck.CKA_SIGN: false, ck.CKA_DERIVE: true, ck.CKA_WRAP: false,
 		ck.CKA_SIGN_RECOVER: false, ck.CKA_ENCAPSULATE: false, ck.CKA_MODIFIABLE: false, ck.CKA_SENSITIVE: false} {
 		if o.Permits(use) != want {

@@ -31,7 +31,7 @@ func (g *gate) shut() error {
 }
 
 func needsGate(k *service.Key) bool {
-	return k.Class() == ck.CKO_PRIVATE_KEY && k.Bool(ck.CKA_ALWAYS_AUTHENTICATE)
+	return authenticates(k.Object)
 }
 
 type gatedCipher struct {

@@ -64,6 +64,10 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 	if err != nil {
 		return pub, priv, err
 	}
+	if pubObject, privObject, err = p.checkPair(pubObject, privObject); err != nil {
+		material.Zero()
+		return pub, priv, err
+	}
 	err = p.insert(who, pair{pubObject, nil}, pair{privObject, material})
 	return pubObject.ID(), privObject.ID(), err
 }
@@ -98,6 +102,9 @@ func (p *Partition) wrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 		return 0, ck.CKR_KEY_HANDLE_INVALID
 	}
 	if err := mayWrap(w.Object, e.object); err != nil {
+		return 0, err
+	}
+	if err := p.rules.Wrap(w.Object, e.object, m); err != nil {
 		return 0, err
 	}
 	k, err := p.prepared(e)
@@ -143,6 +150,8 @@ func mayWrap(wrapping, key *object.Object) error {
 		return ck.CKR_KEY_NOT_WRAPPABLE
 	case !key.Bool(ck.CKA_EXTRACTABLE):
 		return ck.CKR_KEY_UNEXTRACTABLE
+	case authenticates(key): // it would come back as one that does not
+		return ck.CKR_USER_NOT_LOGGED_IN
 	case key.Bool(ck.CKA_WRAP_WITH_TRUSTED) && !wrapping.Bool(ck.CKA_TRUSTED):
 		return ck.CKR_KEY_NOT_WRAPPABLE
 	case !object.MatchesTemplate(key, wrapping.Nested(ck.CKA_WRAP_TEMPLATE)):
@@ -207,6 +216,9 @@ func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.M
 	k, err := p.keyFor(who, useUnwrap, mechanism, id)
 	if err != nil {
 		return nil, nil, unwrappingKeyError(err)
+	}
+	if err := p.rules.Unwrap(k.Object, m); err != nil {
+		return nil, nil, err
 	}
 	plain, err := open(k, m, wrapped)
 	return k.Object, plain, err
@@ -306,7 +318,7 @@ func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID
 	}
 	defer object.WipeTemplate(made)
 	return p.newObject(who, object.Request{
-		Origin: object.Derived, Template: tmpl, Made: made, Base: from, SO: so,
+		Origin: object.Derived, Mechanism: m.Type, Template: tmpl, Made: made, Base: from, SO: so,
 	})
 }
 

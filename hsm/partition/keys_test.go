@@ -6,6 +6,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
 var (
@@ -287,7 +288,7 @@ func TestCopyKeepsSecret(t *testing.T) {
 // TestUnwrapWithoutFill: AES-CBC wraps whole blocks, so CKA_VALUE_LEN says where
 // the key ends; it cannot be used to cut a key short.
 func TestUnwrapWithoutFill(t *testing.T) {
-	r := newRig(t)
+	r := newRigWith(t, Options{Policy: object.StandardPolicy})
 	user := r.login(ck.CKU_USER, userPIN)
 	cbc := &ck.Mechanism{Type: ck.CKM_AES_CBC, Param: &ck.BytesParam{Bytes: make([]byte, 16)}}
 	wrapping := r.secretKey(user, ck.Bool(ck.CKA_WRAP, true), ck.Bool(ck.CKA_UNWRAP, true))

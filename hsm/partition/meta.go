@@ -44,6 +44,8 @@ type header struct {
 	Label   string    `json:"label"`
 	Created time.Time `json:"created"`
 	Epoch   string    `json:"epoch"`
+	Policy  string    `json:"policy,omitempty"`
+	Dates   bool      `json:"dates,omitempty"`
 
 	id [16]byte
 }

@@ -66,6 +66,10 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 	if err != nil {
 		return api.ObjectID{}, err
 	}
+	if err := p.checkMade(o, &r); err != nil {
+		m.Zero()
+		return api.ObjectID{}, err
+	}
 	return o.ID(), p.insert(who, pair{o, m})
 }
 
@@ -204,7 +208,15 @@ func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so
 	if err != nil {
 		return nil, nil, err
 	}
-	return e.object.Copy(tmpl, k.Material, so)
+	c, m, err := e.object.Copy(tmpl, k.Material, so)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.changed(e.object, c, so); err != nil {
+		m.Zero()
+		return nil, nil, err
+	}
+	return c, m, nil
 }
 
 // DestroyObject is C_DestroyObject.
@@ -285,8 +297,12 @@ func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Templ
 
 // setSession changes a session object: the same secret under other attributes.
 func (p *Partition) setSession(who api.Caller, e *entry, tmpl ck.Template) error {
-	o, err := e.object.Set(tmpl, p.roleOf(who) == roleSO)
+	so := p.roleOf(who) == roleSO
+	o, err := e.object.Set(tmpl, so)
 	if err != nil {
+		return err
+	}
+	if err := p.changed(e.object, o, so); err != nil {
 		return err
 	}
 	var m *object.Material
@@ -315,10 +331,14 @@ func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, 
 	if n.material != nil {
 		defer n.material.Zero()
 	}
-	if n.object, err = n.object.Set(tmpl, so); err != nil {
+	o, err := n.object.Set(tmpl, so)
+	if err != nil {
 		return err
 	}
-	return w.putObject(n, born)
+	if err := w.p.changed(n.object, o, so); err != nil {
+		return err
+	}
+	return w.putObject(pair{o, n.material}, born)
 }
 
 // openRecord opens both parts of a record.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -24,9 +25,14 @@ type Options struct {
 	MinPIN, MaxPIN int      // bytes
 	Tries          int      // wrong PINs until a PIN is locked
 	KDF            seal.KDF // for PINs set from now on
+
+	// For partitions made from now on; each keeps what it was made with (POLICY.md).
+	Policy string // object.StrictPolicy or object.StandardPolicy
+	Dates  bool   // whether keys are used between their dates only
 }
 
-// Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, Argon2id.
+// Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, Argon2id, the
+// policy strict.
 func (o Options) Default() Options {
 	if o.MinPIN == 0 {
 		o.MinPIN = 4
@@ -40,6 +46,9 @@ func (o Options) Default() Options {
 	if o.KDF == (seal.KDF{}) {
 		o.KDF = seal.DefaultKDF()
 	}
+	if o.Policy == "" {
+		o.Policy = object.StrictPolicy
+	}
 	return o
 }
 
@@ -49,6 +58,8 @@ type Partition struct {
 	root    *seal.PartitionRoot
 	id      [16]byte
 	options Options
+	rules   *object.Policy // the partition's, for good, as is
+	dates   bool           // whether keys have to be in force
 
 	// seen is the store's generation word when the cache was last brought up to
 	// date. It is read without mu: the common case is that nothing changed.
@@ -89,6 +100,10 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 	}
 	h, err := newHeader(label)
 	if err != nil {
+		return err
+	}
+	h.Policy, h.Dates = o.Policy, o.Dates
+	if _, err := policyOf(h); err != nil {
 		return err
 	}
 	p := &Partition{store: st, root: root.Partition(h.id), id: h.id, options: o}
@@ -136,6 +151,10 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 	if err := p.load(); err != nil {
 		return nil, err
 	}
+	if p.rules, err = policyOf(p.header); err != nil {
+		return nil, err
+	}
+	p.dates = p.header.Dates
 	return p, nil
 }
 
@@ -180,6 +199,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 	}
 	h.id = p.id
 	h.Serial, h.ID = serialOf(p.id), hex.EncodeToString(p.id[:])
+	h.Policy, h.Dates = p.rules.Name(), p.dates
 	f, err := p.newFresh(h, soPIN)
 	if err != nil {
 		return err

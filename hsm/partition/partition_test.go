@@ -36,10 +36,14 @@ type rig struct {
 	*Partition
 }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB) *rig { return newRigWith(t, Options{}) }
+
+// newRigWith makes one with another policy than usual.
+func newRigWith(t testing.TB, o Options) *rig {
 	t.Helper()
+	o.KDF = cheap
 	r := &rig{t: t, store: store.NewMemory(), root: testRoot(t)}
-	if err := Create(r.store, r.root, Options{KDF: cheap}, "test", soPIN); err != nil {
+	if err := Create(r.store, r.root, o, "test", soPIN); err != nil {
 		t.Fatal(err)
 	}
 	r.Partition = r.again()

@@ -1,0 +1,295 @@
+package object
+
+import (
+	"encoding/binary"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// The papers that the rules answer:
+//
+//   - Clulow: "On the Security of PKCS #11" (CHES 2003).
+//   - DKS: Delaune, Kremer, Steel, "Formal Analysis of PKCS#11" (CSF 2008).
+//   - Tookan: Bortolozzo, Centenaro, Focardi, Steel, "Attacking and Fixing PKCS#11
+//     Security Tokens" (CCS 2010).
+//   - Bardou et al.: "Efficient Padding Oracle Attacks on Cryptographic Hardware"
+//     (Crypto 2012).
+//   - Joux: "Authentication Failures in NIST version of GCM" (2006).
+
+// strictRules is the policy "strict". hsm/partition runs attacks against it, and
+// against it less each of its rules.
+var strictRules = []Rule{
+	{Name: "wrapping-key-is-ours", Source: "Clulow; DKS", wrap: wrappingKeyIsOurs},
+	{Name: "wrapping-key-stays", Source: "DKS", wrap: wrappingKeyStays},
+	{Name: "wrapping-keeps-secret", Source: "Tookan", wrap: wrappingKeepsSecret},
+	{Name: "wrapping-by-sound-mechanism", Source: "Clulow; Joux", wrap: wrappingIsSound},
+	{Name: "wrapping-is-all", Source: "Clulow", key: wrappingIsAll},
+	{Name: "wrapping-pair", Source: "Clulow; Bardou et al.", pair: wrappingPair},
+	{Name: "unwrapping-by-sound-mechanism", Source: "Clulow; Bardou et al.", unwrap: unwrappingIsSound},
+	{Name: "unwrapped-is-sensitive", Source: "Tookan", unwrapped: unwrappedIsSensitive},
+	{Name: "unwrapped-does-not-derive", Source: "DKS", unwrapped: unwrappedDoesNotDerive},
+	{Name: "unwrapped-needs-trust", Source: "PKCS #11 section 4.10", unwrapped: unwrappedNeedsTrust, change: unwrappingStaysTrusted},
+	{Name: "deriving-is-all", Source: "Clulow; DKS", key: derivingIsAll},
+	{Name: "deriving-key-stays", Source: "DKS", key: derivingKeyStays},
+	{Name: "derived-is-sensitive", Source: "Clulow", derived: derivedIsSensitive},
+	{Name: "derived-stays", Source: "Clulow", derived: derivedStays},
+	{Name: "derived-is-long", Source: "Clulow", derived: derivedIsLong},
+	{Name: "uses-are-given-up-only", Source: "DKS; Tookan", change: usesAreGivenUp},
+}
+
+// agreements are derivations of which the other side knows the result anyway, so
+// that it is no secret of this token.
+var agreements = map[ck.MechanismType]bool{
+	ck.CKM_ECDH1_DERIVE:          true,
+	ck.CKM_ECDH1_COFACTOR_DERIVE: true,
+	ck.CKM_DH_PKCS_DERIVE:        true,
+}
+
+// soundWrapping are the mechanisms that a changed or exchanged part of a wrapped key
+// does not get past, and that give nothing away however often they are used.
+var soundWrapping = map[ck.MechanismType]bool{
+	ck.CKM_AES_KEY_WRAP:     true,
+	ck.CKM_AES_KEY_WRAP_KWP: true,
+	ck.CKM_AES_KEY_WRAP_PAD: true,
+	ck.CKM_RSA_PKCS_OAEP:    true,
+	ck.CKM_RSA_AES_KEY_WRAP: true,
+}
+
+// What makes GCM sound, in bits: a nonce that the token made, of which none comes
+// twice (SP 800-38D, section 8.2.2), and a tag that is not guessed.
+const (
+	soundNonce = 96
+	soundTag   = 96
+)
+
+// soundGCM reports whether m is GCM that may wrap, or that may unwrap.
+func soundGCM(m *ck.Mechanism) (wraps, unwraps bool) {
+	if m.Type != ck.CKM_AES_GCM {
+		return false, false
+	}
+	made := func(iv []byte, fixed, generator uint64) bool {
+		return generator != ck.CKG_NO_GENERATE && 8*uint64(len(iv)) >= soundNonce+min(fixed, 1<<32)
+	}
+	switch p := m.Param.(type) {
+	case *ck.GCMParams: // the nonce is the caller's, who may use one twice
+		return false, p.TagBits >= soundTag
+	case *ck.GCMWrapParams:
+		tag := p.TagBits >= soundTag
+		return tag && made(p.IV, p.FixedBits, p.Generator), tag
+	case *ck.GCMMessageParams:
+		tag := 8*len(p.Tag) >= soundTag
+		return tag && made(p.IV, p.FixedBits, p.Generator), tag
+	}
+	return false, false
+}
+
+// derivedLength is the fewest bytes of a derived key: of a shorter one, and then of
+// ever longer ones, the bytes could be guessed one after the other.
+const derivedLength = 16
+
+var (
+	wrapUses   = usageBit(ck.CKA_WRAP) | usageBit(ck.CKA_UNWRAP)
+	deriveUses = usageBit(ck.CKA_DERIVE)
+)
+
+// guarded reports whether o is a secret key that cannot be read.
+func guarded(o *Object) bool { return o.class == ck.CKO_SECRET_KEY && !o.readable() }
+
+// madeHere reports whether nobody can know the key from elsewhere. It is true of
+// copies too: attributes of history are copied.
+func madeHere(o *Object) bool { return o.Bool(ck.CKA_LOCAL) }
+
+func wrappingKeyIsOurs(w, key *Object, _ *ck.Mechanism) error {
+	if key.readable() || madeHere(w) || w.Bool(ck.CKA_TRUSTED) {
+		return nil
+	}
+	return forbid(ck.CKR_KEY_NOT_WRAPPABLE, "the wrapping key was not made here, and is not trusted")
+}
+
+func wrappingKeyStays(w, key *Object, _ *ck.Mechanism) error {
+	if key.readable() || w.class != ck.CKO_SECRET_KEY || w.Bool(ck.CKA_NEVER_EXTRACTABLE) || w.Bool(ck.CKA_TRUSTED) {
+		return nil
+	}
+	return forbid(ck.CKR_KEY_NOT_WRAPPABLE, "the wrapping key could leave itself, and is not trusted")
+}
+
+func wrappingKeepsSecret(w, key *Object, _ *ck.Mechanism) error {
+	if !key.readable() && yields(w) {
+		return forbid(ck.CKR_KEY_NOT_WRAPPABLE, "the wrapping key's CKA_UNWRAP_TEMPLATE gives away what it unwraps")
+	}
+	return nil
+}
+
+// yields reports whether a key's CKA_UNWRAP_TEMPLATE lifts the rules for what is
+// unwrapped.
+func yields(o *Object) bool {
+	return lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_SENSITIVE, false) || lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE, true)
+}
+
+// lifted reports whether the template in o says that attribute t is v.
+func lifted(o *Object, template, t ck.AttributeType, v bool) bool {
+	said, ok := ck.Template(o.Nested(template)).Bool(t)
+	return ok && said == v
+}
+
+// wrappingIsSound holds for keys that may be read too, where others leave under the
+// same wrapping key: one that the caller chose would answer what another mechanism
+// encrypts.
+func wrappingIsSound(w, key *Object, m *ck.Mechanism) error {
+	if key.readable() && !holdsOurs(w) || soundWrapping[m.Type] {
+		return nil
+	}
+	if wraps, _ := soundGCM(m); wraps {
+		return nil
+	}
+	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism does not protect what is wrapped by it")
+}
+
+// holdsOurs reports whether something sensitive of this token may have left, or
+// leave, under the secret key w.
+func holdsOurs(w *Object) bool {
+	return w.class == ck.CKO_SECRET_KEY && (madeHere(w) && w.Bool(ck.CKA_NEVER_EXTRACTABLE) || w.Bool(ck.CKA_TRUSTED))
+}
+
+func wrappingIsAll(o *Object) error {
+	if guarded(o) && o.usage&wrapUses != 0 && o.usage&^wrapUses != 0 {
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that wraps or unwraps is for nothing else")
+	}
+	return nil
+}
+
+// wrappingPair: a public key wraps what is sensitive only if its private half does
+// nothing but unwrap, soundly, and stays here. Clients such as NSS ask for all uses
+// of a pair at once, so that other pairs are not refused: their public half gets a
+// CKA_WRAP_TEMPLATE that lets it wrap what may be read anyway.
+func wrappingPair(public, private *Object) (pub, priv *Object, err error) {
+	switch {
+	case !public.Permits(ck.CKA_WRAP) || public.Bool(ck.CKA_TRUSTED):
+		return public, private, nil
+	case !unwrapsOnly(private):
+		tmpl, err := merge(public.Nested(ck.CKA_WRAP_TEMPLATE), readableOnly)
+		return public.having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: tmpl}), private, err
+	case private.find(ck.CKA_ALLOWED_MECHANISMS) == nil:
+		private = private.having(ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: soundRSA})
+	}
+	return public, private, nil
+}
+
+// soundRSA is a CKA_ALLOWED_MECHANISMS of RSA keys that unwrap what is sensitive.
+// RSA without padding, or with that of PKCS #1 v1.5, answers questions about
+// the plaintext of any ciphertext.
+var soundRSA = ck.AppendUlong(ck.AppendUlong(nil, uint64(ck.CKM_RSA_PKCS_OAEP)), uint64(ck.CKM_RSA_AES_KEY_WRAP))
+
+// readableOnly is a CKA_WRAP_TEMPLATE.
+var readableOnly = []ck.Attribute{ck.Bool(ck.CKA_SENSITIVE, false), ck.Bool(ck.CKA_EXTRACTABLE, true)}
+
+func unwrapsOnly(o *Object) bool {
+	return o.usage == usageBit(ck.CKA_UNWRAP) && o.Bool(ck.CKA_NEVER_EXTRACTABLE) && !yields(o) && allowsOnlySound(o)
+}
+
+// allowsOnlySound is true of a key that says nothing about mechanisms.
+func allowsOnlySound(o *Object) bool {
+	for v := o.Bytes(ck.CKA_ALLOWED_MECHANISMS); len(v) >= ck.UlongSize; v = v[ck.UlongSize:] {
+		if !soundWrapping[ck.MechanismType(binary.LittleEndian.Uint64(v))] {
+			return false
+		}
+	}
+	return true
+}
+
+// having returns o with an attribute, whatever the rules of its row.
+func (o *Object) having(a ck.Attribute) *Object {
+	return newObject(o.id, o.schema, withAttribute(o.attrs, own(kinds[a.Type], &a)))
+}
+
+// unwrappingIsSound is for keys under which something of this token may have left.
+// With others, the worst that can be found out is what came from outside. What RSA
+// keys may do is in their CKA_ALLOWED_MECHANISMS: wrappingPair.
+func unwrappingIsSound(base *Object, m *ck.Mechanism) error {
+	if !holdsOurs(base) || soundWrapping[m.Type] {
+		return nil
+	}
+	if _, unwraps := soundGCM(m); unwraps {
+		return nil
+	}
+	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism would tell about keys that are wrapped under this one")
+}
+
+func unwrappedIsSensitive(base, o *Object) error {
+	if o.Bool(ck.CKA_SENSITIVE) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_SENSITIVE, false) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key is sensitive, unless the unwrapping key's CKA_UNWRAP_TEMPLATE says otherwise")
+}
+
+func unwrappedDoesNotDerive(base, o *Object) error {
+	if o.class != ck.CKO_SECRET_KEY || !o.Permits(ck.CKA_DERIVE) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE, true) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key derives only if the unwrapping key's CKA_UNWRAP_TEMPLATE says so")
+}
+
+func unwrappedNeedsTrust(base, o *Object) error {
+	if !base.Bool(ck.CKA_TRUSTED) || !o.Bool(ck.CKA_EXTRACTABLE) || o.Bool(ck.CKA_WRAP_WITH_TRUSTED) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "what a trusted key has unwrapped leaves under trusted keys only: it needs CKA_WRAP_WITH_TRUSTED")
+}
+
+// unwrappingStaysTrusted: a user's copy of a trusted key is not trusted, and would
+// unwrap as if nobody had asked for trust.
+func unwrappingStaysTrusted(from, to *Object) error {
+	if from.Bool(ck.CKA_TRUSTED) && !to.Bool(ck.CKA_TRUSTED) && to.Permits(ck.CKA_UNWRAP) {
+		return forbid(ck.CKR_ATTRIBUTE_READ_ONLY, "a copy of a trusted key does not unwrap")
+	}
+	return nil
+}
+
+func derivingIsAll(o *Object) error {
+	if guarded(o) && o.usage&deriveUses != 0 && o.usage&^deriveUses != 0 {
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that others are derived from is for nothing else")
+	}
+	return nil
+}
+
+func derivingKeyStays(o *Object) error {
+	if guarded(o) && o.usage&deriveUses != 0 && o.Bool(ck.CKA_EXTRACTABLE) {
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that others are derived from is not extractable")
+	}
+	return nil
+}
+
+func derivedIsSensitive(base, o *Object, _ ck.MechanismType) error {
+	if o.Bool(ck.CKA_SENSITIVE) || lifted(base, ck.CKA_DERIVE_TEMPLATE, ck.CKA_SENSITIVE, false) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is sensitive, unless the base key's CKA_DERIVE_TEMPLATE says otherwise")
+}
+
+func derivedStays(base, o *Object, _ ck.MechanismType) error {
+	if !o.Bool(ck.CKA_EXTRACTABLE) || base.Bool(ck.CKA_EXTRACTABLE) || lifted(base, ck.CKA_DERIVE_TEMPLATE, ck.CKA_EXTRACTABLE, true) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is not extractable, unless the base key or its CKA_DERIVE_TEMPLATE is")
+}
+
+func derivedIsLong(_, o *Object, _ ck.MechanismType) error {
+	if n, ok := o.Ulong(ck.CKA_VALUE_LEN); ok && n < derivedLength {
+		return forbid(ck.CKR_KEY_SIZE_RANGE, "a derived key has at least 16 bytes")
+	}
+	return nil
+}
+
+// usesAreGivenUp: what a key may not do it never may, nor its copies. A key that
+// could take turns would hold conflicting uses after all.
+func usesAreGivenUp(from, to *Object) error {
+	if to.usage&^from.usage != 0 {
+		return forbid(ck.CKR_ATTRIBUTE_READ_ONLY, "the uses of a key are set when it is made")
+	}
+	for _, t := range []ck.AttributeType{ck.CKA_MODIFIABLE, ck.CKA_DESTROYABLE} {
+		if isKeyClass(from.class) && !from.Bool(t) && to.Bool(t) {
+			return forbid(ck.CKR_ATTRIBUTE_READ_ONLY, "a copy of a key may do no more than the key")
+		}
+	}
+	return nil
+}
