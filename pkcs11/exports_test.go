@@ -91,6 +91,7 @@ func nullCalls(h cSession) map[string]struct {
 
 		"GetOperationState":         {func() cRV { return coffer_C_GetOperationState(h, nil, nil) }, bad},
 		"SetOperationState":         {func() cRV { return coffer_C_SetOperationState(h, nil, 1, 0, 0) }, bad},
+		"LoginUser":                 {func() cRV { return coffer_C_LoginUser(h, 1, nil, 0, nil, 1) }, bad},
 		"GetSessionValidationFlags": {func() cRV { return coffer_C_GetSessionValidationFlags(h, 1, nil) }, bad},
 		"WaitForSlotEvent":          {func() cRV { return coffer_C_WaitForSlotEvent(1, nil, nil) }, bad},
 

@@ -79,6 +79,19 @@ func coffer_C_SessionCancel(h C.CK_SESSION_HANDLE, flags C.CK_FLAGS) (rv C.CK_RV
 //export coffer_C_Login
 func coffer_C_Login(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_ULONG) (rv C.CK_RV) {
 	defer contain(&rv)
+	return logIn(h, user, pin, pinLen, nil, 0)
+}
+
+//export coffer_C_LoginUser
+func coffer_C_LoginUser(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_ULONG, name C.CK_UTF8CHAR_PTR, nameLen C.CK_ULONG) (rv C.CK_RV) {
+	defer contain(&rv)
+	return logIn(h, user, pin, pinLen, name, nameLen)
+}
+
+// maxName is the longest name of a user in bytes that is worth copying.
+const maxName = 1 << 12
+
+func logIn(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_ULONG, name C.CK_UTF8CHAR_PTR, nameLen C.CK_ULONG) C.CK_RV {
 	app, rv := application()
 	if app == nil {
 		return rv
@@ -88,7 +101,11 @@ func coffer_C_Login(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHA
 		return refuse(app, h, err)
 	}
 	defer clear(secret)
-	return code(app.Login(ck.SessionHandle(h), ck.UserType(user), secret))
+	who, err := copyBytes(unsafe.Pointer(name), nameLen, maxName, ck.CKR_ARGUMENTS_BAD)
+	if err != nil {
+		return refuse(app, h, err)
+	}
+	return code(app.LoginUser(ck.SessionHandle(h), ck.UserType(user), secret, who))
 }
 
 //export coffer_C_Logout

@@ -6,9 +6,6 @@
 
 #include "front/listed.h"
 
-/* Named users. */
-#define UNSUPPORTED_C_LoginUser LISTED
-
 /* New in 3.2. */
 #define UNSUPPORTED_C_EncapsulateKey LISTED
 #define UNSUPPORTED_C_DecapsulateKey LISTED

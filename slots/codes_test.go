@@ -52,6 +52,9 @@ var sessionCalls = map[string]call{
 	"Login": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.Login(h, ck.CKU_USER, []byte("userpin"))
 	},
+	"LoginUser": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return a.LoginUser(h, ck.CKU_USER, []byte("userpin"), []byte("alice"))
+	},
 	"Logout":  func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.Logout(h) },
 	"InitPIN": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.InitPIN(h, []byte("1234")) },
 	"SetPIN": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {

@@ -38,6 +38,9 @@ var commands = map[string]command{
 	"close-all": quiet(func(w *world, a args) error { return w.app.CloseAllSessions(ck.SlotID(a.number(0))) }),
 	"info":      (*world).tellSession,
 	"login":     quiet((*world).login),
+	"login-user": quiet(func(w *world, a args) error {
+		return w.app.LoginUser(w.session(a, 0), userNames[a.word(1)], w.data(a, 2), w.data(a, 3))
+	}),
 	"logout":    quiet(func(w *world, a args) error { return w.app.Logout(w.session(a, 0)) }),
 	"state":     quiet((*world).state),
 	"set-state": quiet((*world).setState),

@@ -27,6 +27,13 @@ func (t *token) caller() api.Caller {
 // operations of the session whose keys have CKA_ALWAYS_AUTHENTICATE go on:
 // CKR_OPERATION_NOT_INITIALIZED if none waits for it.
 func (a *App) Login(h ck.SessionHandle, user ck.UserType, pin []byte) error {
+	return a.LoginUser(h, user, pin, nil)
+}
+
+// LoginUser is C_LoginUser (section 5.6): Login of the user with a name. A token
+// has one security officer and one user, who have none, so that with an empty
+// name it is Login; nobody has another, and the answer is that of a wrong PIN.
+func (a *App) LoginUser(h ck.SessionHandle, user ck.UserType, pin, name []byte) error {
 	if err := a.hold(); err != nil {
 		return err
 	}
@@ -39,6 +46,8 @@ func (a *App) Login(h ck.SessionHandle, user ck.UserType, pin []byte) error {
 		return ck.CKR_USER_TYPE_INVALID
 	case pin == nil:
 		return ck.CKR_ARGUMENTS_BAD
+	case len(name) > 0:
+		return s.token.refuseName(s, user)
 	case user == ck.CKU_CONTEXT_SPECIFIC:
 		return a.contextLogin(s, pin)
 	}
@@ -62,6 +71,18 @@ func (t *token) logIn(s *session, user ck.UserType, pin []byte) error {
 		return err
 	}
 	return nil
+}
+
+// refuseName answers for a name that nobody has: as for a wrong PIN, where a PIN
+// would have been looked at.
+func (t *token) refuseName(s *session, user ck.UserType) error {
+	if user == ck.CKU_CONTEXT_SPECIFIC {
+		return ck.CKR_PIN_INCORRECT
+	}
+	if err := t.commit(s, user, nil); err != nil {
+		return err
+	}
+	return ck.CKR_PIN_INCORRECT
 }
 
 // commit checks that user may log in on s, and makes l the login if it is not nil.
