@@ -50,7 +50,11 @@ func decodeChaChaPoly(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonce, aad, err := twoInner(c.pNonce, chachaNonceBytes(c.ulNonceLen), c.pAAD, c.ulAADLen)
+	nonceLen, err := chachaNonceBytes(c.ulNonceLen)
+	if err != nil {
+		return nil, err
+	}
+	nonce, aad, err := twoInner(c.pNonce, nonceLen, c.pAAD, c.ulAADLen)
 	if err != nil {
 		return nil, err
 	}

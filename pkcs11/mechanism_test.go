@@ -39,7 +39,8 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 	cbc.iv[0] = 9
 	ccm := cCCMParams{ulDataLen: 77, pNonce: bytePointer(data), ulNonceLen: n, pAAD: bytePointer(data[1:]), ulAADLen: n - 1, ulMACLen: 8}
 	chacha := cChaChaParams{pBlockCounter: bytePointer(data), blockCounterBits: 32, pNonce: bytePointer(data), ulNonceBits: 8 * n}
-	poly := cChaChaPolyParams{pNonce: bytePointer(data), ulNonceLen: n, pAAD: bytePointer(data), ulAADLen: n}
+	nonce := make([]byte, 12)
+	poly := cChaChaPolyParams{pNonce: bytePointer(nonce), ulNonceLen: 96, pAAD: bytePointer(data), ulAADLen: n}
 
 	type example = struct {
 		got  func() (any, error)
@@ -63,7 +64,7 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 		ck.ParamCCM: {func() (any, error) { return decode(ck.ParamCCM, &ccm) }, &ck.CCMParams{
 			DataLen: 77, MACLen: 8, Nonce: copied(), AAD: copied()[1:]}},
 		ck.ParamChaCha20:         {func() (any, error) { return decode(ck.ParamChaCha20, &chacha) }, &ck.ChaCha20Params{Counter: 0x04030201, Nonce: copied()}},
-		ck.ParamChaCha20Poly1305: {func() (any, error) { return decode(ck.ParamChaCha20Poly1305, &poly) }, &ck.ChaCha20Poly1305Params{Nonce: copied(), AAD: copied()}},
+		ck.ParamChaCha20Poly1305: {func() (any, error) { return decode(ck.ParamChaCha20Poly1305, &poly) }, &ck.ChaCha20Poly1305Params{Nonce: bytes.Clone(nonce), AAD: copied()}},
 	}
 }
 
@@ -103,7 +104,7 @@ func TestDecodeParamLengths(t *testing.T) {
 		ck.ParamCBCEncryptData:   {32},
 		ck.ParamCCM:              {48},
 		ck.ParamChaCha20:         {}, // a counter of no bits inside
-		ck.ParamChaCha20Poly1305: {32},
+		ck.ParamChaCha20Poly1305: {}, // a nonce of no bytes inside
 	}
 	for kind, good := range sizes {
 		for n := range uintptr(64) {

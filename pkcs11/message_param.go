@@ -54,7 +54,11 @@ func messageParams(p C.CK_VOID_PTR, n C.CK_ULONG) (*ck.MessageParams, error) {
 		return place(m, c.pNonce, c.ulNonceLen, c.pMAC, c.ulMACLen)
 	case unsafe.Sizeof(cChaChaMessage{}):
 		c := *(*cChaChaMessage)(unsafe.Pointer(p))
-		return place(&ck.MessageParams{Kind: ck.ChaCha20Poly1305Message}, c.pNonce, chachaNonceBytes(c.ulNonceLen), c.pTag, polyTagSize)
+		nonceLen, err := chachaNonceBytes(c.ulNonceLen)
+		if err != nil {
+			return nil, err
+		}
+		return place(&ck.MessageParams{Kind: ck.ChaCha20Poly1305Message}, c.pNonce, nonceLen, c.pTag, polyTagSize)
 	}
 	return nil, errParam
 }
@@ -75,13 +79,15 @@ func place(m *ck.MessageParams, nonce C.CK_BYTE_PTR, nonceLen C.CK_ULONG, tag C.
 
 // chachaNonceBytes reads the length of a nonce of ChaCha20-Poly1305. The standard
 // gives it in bits (section 6.61.3); callers also give it in bytes, as other
-// parameters have it. No length is both.
-func chachaNonceBytes(n C.CK_ULONG) C.CK_ULONG {
+// parameters have it. No length is both, and there are no others.
+func chachaNonceBytes(n C.CK_ULONG) (C.CK_ULONG, error) {
 	switch n {
 	case 64, 96, 192:
-		return n / 8
+		return n / 8, nil
+	case 8, 12, 24:
+		return n, nil
 	}
-	return n
+	return 0, errParam
 }
 
 // messageInit reads the mechanism of C_MessageEncryptInit and C_MessageDecryptInit,

@@ -50,9 +50,9 @@ func TestMessageParams(t *testing.T) {
 // TestMessageParamsRefuses has wrong lengths of the structure and inside it.
 func TestMessageParamsRefuses(t *testing.T) {
 	mem := make([]byte, 64) // all NULL inside
-	for n := range cUlong(64) {
+	for n := range cUlong(64) { // of 24 bytes, a nonce of nothing
 		_, err := messageParams(pointer(&mem[0]), n)
-		if ok := n == 0 || n == 24 || n == 48 || n == 56; (err == nil) != ok || !ok && err != errParam {
+		if ok := n == 0 || n == 48 || n == 56; (err == nil) != ok || !ok && err != errParam {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
@@ -70,6 +70,12 @@ func TestMessageParamsRefuses(t *testing.T) {
 	} {
 		if p, err := readMessage(&c); err != errParam {
 			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	for _, n := range []cUlong{0, 1, 16, 128, unavailable} {
+		c := cChaChaMessage{pNonce: bytePointer(nonce), ulNonceLen: n}
+		if p, err := readMessage(&c); err != errParam {
+			t.Errorf("a nonce of %d: %+v, %v", n, p, err)
 		}
 	}
 }
