@@ -1,7 +1,7 @@
 package object
 
 import (
-	"encoding/binary"
+	"bytes"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -33,7 +33,7 @@ var strictRules = []Rule{
 	{Name: "deriving-key-stays", Source: "DKS", key: derivingKeyStays},
 	{Name: "derived-is-sensitive", Source: "Clulow", derived: derivedIsSensitive},
 	{Name: "derived-stays", Source: "Clulow", derived: derivedStays},
-	{Name: "derived-is-long", Source: "Clulow", derived: derivedIsLong},
+	{Name: "derived-is-sound", Source: "Clulow", derived: derivedIsSound},
 	{Name: "uses-are-given-up-only", Source: "DKS; Tookan", change: usesAreGivenUp},
 }
 
@@ -56,15 +56,17 @@ var soundWrapping = map[ck.MechanismType]bool{
 }
 
 // What makes GCM sound, in bits: a nonce that the token made, of which none comes
-// twice (SP 800-38D, section 8.2.2), and a tag that is not guessed.
+// twice (SP 800-38D, section 8.2.2), and a tag that is not guessed. And the key must be
+// for nothing but GCM (CKA_ALLOWED_MECHANISMS): AES-KWP makes one block of a short key,
+// most of which the caller chooses, and would so tell parts of the key stream.
 const (
 	soundNonce = 96
 	soundTag   = 96
 )
 
-// soundGCM reports whether m is GCM that may wrap, or that may unwrap.
-func soundGCM(m *ck.Mechanism) (wraps, unwraps bool) {
-	if m.Type != ck.CKM_AES_GCM {
+// soundGCM reports whether m is GCM by which k may wrap, or may unwrap.
+func soundGCM(k *Object, m *ck.Mechanism) (wraps, unwraps bool) {
+	if m.Type != ck.CKM_AES_GCM || !k.allowsOnly(ck.CKM_AES_GCM) {
 		return false, false
 	}
 	made := func(iv []byte, fixed, generator uint64) bool {
@@ -81,6 +83,28 @@ func soundGCM(m *ck.Mechanism) (wraps, unwraps bool) {
 		return tag && made(p.IV, p.FixedBits, p.Generator), tag
 	}
 	return false, false
+}
+
+// oneWay are the derivations that tell nothing of the base key, nor of other keys
+// derived from it. To cut keys, join them or add something known to them does.
+var oneWay = map[ck.MechanismType]bool{
+	ck.CKM_AES_ECB_ENCRYPT_DATA:          true,
+	ck.CKM_AES_CBC_ENCRYPT_DATA:          true,
+	ck.CKM_SHA1_KEY_DERIVATION:           true,
+	ck.CKM_SHA224_KEY_DERIVATION:         true,
+	ck.CKM_SHA256_KEY_DERIVATION:         true,
+	ck.CKM_SHA384_KEY_DERIVATION:         true,
+	ck.CKM_SHA512_KEY_DERIVATION:         true,
+	ck.CKM_SHA512_224_KEY_DERIVATION:     true,
+	ck.CKM_SHA512_256_KEY_DERIVATION:     true,
+	ck.CKM_SHA3_224_KEY_DERIVATION:       true,
+	ck.CKM_SHA3_256_KEY_DERIVATION:       true,
+	ck.CKM_SHA3_384_KEY_DERIVATION:       true,
+	ck.CKM_SHA3_512_KEY_DERIVATION:       true,
+	ck.CKM_HKDF_DERIVE:                   true,
+	ck.CKM_SP800_108_COUNTER_KDF:         true,
+	ck.CKM_SP800_108_FEEDBACK_KDF:        true,
+	ck.CKM_SP800_108_DOUBLE_PIPELINE_KDF: true,
 }
 
 // derivedLength is the fewest bytes of a derived key: of a shorter one, and then of
@@ -139,7 +163,7 @@ func wrappingIsSound(w, key *Object, m *ck.Mechanism) error {
 	if key.readable() && !holdsOurs(w) || soundWrapping[m.Type] {
 		return nil
 	}
-	if wraps, _ := soundGCM(m); wraps {
+	if wraps, _ := soundGCM(w, m); wraps {
 		return nil
 	}
 	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism does not protect what is wrapped by it")
@@ -162,39 +186,44 @@ func wrappingIsAll(o *Object) error {
 // nothing but unwrap, soundly, and stays here. Clients such as NSS ask for all uses
 // of a pair at once, so that other pairs are not refused: their public half gets a
 // CKA_WRAP_TEMPLATE that lets it wrap what may be read anyway.
+//
+// The two halves are for one mechanism, OAEP if nobody says. RSA without padding,
+// or with that of PKCS #1 v1.5, answers questions about the plaintext of any
+// ciphertext. And what CKM_RSA_AES_KEY_WRAP makes begins with a key under OAEP, which
+// must not come in by itself: it decrypts the rest.
 func wrappingPair(public, private *Object) (pub, priv *Object, err error) {
-	switch {
-	case !public.Permits(ck.CKA_WRAP) || public.Bool(ck.CKA_TRUSTED):
+	if !public.Permits(ck.CKA_WRAP) || public.Bool(ck.CKA_TRUSTED) {
 		return public, private, nil
-	case !unwrapsOnly(private):
-		tmpl, err := merge(public.Nested(ck.CKA_WRAP_TEMPLATE), readableOnly)
-		return public.having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: tmpl}), private, err
-	case private.find(ck.CKA_ALLOWED_MECHANISMS) == nil:
-		private = private.having(ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: soundRSA})
 	}
-	return public, private, nil
+	for _, m := range []ck.MechanismType{ck.CKM_RSA_PKCS_OAEP, ck.CKM_RSA_AES_KEY_WRAP} {
+		only := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(m))}
+		pub, priv = public.unlessSaid(only), private.unlessSaid(only)
+		if pub.allowsOnly(m) && priv.allowsOnly(m) && unwrapsOnly(priv) {
+			return pub, priv, nil
+		}
+	}
+	tmpl, err := merge(public.Nested(ck.CKA_WRAP_TEMPLATE), readableOnly)
+	return public.having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: tmpl}), private, err
 }
-
-// soundRSA is a CKA_ALLOWED_MECHANISMS of RSA keys that unwrap what is sensitive.
-// RSA without padding, or with that of PKCS #1 v1.5, answers questions about
-// the plaintext of any ciphertext.
-var soundRSA = ck.AppendUlong(ck.AppendUlong(nil, uint64(ck.CKM_RSA_PKCS_OAEP)), uint64(ck.CKM_RSA_AES_KEY_WRAP))
 
 // readableOnly is a CKA_WRAP_TEMPLATE.
 var readableOnly = []ck.Attribute{ck.Bool(ck.CKA_SENSITIVE, false), ck.Bool(ck.CKA_EXTRACTABLE, true)}
 
 func unwrapsOnly(o *Object) bool {
-	return o.usage == usageBit(ck.CKA_UNWRAP) && o.Bool(ck.CKA_NEVER_EXTRACTABLE) && !yields(o) && allowsOnlySound(o)
+	return o.usage == usageBit(ck.CKA_UNWRAP) && o.Bool(ck.CKA_NEVER_EXTRACTABLE) && !yields(o)
 }
 
-// allowsOnlySound is true of a key that says nothing about mechanisms.
-func allowsOnlySound(o *Object) bool {
-	for v := o.Bytes(ck.CKA_ALLOWED_MECHANISMS); len(v) >= ck.UlongSize; v = v[ck.UlongSize:] {
-		if !soundWrapping[ck.MechanismType(binary.LittleEndian.Uint64(v))] {
-			return false
-		}
+// allowsOnly reports whether CKA_ALLOWED_MECHANISMS is m and nothing else.
+func (o *Object) allowsOnly(m ck.MechanismType) bool {
+	return bytes.Equal(o.Bytes(ck.CKA_ALLOWED_MECHANISMS), ck.AppendUlong(nil, uint64(m)))
+}
+
+// unlessSaid returns o with an attribute if it has none of the type.
+func (o *Object) unlessSaid(a ck.Attribute) *Object {
+	if o.find(a.Type) != nil {
+		return o
 	}
-	return true
+	return o.having(a)
 }
 
 // having returns o with an attribute, whatever the rules of its row.
@@ -209,7 +238,7 @@ func unwrappingIsSound(base *Object, m *ck.Mechanism) error {
 	if !holdsOurs(base) || soundWrapping[m.Type] {
 		return nil
 	}
-	if _, unwraps := soundGCM(m); unwraps {
+	if _, unwraps := soundGCM(base, m); unwraps {
 		return nil
 	}
 	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism would tell about keys that are wrapped under this one")
@@ -273,7 +302,10 @@ func derivedStays(base, o *Object, _ ck.MechanismType) error {
 	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is not extractable, unless the base key or its CKA_DERIVE_TEMPLATE is")
 }
 
-func derivedIsLong(_, o *Object, _ ck.MechanismType) error {
+func derivedIsSound(_, o *Object, m ck.MechanismType) error {
+	if !oneWay[m] {
+		return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism does not hide the key that it derives from")
+	}
 	if n, ok := o.Ulong(ck.CKA_VALUE_LEN); ok && n < derivedLength {
 		return forbid(ck.CKR_KEY_SIZE_RANGE, "a derived key has at least 16 bytes")
 	}

@@ -108,6 +108,8 @@ func TestPolicyOfWrapping(t *testing.T) {
 	brought, _ := create(t, plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, true)))
 	trusted, _ := build(t, Request{SO: true, Template: plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, true), ck.Bool(ck.CKA_TRUSTED, true))})
 	gives := fit.having(ck.Attribute{Type: ck.CKA_UNWRAP_TEMPLATE, Nested: []ck.Attribute{ck.Bool(ck.CKA_DERIVE, true)}})
+	gcmOnly := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(ck.CKM_AES_GCM))}
+	byGCM := fit.having(gcmOnly)
 	secret := secretWith(t, flags{ck.CKA_EXTRACTABLE: true})
 	open := secretWith(t, flags{ck.CKA_EXTRACTABLE: true, ck.CKA_SENSITIVE: false})
 	kwp := plain(ck.CKM_AES_KEY_WRAP_KWP)
@@ -125,14 +127,15 @@ func TestPolicyOfWrapping(t *testing.T) {
 		{"CBC", fit, secret, plain(ck.CKM_AES_CBC), ck.CKR_MECHANISM_INVALID},
 		{"CBC with padding", fit, secret, plain(ck.CKM_AES_CBC_PAD), ck.CKR_MECHANISM_INVALID},
 		{"raw RSA", fit, secret, plain(ck.CKM_RSA_X_509), ck.CKR_MECHANISM_INVALID},
-		{"GCM with the caller's IV", fit, secret, gcm(&ck.GCMParams{IV: iv, TagBits: 128}), ck.CKR_MECHANISM_INVALID},
-		{"GCM with the token's IV", fit, secret, made(0, ck.CKG_GENERATE, 128), ck.CKR_OK},
-		{"GCM with no IV made", fit, secret, made(0, ck.CKG_NO_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
-		{"GCM with little of the IV made", fit, secret, made(64, ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
-		{"GCM with a wild count", fit, secret, made(^uint64(0), ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
-		{"GCM with a short tag", fit, secret, made(0, ck.CKG_GENERATE, 32), ck.CKR_MECHANISM_INVALID},
-		{"GCM message", fit, secret, gcm(&ck.GCMMessageParams{IV: iv, Generator: ck.CKG_GENERATE, Tag: make([]byte, 16)}), ck.CKR_OK},
-		{"GCM without a parameter", fit, secret, gcm(nil), ck.CKR_MECHANISM_INVALID},
+		{"GCM with the caller's IV", byGCM, secret, gcm(&ck.GCMParams{IV: iv, TagBits: 128}), ck.CKR_MECHANISM_INVALID},
+		{"GCM with the token's IV", byGCM, secret, made(0, ck.CKG_GENERATE, 128), ck.CKR_OK},
+		{"GCM with no IV made", byGCM, secret, made(0, ck.CKG_NO_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
+		{"GCM with little of the IV made", byGCM, secret, made(64, ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
+		{"GCM with a wild count", byGCM, secret, made(^uint64(0), ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
+		{"GCM with a short tag", byGCM, secret, made(0, ck.CKG_GENERATE, 32), ck.CKR_MECHANISM_INVALID},
+		{"GCM message", byGCM, secret, gcm(&ck.GCMMessageParams{IV: iv, Generator: ck.CKG_GENERATE, Tag: make([]byte, 16)}), ck.CKR_OK},
+		{"GCM without a parameter", byGCM, secret, gcm(nil), ck.CKR_MECHANISM_INVALID},
+		{"GCM by a key for all", fit, secret, made(0, ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
 		{"readable under what was brought in", brought, open, plain(ck.CKM_AES_CBC), ck.CKR_OK},
 		{"readable by CBC under what others leave under", fit, open, plain(ck.CKM_AES_CBC), ck.CKR_MECHANISM_INVALID},
 	} {
@@ -150,8 +153,8 @@ func TestPolicyOfWrapping(t *testing.T) {
 		{"CBC with padding", fit, plain(ck.CKM_AES_CBC_PAD), ck.CKR_MECHANISM_INVALID},
 		{"CBC by a trusted key", trusted, plain(ck.CKM_AES_CBC), ck.CKR_MECHANISM_INVALID},
 		{"CBC by what was brought in", brought, plain(ck.CKM_AES_CBC), ck.CKR_OK},
-		{"GCM with the caller's IV", fit, gcm(&ck.GCMParams{IV: iv, TagBits: 128}), ck.CKR_OK},
-		{"GCM with a short tag", fit, gcm(&ck.GCMParams{IV: iv, TagBits: 64}), ck.CKR_MECHANISM_INVALID},
+		{"GCM with the caller's IV", byGCM, gcm(&ck.GCMParams{IV: iv, TagBits: 128}), ck.CKR_OK},
+		{"GCM with a short tag", byGCM, gcm(&ck.GCMParams{IV: iv, TagBits: 64}), ck.CKR_MECHANISM_INVALID},
 	} {
 		if err := strict(t).Unwrap(c.base, c.m); ck.Code(err) != c.want {
 			t.Errorf("unwrap, %s: %v, want %v", c.name, err, c.want)
@@ -168,6 +171,8 @@ func TestPolicyOfPairs(t *testing.T) {
 	wraps, unwraps := ck.Template{ck.Bool(ck.CKA_WRAP, true)}, ck.Bool(ck.CKA_UNWRAP, true)
 	raw := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(ck.CKM_RSA_X_509))}
 	only := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(ck.CKM_RSA_PKCS_OAEP))}
+	other := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(ck.CKM_RSA_AES_KEY_WRAP))}
+	both := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: append(only.Value[:ck.UlongSize:ck.UlongSize], other.Value...)}
 	gives := ck.Attribute{Type: ck.CKA_UNWRAP_TEMPLATE, Nested: []ck.Attribute{ck.Bool(ck.CKA_SENSITIVE, false)}}
 	for _, c := range []struct {
 		name    string
@@ -177,8 +182,11 @@ func TestPolicyOfPairs(t *testing.T) {
 		allowed int  // mechanisms of the private half
 	}{
 		{"does not wrap", nil, []ck.Attribute{unwraps, ck.Bool(ck.CKA_DECRYPT, true)}, false, 0},
-		{"for wrapping", wraps, []ck.Attribute{unwraps}, false, 2},
+		{"for wrapping", wraps, []ck.Attribute{unwraps}, false, 1},
 		{"for wrapping by one mechanism", wraps, []ck.Attribute{unwraps, only}, false, 1},
+		{"for wrapping by two", wraps, []ck.Attribute{unwraps, both}, true, 2},
+		{"for wrapping by each half's own", plus(wraps, only), []ck.Attribute{unwraps, other}, true, 1},
+		{"for wrapping by the other", wraps, []ck.Attribute{unwraps, other}, false, 1},
 		{"for wrapping, raw", wraps, []ck.Attribute{unwraps, raw}, true, 1},
 		{"decrypts", wraps, []ck.Attribute{unwraps, ck.Bool(ck.CKA_DECRYPT, true)}, true, 0},
 		{"signs", wraps, []ck.Attribute{unwraps, ck.Bool(ck.CKA_SIGN, true)}, true, 0},

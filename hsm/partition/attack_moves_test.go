@@ -18,7 +18,7 @@ import (
 type move func(*attacker)
 
 var moves = []move{generate, import_, agree, trust, read, wrap, unwrap, encryptData, decryptWrapped, derive, deriveParts,
-	copyAndChange, openOffline, exclusiveOr, oracle}
+	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES}
 
 var (
 	iv      = make([]byte, 16)
@@ -26,6 +26,8 @@ var (
 	cbc     = &ck.Mechanism{Type: ck.CKM_AES_CBC, Param: &ck.BytesParam{Bytes: iv}}
 	gcmSame = &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMParams{IV: iv[:12], TagBits: 128}}
 	oaep    = &ck.Mechanism{Type: ck.CKM_RSA_PKCS_OAEP, Param: &ck.RSAOAEPParams{Hash: ck.CKM_SHA256, MGF: ck.CKG_MGF1_SHA256}}
+
+	rsaAES = &ck.Mechanism{Type: ck.CKM_RSA_AES_KEY_WRAP, Param: &ck.RSAAESWrapParams{AESBits: 128, OAEP: *oaep.Param.(*ck.RSAOAEPParams)}}
 
 	data       = bytes.Repeat([]byte{0x5a}, 16)
 	fromData   = &ck.Mechanism{Type: ck.CKM_AES_ECB_ENCRYPT_DATA, Param: &ck.BytesParam{Bytes: data}}
@@ -164,6 +166,16 @@ func generatePairs(a *attacker) {
 	a.takes(priv, err, false, "the private half of a pair")
 }
 
+// generateWrappingPair makes one for wrapping alone.
+func generateWrappingPair(a *attacker) {
+	if !a.first("wrapping pair") {
+		return
+	}
+	pub, priv, err := a.GenerateKeyPair(a.user, rsaGen, join(ck.Template{ck.Ulong(ck.CKA_MODULUS_BITS, uint64(2048))}, on(ck.CKA_WRAP)), on(ck.CKA_UNWRAP))
+	a.takes(pub, err, false, "the public half of a pair for wrapping")
+	a.takes(priv, err, false, "the private half of a pair for wrapping")
+}
+
 func read(a *attacker) {
 	for _, k := range a.keys {
 		if k.o.Class() != ck.CKO_SECRET_KEY || !a.first("read %x", k.id) {
@@ -179,7 +191,7 @@ func read(a *attacker) {
 func wrap(a *attacker) {
 	for _, w := range a.that(ck.CKA_WRAP) {
 		for _, k := range a.keys {
-			for _, m := range []*ck.Mechanism{keyWrap, cbc, gcmSame, oaep} {
+			for _, m := range []*ck.Mechanism{keyWrap, cbc, gcmSame, oaep, rsaAES} {
 				if !k.o.Bool(ck.CKA_EXTRACTABLE) || !a.first("wrap %x %x %v", w.id, k.id, m.Type) {
 					continue
 				}
@@ -342,6 +354,26 @@ func exclusiveOr(a *attacker) {
 			if known && b.mechanism == gcmSame && c.mechanism == gcmSame && b.under.value == c.under.value && len(b.bytes) == len(c.bytes) {
 				n := len(c.key.value)
 				a.knows(xor([]byte(c.key.value), b.bytes[:n], c.bytes[:n]), "the same nonce under "+b.under.how)
+			}
+		}
+	}
+}
+
+// splitRSAAES unwraps the AES key within what CKM_RSA_AES_KEY_WRAP makes, and decrypts
+// the rest with it.
+func splitRSAAES(a *attacker) {
+	for _, u := range a.that(ck.CKA_UNWRAP) {
+		for _, b := range a.blobs {
+			if b.mechanism != rsaAES || u.value != b.under.value || !a.first("split %x %x", u.id, b.bytes) {
+				continue
+			}
+			id, err := a.UnwrapKey(a.user, oaep, u.id, b.bytes[:256], join(aesKey, on(ck.CKA_DECRYPT)))
+			if err != nil {
+				continue
+			}
+			op, err := a.Decrypt(a.user, keyWrap, id)
+			if out, err := run(op, err, b.bytes[256:]); err == nil {
+				a.knows(out, "splitting what is wrapped under "+b.under.how)
 			}
 		}
 	}

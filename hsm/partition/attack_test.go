@@ -152,7 +152,7 @@ func (a *attacker) that(use ck.AttributeType) []*atom {
 
 func TestStrictPolicyHolds(t *testing.T) {
 	rules, _ := object.PolicyNamed(object.StrictPolicy)
-	if found := attack(t, rules, append(slices.Clone(moves), generatePairs)); found != "" {
+	if found := attack(t, rules, append(slices.Clone(moves), generatePairs, generateWrappingPair)); found != "" {
 		t.Error(found)
 	}
 }
@@ -176,6 +176,17 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 			t.Log(found)
 		})
 	}
+}
+
+// TestPairIsForOneMechanism: a pair that does nothing but wrap falls if it does so by
+// more than one mechanism.
+func TestPairIsForOneMechanism(t *testing.T) {
+	rules, _ := object.PolicyNamed(object.StrictPolicy)
+	found := attack(t, rules.Without("wrapping-pair"), append(slices.Clone(moves), generateWrappingPair))
+	if found == "" {
+		t.Error("no attack on such a pair")
+	}
+	t.Log(found)
 }
 
 // TestStandardPolicyFalls: what the strict one is for.

@@ -242,8 +242,9 @@ func unwrapped(plain []byte, m *service.Mechanism, tmpl ck.Template) (ck.Templat
 		}
 	}
 	made, err := secretKey(plain, tmpl)
-	if ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID { // a length that the key type does not have
-		return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
+	if ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID {
+		// A length that the key type does not have must not tell that the padding was right.
+		return nil, ck.CKR_WRAPPED_KEY_INVALID
 	}
 	return made, err
 }

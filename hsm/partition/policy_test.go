@@ -167,3 +167,49 @@ func TestAgreedSecretIsRead(t *testing.T) {
 		t.Errorf("%v, %v", err, value[0].RV)
 	}
 }
+
+// TestDamageLooksAlike: whatever is wrong with what a mechanism protects, C_Decrypt
+// has one answer and C_UnwrapKey has one.
+func TestDamageLooksAlike(t *testing.T) {
+	r := newRigWith(t, Options{Policy: object.StandardPolicy})
+	user := r.login(ck.CKU_USER, userPIN)
+	all := on(ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_ENCRYPT, ck.CKA_DECRYPT)
+	aes := r.secretKey(user, all...)
+	pub, priv, err := r.GenerateKeyPair(user, rsaGen, join(ck.Template{ck.Ulong(ck.CKA_MODULUS_BITS, uint64(2048))}, on(ck.CKA_WRAP)),
+		on(ck.CKA_UNWRAP, ck.CKA_DECRYPT))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := r.secretKey(user, on(ck.CKA_EXTRACTABLE)...)
+	for _, c := range []struct {
+		m                *ck.Mechanism
+		wraps, unwraps   api.ObjectID
+		first, step, end int // which bytes are damaged, one after the other; end from the back
+	}{
+		{&ck.Mechanism{Type: ck.CKM_AES_CBC_PAD, Param: &ck.BytesParam{Bytes: iv}}, aes, aes, -17, 1, -16}, // the last byte of the padding
+		{keyWrap, aes, aes, 0, 3, 0},
+		{&ck.Mechanism{Type: ck.CKM_AES_KEY_WRAP}, aes, aes, 0, 3, 0},
+		{gcmSame, aes, aes, 0, 5, 0},
+		{oaep, pub, priv, 1, 50, 0},
+		{&ck.Mechanism{Type: ck.CKM_RSA_PKCS}, pub, priv, 1, 50, 0},
+	} {
+		out := make([]byte, 512)
+		n, err := r.WrapKey(user, c.m, c.wraps, key, out)
+		if err != nil {
+			t.Fatalf("%v: %v", c.m.Type, err)
+		}
+		first, end := c.first, n+c.end
+		if first < 0 {
+			first += n
+		}
+		for i := first; i < end; i += c.step {
+			bad := append([]byte(nil), out[:n]...)
+			bad[i] ^= 0x40
+			op, err := r.Decrypt(user, c.m, c.unwraps)
+			_, err = run(op, err, bad)
+			expect(t, c.m.Type.String()+" decrypt", err, ck.CKR_ENCRYPTED_DATA_INVALID)
+			_, err = r.UnwrapKey(user, c.m, c.unwraps, bad, aesKey)
+			expect(t, c.m.Type.String()+" unwrap", err, ck.CKR_WRAPPED_KEY_INVALID)
+		}
+	}
+}
