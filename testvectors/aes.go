@@ -1,8 +1,6 @@
 package testvectors
 
 import (
-	"slices"
-
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/testvectors/p11"
 	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
@@ -35,16 +33,6 @@ func (r *runner) crypt(c *wycheproof.Case, new func() p11.Mechanism, plain, seal
 		}})
 	}
 	return list
-}
-
-func aesGCM(r *runner, g *wycheproof.Group) {
-	for i := range g.Tests {
-		c := &g.Tests[i]
-		new := func() p11.Mechanism { return p11.GCM(c.IV, c.AAD, g.TagSize) }
-		r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) {
-			r.check(c, k, r.crypt(c, new, c.Msg, slices.Concat(c.CT, c.Tag), parts)...)
-		})
-	}
 }
 
 func aesCBC(r *runner, g *wycheproof.Group) {

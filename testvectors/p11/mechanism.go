@@ -56,12 +56,19 @@ func ECDH(peer []byte) Mechanism {
 }
 
 func (m Mechanism) binding() []*pkcs11.Mechanism {
-	return []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(m.Type), m.param)}
+	param := m.param
+	if s, ok := param.(structure); ok {
+		param = []byte(s.words)
+	}
+	return []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(m.Type), param)}
 }
 
-// free gives back what the binding keeps until an operation with GCM is over.
+// free gives back what is kept until an operation is over.
 func (m Mechanism) free() {
-	if p, ok := m.param.(*pkcs11.GCMParams); ok {
+	switch p := m.param.(type) {
+	case *pkcs11.GCMParams:
 		p.Free()
+	case structure:
+		p.memory.Free()
 	}
 }

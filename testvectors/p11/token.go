@@ -12,11 +12,13 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/pkcs11/abitest"
 )
 
 // Config says which token to open.
@@ -36,6 +38,8 @@ type Token struct {
 	slot   uint
 	login  pkcs11.SessionHandle // holds the login
 	listed map[ck.MechanismType]ck.Flags
+	// library is the module itself, for what the binding does not have.
+	library func() (*abitest.Library, error)
 }
 
 // Open loads the module and logs in.
@@ -48,7 +52,7 @@ func Open(c Config) (*Token, error) {
 		ctx.Destroy()
 		return nil, fmt.Errorf("C_Initialize: %w", code(err))
 	}
-	t := &Token{ctx: ctx}
+	t := &Token{ctx: ctx, library: sync.OnceValues(func() (*abitest.Library, error) { return abitest.Load(c.Module) })}
 	if err := t.open(c); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
