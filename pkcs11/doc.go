@@ -34,14 +34,15 @@
 //
 // Data is read and written where the caller has it. Templates and mechanism
 // parameters are deep-copied, PINs copied and wiped, because callers may free
-// them as soon as the call returns. Lengths that no process can have are
+// them as soon as the call returns. The parameter of a message comes with each
+// call and is read and written in it. Lengths that no process can have are
 // refused. A length that merely lies is met by a panic instead of a fatal
 // error wherever Go code does the access, and every panic becomes
 // CKR_GENERAL_ERROR.
 //
 // An argument error ends the operation under way, as any error of its
 // functions does but CKR_BUFFER_TOO_SMALL (section 5.2). A bad session handle is
-// told before a bad argument.
+// told before a bad argument. In a call on a message it is the message that ends.
 package main
 
 func main() {} // demanded by -buildmode=c-shared, never called
