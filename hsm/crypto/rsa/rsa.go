@@ -13,7 +13,6 @@ package rsa
 import (
 	"crypto/rsa"
 	"errors"
-	"math/big"
 
 	"filippo.io/bigmod"
 )
@@ -29,17 +28,20 @@ var (
 
 // PublicKey is a public key made ready.
 type PublicKey struct {
-	n *bigmod.Modulus
-	e uint
+	n    *bigmod.Modulus
+	e    uint
+	fast *publicModulus // nil if there is no kernel for it
 }
 
 // NewPublicKey makes a public key ready, or answers ErrKey.
-func NewPublicKey(k *rsa.PublicKey) (*PublicKey, error) {
+func NewPublicKey(k *rsa.PublicKey) (*PublicKey, error) { return newPublicKey(k, usable()) }
+
+func newPublicKey(k *rsa.PublicKey, kernels []kernel) (*PublicKey, error) {
 	n, err := bigmod.NewModulus(k.N.Bytes())
 	if err != nil || k.N.Bit(0) == 0 || k.E < 3 || k.E&1 == 0 {
 		return nil, ErrKey
 	}
-	return &PublicKey{n: n, e: uint(k.E)}, nil
+	return &PublicKey{n: n, e: uint(k.E), fast: newPublicModulus(kernels, k.N, uint(k.E))}, nil
 }
 
 // Size is the length of the modulus in bytes.
@@ -60,21 +62,28 @@ func (k *PublicKey) encrypt(m []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrRange
 	}
+	if k.fast != nil {
+		return k.fast.encrypt(x.Bytes(k.n)), nil
+	}
 	return x.ExpShortVarTime(x, k.e, k.n).Bytes(k.n), nil
 }
 
-// PrivateKey is a private key of two primes made ready.
+// PrivateKey is a private key made ready.
 type PrivateKey struct {
 	PublicKey
-	p, q   *bigmod.Modulus
-	dP, dQ []byte      // d mod p-1, d mod q-1, big-endian
-	qInv   *bigmod.Nat // 1/q mod p
+	private interface {
+		// decrypt is c^d mod n, checked; c is below n and no longer.
+		decrypt(c []byte) ([]byte, error)
+		zero()
+	}
 }
 
 // NewPrivateKey makes a private key ready that crypto/rsa has found to be
 // consistent (Validate) and precomputed. Keys of more than two primes are ErrKey.
-func NewPrivateKey(k *rsa.PrivateKey) (*PrivateKey, error) {
-	pub, err := NewPublicKey(&k.PublicKey)
+func NewPrivateKey(k *rsa.PrivateKey) (*PrivateKey, error) { return newPrivateKey(k, usable()) }
+
+func newPrivateKey(k *rsa.PrivateKey, kernels []kernel) (*PrivateKey, error) {
+	pub, err := newPublicKey(&k.PublicKey, kernels)
 	if err != nil {
 		return nil, err
 	}
@@ -83,23 +92,19 @@ func NewPrivateKey(k *rsa.PrivateKey) (*PrivateKey, error) {
 		return nil, ErrKey
 	}
 	r := &PrivateKey{PublicKey: *pub}
-	if r.p, err = bigmod.NewModulus(k.Primes[0].Bytes()); err != nil {
-		return nil, ErrKey
+	if fast := newCRTKey(kernels, pub.fast, k); fast != nil {
+		r.private = fast
+		return r, nil
 	}
-	if r.q, err = bigmod.NewModulus(k.Primes[1].Bytes()); err != nil {
-		return nil, ErrKey
-	}
-	if r.qInv, err = bigmod.NewNat().SetBytes(c.Qinv.Bytes(), r.p); err != nil {
-		return nil, ErrKey
-	}
-	r.dP, r.dQ = padded(c.Dp, r.p), padded(c.Dq, r.q)
-	return r, nil
+	r.private, err = newPortableKey(pub, k)
+	return r, err
 }
 
-// padded encodes x with the length of m, so that how long it takes to use it
-// as an exponent does not tell how many zeros it begins with.
-func padded(x *big.Int, m *bigmod.Modulus) []byte {
-	return x.FillBytes(make([]byte, m.Size()))
+// Accelerated reports whether operations with this very key are: see the
+// function of that name.
+func (k *PrivateKey) Accelerated() bool {
+	_, is := k.private.(*crtKey)
+	return is
 }
 
 // Decrypt is RSADP and RSASP1 (RFC 8017, sections 5.1.2 and 5.2.1, the forms
@@ -117,22 +122,8 @@ func (k *PrivateKey) decrypt(c []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrRange
 	}
-	t := bigmod.NewNat()
-	m1 := bigmod.NewNat().Exp(t.Mod(x, k.p), k.dP, k.p)
-	m2 := bigmod.NewNat().Exp(t.Mod(x, k.q), k.dQ, k.q)
-	// h = (m1 - m2) * qInv mod p, then m = m2 + q * h, which is below n.
-	h := m1.Sub(t.Mod(m2, k.p), k.p).Mul(k.qInv, k.p)
-	m := h.ExpandFor(k.n).Mul(t.Mod(k.q.Nat(), k.n), k.n).Add(m2.ExpandFor(k.n), k.n)
-	if t.ExpShortVarTime(m, k.e, k.n).Equal(x) != 1 {
-		return nil, errFault
-	}
-	return m.Bytes(k.n), nil
+	return k.private.decrypt(x.Bytes(k.n))
 }
 
-// Zero wipes the exponents; the key is not used afterwards. The primes are inside
-// bigmod, which has no way to wipe them.
-func (k *PrivateKey) Zero() {
-	clear(k.dP)
-	clear(k.dQ)
-	clear(k.qInv.Bits())
-}
+// Zero wipes what can be wiped of the key, which is not used afterwards.
+func (k *PrivateKey) Zero() { k.private.zero() }

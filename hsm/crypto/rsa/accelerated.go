@@ -1,0 +1,114 @@
+package rsa
+
+import (
+	"crypto/fips140"
+	"math/big"
+	"math/bits"
+	"sync"
+)
+
+// kernels are those that this machine is to use, nil if it has not got any that
+// are worth it: then filippo.io/bigmod does the work.
+var kernels = assemblyKernels()
+
+// Accelerated reports whether private keys of the usual sizes are used with the
+// accelerated kernels: the processor has AVX-512 IFMA, and the Go Cryptographic
+// Module is not in FIPS 140-3 mode, where what it validated comes first.
+func Accelerated() bool { return kernels != nil && !fips140.Enabled() }
+
+// usable are the kernels for new keys.
+func usable() []kernel {
+	if !Accelerated() {
+		return nil
+	}
+	return kernels
+}
+
+// publicModulus computes m^e mod n with a kernel of one lane.
+type publicModulus struct {
+	*modulus
+	e    uint
+	size int // of n, in bytes
+	pool *sync.Pool
+}
+
+// newPublicModulus returns nil if there is no kernel for keys of that size.
+func newPublicModulus(kernels []kernel, n *big.Int, e uint) *publicModulus {
+	k := kernelFor(kernels, 1, n.BitLen())
+	if k == nil {
+		return nil
+	}
+	return &publicModulus{newModulus(k, n.Bytes()), e, (n.BitLen() + 7) / 8, newPool(4 * k.words())}
+}
+
+// newPool keeps slices of so many words, which are wiped when they come back.
+func newPool(words int) *sync.Pool {
+	return &sync.Pool{New: func() any { s := make([]uint64, words); return &s }}
+}
+
+func giveBack(p *sync.Pool, s *[]uint64) {
+	clear(*s)
+	p.Put(s)
+}
+
+// cutter cuts numbers off a slice.
+type cutter []uint64
+
+func (c *cutter) next(n int) []uint64 {
+	s := (*c)[:n:n]
+	*c = (*c)[n:]
+	return s
+}
+
+// encrypt is m^e mod n, as many bytes as n has. m is below n and no longer. It
+// takes a time that depends on e.
+func (p *publicModulus) encrypt(m []byte) []byte {
+	s := p.pool.Get().(*[]uint64)
+	defer giveBack(p.pool, s)
+	cut := cutter(*s)
+	n := p.kernel.words()
+	x := cut.next(n)
+	toDigits(x, m)
+	p.power(x, cut.next(n), cut.next(n))
+	b := make([]byte, p.size)
+	fromDigits(b, x)
+	return b
+}
+
+// agrees reports whether m^e is c: both are below n and no longer.
+func (p *publicModulus) agrees(m, c []byte) bool {
+	s := p.pool.Get().(*[]uint64)
+	defer giveBack(p.pool, s)
+	cut := cutter(*s)
+	n := p.kernel.words()
+	x, want := cut.next(n), cut.next(n)
+	toDigits(x, m)
+	toDigits(want, c)
+	p.power(x, cut.next(n), cut.next(n))
+	different := uint64(0)
+	for i := range x {
+		different |= x[i] ^ want[i]
+	}
+	return different == 0
+}
+
+// power sets x to x^e mod n, with e odd and more than 1. base and y are room for
+// a number each.
+func (p *publicModulus) power(x, base, y []uint64) {
+	p.mul(base, x, p.rr, p.block, 1)
+	copy(y, base)
+	squares := 0
+	for i := bits.Len(p.e) - 2; i >= 0; i-- {
+		squares++
+		if p.e>>i&1 == 1 {
+			p.mul(y, y, y, p.block, squares)
+			squares = 0
+			if i > 0 {
+				p.mul(y, y, base, p.block, 1)
+			}
+		}
+	}
+	// The last factor is x itself, which takes the result out of Montgomery form.
+	p.mul(x, y, x, p.block, 1)
+	p.reduce(x, p.m)
+}

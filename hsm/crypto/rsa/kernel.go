@@ -1,0 +1,69 @@
+package rsa
+
+// The accelerated path computes with several numbers side by side, in digits of
+// 52 bits, since that is what AVX-512 IFMA multiplies. A kernel is the innermost
+// part of it, for one number of lanes and one number of digits: assembly, or its
+// twin in Go, which computes the same in the same way and is there to test it.
+//
+// The numbers of a kernel lie in one slice: digit i of lane l is word i*lanes+l,
+// least significant digits first, filled up with zeros to a whole number of
+// vectors of 8 words. Digits are less than 2^52, except where it is said.
+
+const (
+	digitBits = 52
+	digitMask = 1<<digitBits - 1
+	// windowBits is how many bits of an exponent are used at once; a table has
+	// tableSize entries.
+	windowBits = 5
+	tableSize  = 1 << windowBits
+)
+
+// shape is how many numbers, and of how many digits.
+type shape struct{ lanes, digits int }
+
+// words is the length of the slice.
+func (s shape) words() int { return (s.lanes*s.digits + 7) &^ 7 }
+
+// maxBits is the longest modulus: four bits shorter than R = 2^(52*digits).
+// Almost Montgomery multiplication needs two (see DESIGN.md); with four it also
+// takes sums of two results.
+func (s shape) maxBits() int { return digitBits*s.digits - 4 }
+
+// kernel is one implementation of the two inner functions, for one shape. Both
+// take a time that depends on the shape and on times only.
+type kernel struct {
+	shape
+	name string
+	// mul sets z to x*y/R mod m, then squares it (z*z/R mod m) times-1 times.
+	// z may be x or y. If x and y are less than 2m, or one is less than m and the
+	// other less than R, then z is less than 2m. m is modulus.block.
+	mul func(z, x, y, m []uint64, times int)
+	// pick sets lane l of z to that lane of entry index[l] of a table. It reads all
+	// of the table. index has the lanes' entries over and over.
+	pick func(z, table []uint64, index *[8]uint64)
+}
+
+// shapes are those that there are kernels for: one lane for public moduli, two
+// for the two primes of a key.
+var shapes = []shape{{1, 40}, {1, 60}, {1, 80}, {2, 20}, {2, 30}, {2, 40}}
+
+// kernelFor returns the smallest kernel of so many lanes for moduli of so many
+// bits, or nil.
+func kernelFor(kernels []kernel, lanes, bits int) *kernel {
+	for i := range kernels {
+		if k := &kernels[i]; k.lanes == lanes && bits <= k.maxBits() {
+			return k
+		}
+	}
+	return nil
+}
+
+// allKernels lists the kernels of every implementation this machine can run, by
+// the implementation's name.
+func allKernels() map[string][]kernel {
+	all := map[string][]kernel{"generic": genericKernels()}
+	if k := assemblyKernels(); k != nil {
+		all["avx512ifma"] = k
+	}
+	return all
+}
