@@ -131,6 +131,7 @@ func (s pinSettings) check(path string) error {
 		{s.MaxLength != 0 && (s.MaxLength < max(4, s.MinLength) || s.MaxLength > 255), "pin.max-length is pin.min-length to 255"},
 		{s.Tries < 0 || s.Tries > 100, "pin.tries is 1 to 100"},
 		{s.Passes > 64, "pin.argon2-passes is at most 64"},
+		{uint64(s.Passes)*uint64(s.MemoryKiB) > 4<<20, "pin.argon2-passes times pin.argon2-memory-kib is at most 4194304"},
 		{s.MemoryKiB != 0 && (s.MemoryKiB < 8 || s.MemoryKiB > 1<<20), "pin.argon2-memory-kib is 8 to 1048576"},
 	} {
 		if rule.bad {

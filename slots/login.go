@@ -54,11 +54,19 @@ func (a *App) LoginUser(h ck.SessionHandle, user ck.UserType, pin, name []byte) 
 	return s.token.logIn(s, user, pin)
 }
 
+// forgetStale forgets a login that the partition has ended by itself.
+func (t *token) forgetStale() {
+	if l := t.login.Load(); l != nil && !t.partition.LoggedIn(l.identity) {
+		t.login.CompareAndSwap(l, nil)
+	}
+}
+
 // logIn checks the PIN without token.mu, as that takes long. What the answer
 // depends on may change meanwhile, so it is looked at before and after.
 func (t *token) logIn(s *session, user ck.UserType, pin []byte) error {
 	t.turn.Lock()
 	defer t.turn.Unlock()
+	t.forgetStale()
 	if err := t.commit(s, user, nil); err != nil {
 		return err
 	}
@@ -158,6 +166,7 @@ func (a *App) Logout(h ck.SessionHandle) error {
 func (a *App) logOut(t *token) error {
 	t.turn.Lock()
 	defer t.turn.Unlock()
+	t.forgetStale()
 	l, sessions := t.endLogin(true)
 	if l == nil {
 		return ck.CKR_USER_NOT_LOGGED_IN

@@ -13,8 +13,11 @@ import (
 const cheapPINs = "[pin]\nargon2-passes = 1\nargon2-memory-kib = 64\n"
 
 // openModule is the real module in a new home.
-func openModule(t testing.TB) api.Module {
-	config := hsm.Config{Home: t.TempDir()}
+func openModule(t testing.TB) api.Module { return moduleAt(t, t.TempDir()) }
+
+// moduleAt opens the real module in a home that may be in use already.
+func moduleAt(t testing.TB, home string) api.Module {
+	config := hsm.Config{Home: home}
 	config.ConfigFile = filepath.Join(config.Home, "coffer.toml")
 	if err := os.Chmod(config.Home, 0o700); err != nil {
 		t.Fatal(err)

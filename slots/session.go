@@ -216,6 +216,7 @@ func (a *App) GetSessionInfo(h ck.SessionHandle) (SessionInfo, error) {
 	if err != nil {
 		return SessionInfo{}, err
 	}
+	s.token.forgetStale()
 	return SessionInfo{Slot: s.token.slot, State: s.state(), Flags: s.flags}, nil
 }
 

@@ -133,3 +133,30 @@ func TestRefreshFails(t *testing.T) {
 	var m api.Module = failing{new(twin)}
 	want(t, "GetSlotList", "of a broken module", drop(slots.New(m).GetSlotList(true, nil)), ck.CKR_DEVICE_ERROR)
 }
+
+// A token that another process initialises anew has logged its users out: they can
+// see that, and log in again.
+func TestTokenInitialisedElsewhere(t *testing.T) {
+	home := t.TempDir()
+	here, there := moduleAt(t, home), moduleAt(t, home)
+	if err := here.InitToken(1, []byte("sopin"), "one"); err != nil {
+		t.Fatal(err)
+	}
+	app, other := slots.New(here), slots.New(there)
+	defer app.Finalize()
+	defer other.Finalize()
+	h := open(t, app, "rw")
+	if err := app.Login(h, ck.CKU_SO, []byte("sopin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.InitToken(1, []byte("sopin"), "two"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := app.GetSessionInfo(h); err != nil || info.State != ck.CKS_RW_PUBLIC_SESSION {
+		t.Errorf("the session is in %v, %v", info.State, err)
+	}
+	want(t, "Logout", "of a login that has ended", app.Logout(h), ck.CKR_USER_NOT_LOGGED_IN)
+	if err := app.Login(h, ck.CKU_SO, []byte("sopin")); err != nil {
+		t.Errorf("login to the new token: %v", err)
+	}
+}

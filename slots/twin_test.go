@@ -124,6 +124,13 @@ func (p *twinPartition) Login(user ck.UserType, pin []byte) (api.Identity, error
 	return p.lastID, nil
 }
 
+func (p *twinPartition) LoggedIn(id api.Identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.identities[id]
+	return ok
+}
+
 func (p *twinPartition) Logout(id api.Identity) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -40,6 +40,9 @@ type Partition interface {
 	// Logout ends an identity: private session objects of its sessions are
 	// destroyed, private keys wiped from memory, operations on them refused.
 	Logout(id Identity) error
+	// LoggedIn reports whether an identity is still good. It ends without Logout
+	// when another process initialises the token anew.
+	LoggedIn(id Identity) bool
 	// InitPIN sets the user's PIN and unlocks it; who must be the SO.
 	InitPIN(who Caller, pin []byte) error
 	// SetPIN changes the PIN of user, who proves it by the old one.

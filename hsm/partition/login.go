@@ -87,9 +87,9 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed.Load() {
 		key.Zero()
-		return 0, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+		return 0, errClosed
 	}
 	if err := p.load(); err != nil {
 		key.Zero()
@@ -111,6 +111,18 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 	p.lastID++
 	p.identities[p.lastID] = identity{r}
 	return p.lastID, nil
+}
+
+// LoggedIn reports whether id is still good. Where that cannot be told it is taken
+// to be: whatever is asked next says what is wrong.
+func (p *Partition) LoggedIn(id api.Identity) bool {
+	if p.sync() != nil {
+		return true
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, ok := p.identities[id]
+	return ok
 }
 
 // Logout ends an identity. With the last one, private objects are closed.

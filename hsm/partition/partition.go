@@ -63,7 +63,8 @@ type Partition struct {
 
 	// seen is the store's generation word when the cache was last brought up to
 	// date. It is read without mu: the common case is that nothing changed.
-	seen atomic.Uint64
+	seen   atomic.Uint64
+	closed atomic.Bool // changed under mu, read without
 
 	// states seals what C_GetOperationState hands out.
 	states stateKey
@@ -86,7 +87,6 @@ type Partition struct {
 	lastID     api.Identity
 	sessions   map[api.SessionID]map[api.ObjectID]bool
 	sequence   uint64 // orders session objects
-	closed     bool
 }
 
 var _ api.Partition = (*Partition)(nil)
@@ -171,10 +171,9 @@ func (p *Partition) Err() error { return p.sync() }
 func (p *Partition) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed.Swap(true) {
 		return nil
 	}
-	p.closed = true
 	for _, e := range p.objects {
 		e.wipe()
 	}

@@ -28,19 +28,26 @@ func storeError(err error) error {
 	return ck.Errorf(rv, "store: %w", err)
 }
 
+// errClosed is the answer of a partition that has been removed, or whose module has
+// been closed, to whoever still holds on to it.
+var errClosed = ck.Errorf(ck.CKR_DEVICE_REMOVED, "the partition is closed")
+
 // sync brings the cache up to date with what other processes have committed: one
 // memory read if nothing has changed.
 func (p *Partition) sync() error {
 	if p.broken != nil {
 		return p.broken
 	}
+	if p.closed.Load() {
+		return errClosed
+	}
 	if p.store.Generation() == p.seen.Load() {
 		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	if p.closed.Load() {
+		return errClosed
 	}
 	return p.load()
 }
