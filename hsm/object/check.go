@@ -37,5 +37,5 @@ func checkCertificate(o *Object) error {
 	if d, _ := o.Ulong(ck.CKA_JAVA_MIDP_SECURITY_DOMAIN); d > ck.CK_SECURITY_DOMAIN_THIRD_PARTY {
 		return refuse(ck.CKR_ATTRIBUTE_VALUE_INVALID, ck.CKA_JAVA_MIDP_SECURITY_DOMAIN, "is not known")
 	}
-	return nil
+	return checkCertified(o)
 }

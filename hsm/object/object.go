@@ -11,9 +11,30 @@
 //
 // # What is supported
 //
-// The table types in types.go lists every class and key type; a new one is a
-// line there and, if it has attributes of its own, a table of rows. Anything
-// else is CKR_ATTRIBUTE_VALUE_INVALID.
+// The table types in types.go lists every class and key type that can be made; a
+// new one is a line there and, if it has attributes of its own, a table of rows.
+// Anything else is CKR_ATTRIBUTE_VALUE_INVALID. The token itself has the objects of
+// the table builtIns.
+//
+// # What is not supported
+//
+//   - Attribute and WTLS certificates, and the attributes of the former (CKA_OWNER,
+//     CKA_AC_ISSUER, CKA_ATTR_TYPES): nothing here reads them.
+//   - Domain parameters (CKA_PRIME, CKA_SUBPRIME, CKA_BASE and their lengths) and
+//     CKA_VALUE_BITS: they are for DH and DSA keys, of which there are none. RSA and
+//     EC have no domain parameter objects.
+//   - Hardware features (CKA_HW_FEATURE_TYPE and what displays and counters have):
+//     the token has no clock, no counter and no display.
+//   - One-time passwords (CKA_OTP_...), CMS (CKA_..._CMS_ATTRIBUTES), GOST, the double
+//     ratchet (CKA_X2RATCHET_...), and hash-based signatures (CKA_HSS_...), ML-DSA,
+//     ML-KEM and SLH-DSA (CKA_PARAMETER_SET, CKA_SEED): there are no such mechanisms.
+//   - CKA_PUBLIC_CRC64_VALUE, which would have to be given with every private key
+//     (section 4.9), and no program does.
+//   - CKA_SECONDARY_AUTH and CKA_AUTH_PIN_FLAGS, which the standard gave up.
+//
+// CKA_OBJECT_VALIDATION_FLAGS is 0 and there is no CKO_VALIDATION object, since no
+// authority has validated Coffer. That it may run on a validated cryptographic
+// library is not its own validation.
 //
 // # Defaults
 //
@@ -39,8 +60,11 @@
 //     certificates; for keys, trust would mean nothing without it.
 //   - A copy of a private object is private.
 //   - CKA_VALUE_LEN may be given to C_UnwrapKey, and must then be right.
-//   - A certificate's subject, issuer, serial number and public key are taken
-//     from its value where the template leaves them out.
+//   - A certificate's subject, issuer, serial number, public key and check value are
+//     taken from its value where the template leaves them out. What it says of them
+//     must be true, if it says anything and the value can be read: else
+//     CKR_TEMPLATE_INCONSISTENT, of the check value CKR_ATTRIBUTE_VALUE_INVALID. A
+//     serial number may be given, and searched for, with its DER frame or without.
 //   - A private EC key may hold CKA_EC_POINT; clients look there first.
 package object
 

@@ -30,7 +30,7 @@ var (
 		{ck.CKA_CERTIFICATE_TYPE, kindUlong, mustCreate, nil},
 		{ck.CKA_TRUSTED, kindBool, mayModify | onlySO, no},
 		{ck.CKA_CERTIFICATE_CATEGORY, kindUlong, 0, zero},
-		{ck.CKA_CHECK_VALUE, kindBytes, derivedValue, nil},
+		{ck.CKA_CHECK_VALUE, kindBytes, 0, checkSum},
 		{ck.CKA_START_DATE, kindDate, 0, empty},
 		{ck.CKA_END_DATE, kindDate, 0, empty},
 		{ck.CKA_PUBLIC_KEY_INFO, kindBytes, 0, fromCertificate},
@@ -61,6 +61,7 @@ var (
 		{ck.CKA_LOCAL, kindBool, never, generated},
 		{ck.CKA_KEY_GEN_MECHANISM, kindUlong, never, generatedBy},
 		{ck.CKA_ALLOWED_MECHANISMS, kindUlongs, 0, nil},
+		{ck.CKA_OBJECT_VALIDATION_FLAGS, kindUlong, never, zero},
 	}
 
 	// Section 4.8, public key objects.
@@ -73,6 +74,7 @@ var (
 		{ck.CKA_ENCAPSULATE, kindBool, mayModify, usual},
 		{ck.CKA_TRUSTED, kindBool, mayModify | onlySO, no},
 		{ck.CKA_WRAP_TEMPLATE, kindTemplate, 0, nil},
+		{ck.CKA_ENCAPSULATE_TEMPLATE, kindTemplate, 0, nil},
 		{ck.CKA_PUBLIC_KEY_INFO, kindBytes, 0, empty},
 	}
 
@@ -96,6 +98,7 @@ var (
 		{ck.CKA_SIGN_RECOVER, kindBool, mayModify, usual},
 		{ck.CKA_DECAPSULATE, kindBool, mayModify, usual},
 		{ck.CKA_ALWAYS_AUTHENTICATE, kindBool, 0, no},
+		{ck.CKA_DECAPSULATE_TEMPLATE, kindTemplate, 0, nil},
 		{ck.CKA_PUBLIC_KEY_INFO, kindBytes, 0, empty},
 	}
 

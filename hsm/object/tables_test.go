@@ -26,6 +26,9 @@ func everySchema(t *testing.T, f func(t *testing.T, s *schema)) {
 	for _, s := range fallbacks {
 		t.Run("unknown "+s.class.String(), func(t *testing.T) { f(t, s) })
 	}
+	for _, s := range provided {
+		t.Run(s.class.String(), func(t *testing.T) { f(t, s) })
+	}
 	t.Run("unknown class", func(t *testing.T) { f(t, unknownClass) })
 }
 

@@ -24,7 +24,7 @@ func MatchesTemplate(o *Object, nested []ck.Attribute) bool {
 
 func (o *Object) matches(a *ck.Attribute) bool {
 	have := o.find(a.Type)
-	if have != nil && !sameAttribute(have, a) { // most objects, most of the time
+	if have != nil && !sameAttribute(have, a) && !isSameSerial(have, a) { // most objects, most of the time
 		return false
 	}
 	r := o.schema.row(a.Type)
@@ -32,6 +32,12 @@ func (o *Object) matches(a *ck.Attribute) bool {
 		return false
 	}
 	return have != nil || len(a.Value) == 0 && len(a.Nested) == 0
+}
+
+// isSameSerial lets clients find a certificate by its serial number that put it in
+// another form than the one that stored it.
+func isSameSerial(have, a *ck.Attribute) bool {
+	return a.Type == ck.CKA_SERIAL_NUMBER && sameSerial(have.Value, a.Value)
 }
 
 // MergeUnwrapTemplate adds base's CKA_UNWRAP_TEMPLATE to the template of a key to

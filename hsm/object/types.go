@@ -35,10 +35,11 @@ var (
 // with adds one table to the tables of a class.
 func with(rows [][]row, more ...[]row) [][]row { return slices.Concat(rows, more) }
 
-// types is every class and key type there is.
+// types is every class and key type that can be made.
 var types = []typeOf{
 	{ck.CKO_DATA, nil, [][]row{storageRows, openRows, dataRows}, nil, nil},
 	{ck.CKO_CERTIFICATE, nil, [][]row{storageRows, openRows, certificateRows, x509Rows}, nil, checkCertificate},
+	{ck.CKO_TRUST, nil, [][]row{storageRows, openRows, trustRows}, nil, checkTrust},
 
 	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_RSA}, with(publicKey, rsaPublicRows),
 		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_VERIFY, ck.CKA_VERIFY_RECOVER}, nil},
@@ -83,7 +84,8 @@ type typeKey struct {
 // The tables as they are looked up.
 var (
 	schemas     = makeSchemas()
-	fallbacks   = makeFallbacks()
+	fallbacks   = byClass(strangers)
+	provided    = byClass(builtIns)
 	keyTypes    = makeKeyTypes()
 	kinds       = makeKinds()
 	secretTypes = makeSecretTypes()
@@ -111,9 +113,9 @@ func makeSchemas() map[typeKey]*schema {
 	return m
 }
 
-func makeFallbacks() map[ck.ObjectClass]*schema {
+func byClass(list []typeOf) map[ck.ObjectClass]*schema {
 	m := map[ck.ObjectClass]*schema{}
-	for _, t := range strangers {
+	for _, t := range list {
 		m[t.class] = newSchema(t, 0)
 	}
 	return m
@@ -131,9 +133,11 @@ func makeKeyTypes() map[ck.KeyType]bool {
 
 func makeKinds() map[ck.AttributeType]kind {
 	m := map[ck.AttributeType]kind{}
-	for _, s := range schemas {
-		for _, r := range s.rows {
-			m[r.typ] = r.kind
+	for _, t := range slices.Concat(types, builtIns) {
+		for _, rows := range t.rows {
+			for _, r := range rows {
+				m[r.typ] = r.kind
+			}
 		}
 	}
 	return m
@@ -180,6 +184,8 @@ func schemaFor(class ck.ObjectClass, kt ck.KeyType) (*schema, error) {
 		return s, nil
 	}
 	switch {
+	case provided[class] != nil:
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %v are the token's own", class)
 	case !isKeyClass(class):
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %v are not supported", class)
 	case !keyTypes[kt]:
@@ -194,6 +200,9 @@ func schemaOf(class ck.ObjectClass, kt ck.KeyType) *schema {
 		return s
 	}
 	if s := fallbacks[class]; s != nil {
+		return s
+	}
+	if s := provided[class]; s != nil {
 		return s
 	}
 	return unknownClass
