@@ -3,7 +3,6 @@ package gcm
 import (
 	"crypto/cipher"
 	"encoding/binary"
-	"slices"
 )
 
 // Encrypter is GCM-AE (SP 800-38D section 7.1) in parts.
@@ -29,7 +28,7 @@ func NewEncrypter(block cipher.Block, iv, aad []byte, tagSize int) (*Encrypter, 
 }
 
 func newEncrypter(block cipher.Block, iv, aad []byte, tagSize int) (*Encrypter, error) {
-	if len(iv) == 0 || !slices.Contains(tagSizes, tagSize) || block.BlockSize() != blockSize {
+	if !ValidSizes(len(iv), tagSize) || block.BlockSize() != blockSize {
 		return nil, ErrParameter
 	}
 	bulk, err := newBulk(block)

@@ -34,11 +34,16 @@ var (
 // tagSizes are those of section 5.2.1.2, and 32 and 64 bits of appendix C.
 var tagSizes = []int{4, 8, 12, 13, 14, 15, 16}
 
+// ValidSizes reports whether there is GCM with an IV and a tag of these sizes in bytes.
+func ValidSizes(ivSize, tagSize int) bool {
+	return ivSize >= 1 && slices.Contains(tagSizes, tagSize)
+}
+
 // New returns GCM under block, which is AES, with an IV and a tag of these sizes
 // in bytes. It is the standard library's own where the tag is a full one.
 // Errors: ErrParameter, that of fips.Failed, and the standard library's refusal.
 func New(block cipher.Block, ivSize, tagSize int) (cipher.AEAD, error) {
-	if ivSize < 1 || !slices.Contains(tagSizes, tagSize) {
+	if !ValidSizes(ivSize, tagSize) {
 		return nil, ErrParameter
 	}
 	full, err := cipher.NewGCMWithNonceSize(block, ivSize)

@@ -1,0 +1,136 @@
+// Package aes is AES (FIPS 197) in the modes that the standard library lacks or
+// runs too slowly: ECB, CBC decryption, CTR (NIST SP 800-38A) and GCM (SP
+// 800-38D), in the shapes of crypto/cipher.
+//
+// On a processor with VAES, VPCLMULQDQ and AVX-512 they are assembly that does 32
+// blocks at a time; everywhere else, with the build tag purego, and where the Go
+// Cryptographic Module is to be used (GODEBUG=fips140), they are the standard
+// library. No instruction of the assembly takes a time, a branch or an address
+// from a key or from data: AES and the carry-less multiplication are instructions
+// of their own, there are no tables to look things up in, and the loops depend on
+// lengths only. So there is nothing for a measurement of its timing to find.
+package aes
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/fips140"
+	"unsafe"
+)
+
+const blockSize = aes.BlockSize
+
+// Key is an AES key ready for use in all modes. It may be used from many threads
+// at once, but not while it is wiped or after that. As a cipher.Block, and in CBC
+// encryption, it is the standard library's.
+type Key struct {
+	cipher.Block
+	modes modes
+}
+
+// modes is what an implementation has. Slices of constructors have the right
+// length, data is checked by who is given it.
+type modes interface {
+	ecb(decrypt bool) cipher.BlockMode
+	cbcDecrypter(iv []byte) cipher.BlockMode
+	ctr(counter []byte) cipher.Stream
+	gcm(ivSize, tagSize int) (cipher.AEAD, error)
+	gcmParts(iv, aad []byte, tagSize int) (GCMEncrypter, error)
+	zero()
+}
+
+// GCMEncrypter is an encryption by GCM in parts. Decryption has none on purpose:
+// nothing may be handed out before the tag has been checked.
+type GCMEncrypter interface {
+	// Encrypt does the next part: len(dst) is at least len(src), and they are the
+	// same memory or do not overlap. All parts together have at most
+	// gcm.MaxPlaintext bytes; the caller sees to that.
+	Encrypt(dst, src []byte)
+	// Tag ends the encryption and returns the tag.
+	Tag() []byte
+}
+
+// implementation is one way to do all of it; make is given a key of a right size.
+type implementation struct {
+	name string
+	make func(key []byte, block cipher.Block) modes
+}
+
+// implementations are those that work here, the fastest last. All of them are
+// under the same tests.
+var implementations = append([]implementation{{"portable", newPortable}}, accelerated()...)
+
+// New prepares a key of 16, 24 or 32 bytes. Errors: aes.KeySizeError, and that of
+// fips.Failed.
+func New(key []byte) (*Key, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	if fips140.Enabled() {
+		return &Key{block, newPortable(key, block)}, nil
+	}
+	if err := selfTest.Ready(); err != nil {
+		return nil, err
+	}
+	return &Key{block, fastest().make(key, block)}, nil
+}
+
+func fastest() implementation { return implementations[len(implementations)-1] }
+
+// ECBEncrypter is encryption of each block for itself.
+func (k *Key) ECBEncrypter() cipher.BlockMode { return k.modes.ecb(false) }
+
+// ECBDecrypter is decryption of each block for itself.
+func (k *Key) ECBDecrypter() cipher.BlockMode { return k.modes.ecb(true) }
+
+// CBCEncrypter is encryption in CBC mode, each block of which has to wait for the
+// one before: there is nothing to be gained over the standard library.
+func (k *Key) CBCEncrypter(iv *[blockSize]byte) cipher.BlockMode {
+	return cipher.NewCBCEncrypter(k.Block, iv[:])
+}
+
+// CBCDecrypter is decryption in CBC mode.
+func (k *Key) CBCDecrypter(iv *[blockSize]byte) cipher.BlockMode {
+	return k.modes.cbcDecrypter(iv[:])
+}
+
+// CTR is counter mode. The counter is the whole block; who has a shorter one sees
+// to it that it does not come back to 0.
+func (k *Key) CTR(counter *[blockSize]byte) cipher.Stream { return k.modes.ctr(counter[:]) }
+
+// GCM is GCM with IVs of ivSize and tags of tagSize bytes: those of
+// hsm/crypto/gcm, with its errors.
+func (k *Key) GCM(ivSize, tagSize int) (cipher.AEAD, error) { return k.modes.gcm(ivSize, tagSize) }
+
+// NewGCMEncrypter starts an encryption by GCM in parts. It does not keep iv or
+// aad. Errors: as GCM.
+func (k *Key) NewGCMEncrypter(iv, aad []byte, tagSize int) (GCMEncrypter, error) {
+	return k.modes.gcmParts(iv, aad, tagSize)
+}
+
+// Zero wipes the key. What the standard library holds of it cannot be reached and
+// is left to the garbage collector.
+func (k *Key) Zero() { k.modes.zero() }
+
+// checkOutput panics, as crypto/cipher does, on buffers that no caller may pass:
+// too short an output, or one that overlaps the input in another place.
+func checkOutput(dst, src []byte) {
+	if len(dst) < len(src) {
+		panic("aes: output smaller than input")
+	}
+	if len(src) == 0 {
+		return
+	}
+	d, s := uintptr(unsafe.Pointer(&dst[0])), uintptr(unsafe.Pointer(&src[0]))
+	if n := uintptr(len(src)); d != s && d < s+n && s < d+n {
+		panic("aes: invalid buffer overlap")
+	}
+}
+
+func checkBlocks(dst, src []byte) {
+	if len(src)%blockSize != 0 {
+		panic("aes: input not full blocks")
+	}
+	checkOutput(dst, src)
+}
