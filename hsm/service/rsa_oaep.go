@@ -66,7 +66,7 @@ func decryptOAEPWith(k *Key, p *ck.RSAOAEPParams) (api.Cipher, error) {
 		return nil, err
 	}
 	return &transformer{size: room, check: exactly(priv.Size(), ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
-		out, err := priv.Decrypt(nil, src, opts)
+		out, err := priv.decryptOAEP(src, opts)
 		if err != nil {
 			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
 		}

@@ -79,7 +79,7 @@ func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 		}
 		in, hash := pkcs1Intake(h, priv.Size())
 		return &signer{in, priv.Size(), priv.using(func(data []byte) ([]byte, error) {
-			sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, hash, data)
+			sig, err := priv.signPKCS1(hash, data)
 			if err != nil {
 				return nil, rsaFailed(err)
 			}
@@ -114,7 +114,7 @@ func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	}
 	size := priv.Size()
 	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: priv.using(func(src []byte) ([]byte, error) {
-		sig, err := rsa.SignPKCS1v15(nil, priv.PrivateKey, 0, src)
+		sig, err := priv.signPKCS1(0, src)
 		if err != nil {
 			return nil, rsaFailed(err)
 		}
@@ -164,8 +164,8 @@ func encryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 }
 
 // decryptPKCS1 cannot hide whether a ciphertext was well padded: the standard
-// wants a code for it. It hides all else, since crypto/rsa looks for the padding
-// in constant time.
+// wants a code for it. It hides all else, since both paths look for the padding in
+// constant time.
 func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	priv, err := parsedAs[*rsaPrivateKey](k)
 	if err != nil {
@@ -173,7 +173,7 @@ func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	}
 	size := priv.Size()
 	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
-		out, err := rsa.DecryptPKCS1v15(nil, priv.PrivateKey, src)
+		out, err := priv.decryptPKCS1(src)
 		if err != nil {
 			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
 		}

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -68,17 +67,6 @@ func (p pss) bare() rawrsa.PSS {
 	return rawrsa.PSS{Hash: p.hash.new, MGF: p.mgf.new, SaltLen: p.salt}
 }
 
-func (p pss) sign(priv *rsaPrivateKey, digest []byte) ([]byte, error) {
-	if opts, ok := p.options(); ok {
-		return rsa.SignPSS(rand.Reader, priv.PrivateKey, p.hash.hash, digest, opts)
-	}
-	raw, err := priv.bare()
-	if err != nil {
-		return nil, err
-	}
-	return p.bare().Sign(raw, digest)
-}
-
 func (p pss) verify(pub *rsaPublicKey, digest, sig []byte) error {
 	if opts, ok := p.options(); ok {
 		return rsa.VerifyPSS(pub.PublicKey, p.hash.hash, digest, sig, opts)
@@ -101,7 +89,7 @@ func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 			return nil, err
 		}
 		return &signer{p.intake(h), priv.Size(), priv.using(func(digest []byte) ([]byte, error) {
-			sig, err := p.sign(priv, digest)
+			sig, err := priv.signPSS(p, digest)
 			if err != nil {
 				return nil, rsaFailed(err)
 			}

@@ -23,6 +23,7 @@ var (
 	ErrRange        = errors.New("rsa: number is not below the modulus")
 	ErrLength       = errors.New("rsa: hash and salt do not fit the key")
 	ErrVerification = errors.New("rsa: verification error")
+	ErrDecryption   = errors.New("rsa: decryption error")
 	errFault        = errors.New("rsa: private operation failed its check")
 )
 

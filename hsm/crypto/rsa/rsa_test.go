@@ -23,9 +23,15 @@ func testKeyOf(t testing.TB, bits int) *rsa.PrivateKey {
 	if k, ok := testKeys.Load(bits); ok {
 		return k.(*rsa.PrivateKey)
 	}
-	k, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		t.Fatal(err)
+	var k *rsa.PrivateKey
+	if bits > 2048 { // these take long to make
+		file := fmt.Sprintf("rsa_pkcs1_%d_sig_gen_test.json", bits)
+		k = readKey(t, readVectors(t, file).TestGroups[0].PrivateKeyPkcs8)
+	} else {
+		var err error
+		if k, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
+			t.Fatal(err)
+		}
 	}
 	testKeys.Store(bits, k)
 	return k
@@ -126,7 +132,7 @@ func TestSpecialNumbers(t *testing.T) {
 // TestUnequalPrimes has keys whose primes differ in length, in both orders, and
 // other public exponents.
 func TestUnequalPrimes(t *testing.T) {
-	for i, lengths := range [][2]int{{600, 424}, {424, 600}, {1040, 1008}, {1008, 1040}, {1024, 1023}, {1036, 400}} {
+	for i, lengths := range [][2]int{{600, 424}, {424, 600}, {1008, 1040}, {1024, 1023}, {1036, 400}} {
 		e := []int{3, 65539, 1<<31 - 1}[i%3]
 		k := unequalKey(t, lengths[0], lengths[1], e)
 		t.Run(fmt.Sprint(lengths, e), func(t *testing.T) {
