@@ -38,7 +38,7 @@ $(FRONT): $(wildcard pkcs11/front/*.c pkcs11/front/*.h) pkcs11/front/front.map M
 	mv $@.new $@
 
 # The core: Go. godebugDefault is set by the linker because the runtime reads the
-# environment before anybody could change it; pkcs11/sigtable.sh says what its
+# environment before anybody could change it; pkcs11/overlay.sh says what its
 # overlay is for; the dot keeps its folder out of ./... . Go's own build cache knows
 # what is fresh, so this always runs.
 CORE := $(BUILD)/libcoffer-core.so
@@ -46,8 +46,8 @@ CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxpr
 	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
 
 core: | $(BUILD)
-	GO=$(GO) pkcs11/sigtable.sh $(BUILD)/.sigtable
-	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.sigtable/overlay.json \
+	GO=$(GO) pkcs11/overlay.sh $(BUILD)/.overlay
+	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.overlay/overlay.json \
 		-ldflags='$(CORE_LDFLAGS)' -o $(BUILD)/core/libcoffer-core.so ./pkcs11
 	.ci/place $(BUILD)/core/libcoffer-core.so $(CORE)
 	.ci/place $(BUILD)/core/libcoffer-core.so $(BUILD)/libcoffer-core-fork.so

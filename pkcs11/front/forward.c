@@ -11,10 +11,13 @@
       return CKR_CRYPTOKI_NOT_INITIALIZED;                                                                             \
     if (!core->name)                                                                                                   \
       return CKR_FUNCTION_NOT_SUPPORTED;                                                                               \
+    if (coffer_knows_thread(core))                                                                                     \
+      return core->name arguments;                                                                                     \
     sigset_t before;                                                                                                   \
     coffer_hold(&before);                                                                                              \
     CK_RV rv = core->name arguments;                                                                                   \
     coffer_release(&before);                                                                                           \
+    coffer_note_thread(core);                                                                                          \
     return rv;                                                                                                         \
   }
 

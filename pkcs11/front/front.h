@@ -63,10 +63,25 @@ bool coffer_has_room(void);
 /* signals.c */
 
 /* coffer_hold_all blocks every asynchronous signal and coffer_hold those that may
- * wait during a call; each saves the mask that was, for coffer_release. */
+ * wait during a call; each saves the mask that was, for coffer_release. The first
+ * call of a thread is held, and every one that starts or stops the core. */
 void coffer_hold_all(sigset_t *before);
 void coffer_hold(sigset_t *before);
 void coffer_release(const sigset_t *before);
+
+/* The core that the calling thread has made a call to, and whose calls need no
+ * mask from then on. In static thread-local storage, where reading it is one
+ * instruction; of that little a core takes as much itself. */
+extern _Thread_local const coffer_core *coffer_thread_core __attribute__((tls_model("initial-exec")));
+
+static inline bool coffer_knows_thread(const coffer_core *core) { return coffer_thread_core == core; }
+
+/* coffer_note_thread remembers that the calling thread has made a call, unless the
+ * user wants a mask around each (see DESIGN.md). */
+void coffer_note_thread(const coffer_core *core);
+
+/* coffer_read_signals reads what the user wants, COFFER_SIGNALS. */
+void coffer_read_signals(void);
 
 /* The dispositions of all signals, to be compared after a load. */
 typedef struct coffer_dispositions {

@@ -71,6 +71,7 @@ const coffer_core *coffer_load(CK_RV *rv) {
     *rv = CKR_HOST_MEMORY;
     return NULL;
   }
+  coffer_read_signals();
   sigset_t before;
   coffer_hold_all(&before);
   pthread_mutex_lock(&coffer_here->loading);

@@ -1,9 +1,14 @@
 /* signals.c: the host's signals stay the host's.
  *
- * A handler of the host's that runs on a thread while Go is on it would find a
- * goroutine's small stack, and a signal delivered to a thread of the Go runtime
- * would not wake the host's own thread. Both are kept away by masks: of every
- * call, and of the load, whose mask the runtime's threads inherit. */
+ * A signal delivered to a thread of the Go runtime would not wake the host's own
+ * thread: those threads inherit the mask of the load, in which all is blocked. The
+ * first call of a thread lets the runtime set that thread's mask and remember the
+ * one it found, for the thread's end: that call has a mask around it. Calls after
+ * it have none; a handler that interrupts one finds room on the goroutine's stack.
+ * DESIGN.md says why that is enough. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "front.h"
 
 /* Signals that the processor raises for the thread itself; they cannot wait. */
@@ -27,6 +32,22 @@ void coffer_hold(sigset_t *before) { pthread_sigmask(SIG_BLOCK, &during_call, be
 
 void coffer_release(const sigset_t *before) { pthread_sigmask(SIG_SETMASK, before, NULL); }
 
+_Thread_local const coffer_core *coffer_thread_core;
+
+/* For a host whose handlers ask for more than there is: see DESIGN.md. */
+static bool always_hold;
+
+/* A misspelt value is taken for the careful choice. */
+void coffer_read_signals(void) {
+  const char *wanted = secure_getenv("COFFER_SIGNALS");
+  always_hold = wanted && *wanted && strcmp(wanted, "direct") != 0;
+}
+
+void coffer_note_thread(const coffer_core *core) {
+  if (!always_hold)
+    coffer_thread_core = core;
+}
+
 /* What the core in this process, or in the one it was forked from, has replaced. */
 static struct replaced {
   bool is;
@@ -49,12 +70,13 @@ void coffer_settle_dispositions(const coffer_dispositions *before) {
     if (!before->known[s] || sigaction(s, NULL, &now) != 0)
       continue;
     const struct sigaction *host = &before->action[s];
-    if (!same_handler(host, &now))
-      replaced[s] = (struct replaced){true, *host, now};
-    else if (now.sa_flags != host->sa_flags)
-      /* Go has added SA_ONSTACK. With the masks above the handler never runs on
-       * a stack of Go's, and the host may not have an alternate one. */
+    if (same_handler(host, &now) ? now.sa_flags != host->sa_flags : s == SIGURG)
+      /* Go has added SA_ONSTACK, which the host may have no stack for; and it has
+       * taken SIGURG, for a preemption that is switched off: it would swallow the
+       * host's. */
       sigaction(s, host, NULL);
+    else if (!same_handler(host, &now))
+      replaced[s] = (struct replaced){true, *host, now};
   }
 }
 

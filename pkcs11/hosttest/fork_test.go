@@ -81,6 +81,23 @@ func TestSignals(t *testing.T) {
 	})
 }
 
+// Handlers without SA_ONSTACK, in the midst of calls, or after them where the user
+// wants it so.
+func TestHandlers(t *testing.T) {
+	for _, choice := range []string{"direct", "masked"} {
+		t.Run(choice, func(t *testing.T) {
+			t.Setenv("COFFER_SIGNALS", choice)
+			runParts(t, "handlers", []part{
+				{"deep", 3, 120, 2 * time.Second},
+				{"unrestarted", 2, 60, 2 * time.Second},
+				{"faulty", 3, 120, 2 * time.Second},
+				{"urgent", 200, 5000, 50 * time.Millisecond},
+				{"ends", 200, 20000, 50 * time.Millisecond},
+			})
+		})
+	}
+}
+
 // The host's own mistakes end it as they always did, without a word from Go.
 func TestDeathsBySignal(t *testing.T) {
 	for name, number := range map[string]string{"SIGSEGV": "11", "SIGPIPE": "13"} {
