@@ -6,6 +6,9 @@ package main
 import "C"
 
 import (
+	"math"
+	"runtime/debug"
+
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/slots"
@@ -32,6 +35,7 @@ func coffer_initialize(settings *C.coffer_settings) (rv C.CK_RV) {
 	if err != nil {
 		return failed(err)
 	}
+	setPace()
 	hookTransactions(settings)
 	module, err := hsm.Open(cfg)
 	if err != nil {
@@ -42,6 +46,13 @@ func coffer_initialize(settings *C.coffer_settings) (rv C.CK_RV) {
 		return C.CKR_CRYPTOKI_ALREADY_INITIALIZED
 	}
 	return C.CKR_OK
+}
+
+// setPace sets the collector to its defaults: GOGC and GOMEMLIMIT in the environment
+// of a host that is a Go program are meant for that program's heap.
+func setPace() {
+	debug.SetGCPercent(100)
+	debug.SetMemoryLimit(math.MaxInt64)
 }
 
 //export coffer_C_Finalize
