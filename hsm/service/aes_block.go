@@ -1,8 +1,6 @@
 package service
 
 import (
-	"crypto/cipher"
-
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -29,7 +27,11 @@ func newECB(k *Key, _ *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &blockCipher{direction: d, block: key.Block, mode: ecb{key.Block, d}}, nil
+	mode := key.ECBEncrypter()
+	if d == decrypting {
+		mode = key.ECBDecrypter()
+	}
+	return &blockCipher{direction: d, block: key.Block, mode: mode}, nil
 }
 
 func newCBC(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
@@ -51,9 +53,9 @@ func cbcWith(k *Key, iv []byte, d direction, pad bool) (api.Cipher, error) {
 	c := &blockCipher{direction: d, pad: pad, block: key.Block}
 	copy(c.prev[:], iv)
 	if d == decrypting {
-		c.mode = cipher.NewCBCDecrypter(key.Block, iv)
+		c.mode = key.CBCDecrypter(&c.prev)
 	} else {
-		c.mode = cipher.NewCBCEncrypter(key.Block, iv)
+		c.mode = key.CBCEncrypter(&c.prev)
 	}
 	return c, nil
 }

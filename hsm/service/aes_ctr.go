@@ -23,12 +23,12 @@ func newCTR(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ctrCipher{d, cipher.NewCTR(key.Block, p.Block[:]), keystream(p)}, nil
+	return &ctrCipher{d, key.CTR(&p.Block), keystream(p)}, nil
 }
 
 // keystream is how many bytes there are before the counter, the last Bits bits of
 // the block, comes back to 0; at most 2^64-1. Up to there it does not matter that
-// the standard library counts in the whole block.
+// the cipher counts in the whole block.
 func keystream(p *ck.CTRParams) uint64 {
 	hi, lo := binary.BigEndian.Uint64(p.Block[:8]), binary.BigEndian.Uint64(p.Block[8:])
 	// The counter's complement is the number of blocks after the first.

@@ -37,7 +37,7 @@ func (key *aesKey) aead(ivSize int, tagBits uint64) (cipher.AEAD, error) {
 	if tagBits%8 != 0 || tagBits > 8*gcm.TagSize {
 		return nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
-	aead, err := gcm.New(key.Block, ivSize, int(tagBits/8))
+	aead, err := key.GCM(ivSize, int(tagBits/8))
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -57,7 +57,7 @@ func (key gcmKey) aead(nonceSize, tagSize int) (cipher.AEAD, error) {
 }
 
 func (key gcmKey) parts(nonce, aad []byte, _ uint64, tagSize int) (partEncrypter, error) {
-	e, err := gcm.NewEncrypter(key.Block, nonce, aad, tagSize)
+	e, err := key.NewGCMEncrypter(nonce, aad, tagSize)
 	if err != nil {
 		return nil, refusal(err)
 	}

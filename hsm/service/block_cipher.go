@@ -210,19 +210,3 @@ func (c *blockCipher) Close() {
 	clear(c.work[:])
 	c.n = 0
 }
-
-// ecb is the mode that the standard library leaves out: each block for itself.
-type ecb struct {
-	cipher.Block
-	direction
-}
-
-func (e ecb) CryptBlocks(dst, src []byte) {
-	for ; len(src) >= aesBlockSize; dst, src = dst[aesBlockSize:], src[aesBlockSize:] {
-		if e.direction == decrypting {
-			e.Decrypt(dst, src)
-		} else {
-			e.Encrypt(dst, src)
-		}
-	}
-}
