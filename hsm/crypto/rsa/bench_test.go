@@ -44,6 +44,20 @@ func BenchmarkPrivate(b *testing.B) {
 	}
 }
 
+// BenchmarkNewPrivateKey is what it costs to make a key ready.
+func BenchmarkNewPrivateKey(b *testing.B) {
+	k := testKeyOf(b, 2048)
+	for name, kernels := range implementations() {
+		b.Run("path="+name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := newPrivateKey(k, kernels); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkMul has five squarings, as between two windows of an exponent.
 func BenchmarkMul(b *testing.B) {
 	for name, kernels := range allKernels() {

@@ -94,21 +94,33 @@ func TestKernelMul(t *testing.T) {
 	})
 }
 
-// checkMul multiplies some numbers in all lanes and compares with math/big.
+// checkMul multiplies some numbers in all lanes.
 func checkMul(t *testing.T, k *kernel, r *rand.Rand) {
 	t.Helper()
 	bits := k.maxBits() - r.IntN(2)*r.IntN(k.maxBits()-2)
 	var m, x, y []*big.Int
 	for range k.lanes {
-		mod := edgy(r, bits)
-		mod.SetBit(mod, 0, 1).SetBit(mod, bits-1, 1)
-		m = append(m, mod)
-		double := new(big.Int).Lsh(mod, 1)
-		x = append(x, new(big.Int).Mod(edgy(r, bits+1), double))
-		y = append(y, new(big.Int).Mod(edgy(r, bits+1), double))
+		m = append(m, oddOf(edgy(r, bits), bits))
+		x, y = append(x, edgy(r, bits+1)), append(y, edgy(r, bits+1))
+	}
+	compareMul(t, k, m, x, y, 1+r.IntN(3))
+}
+
+// oddOf makes x an odd number of exactly so many bits.
+func oddOf(x *big.Int, bits int) *big.Int {
+	return x.SetBit(x, 0, 1).SetBit(x, bits-1, 1)
+}
+
+// compareMul compares a multiplication and squarings with math/big; x and y are
+// taken modulo twice the modulus.
+func compareMul(t *testing.T, k *kernel, m, x, y []*big.Int, times int) {
+	t.Helper()
+	for l := range m {
+		double := new(big.Int).Lsh(m[l], 1)
+		x[l].Mod(x[l], double)
+		y[l].Mod(y[l], double)
 	}
 	z := k.deal(x...)
-	times := 1 + r.IntN(3)
 	k.mul(z, z, k.deal(y...), k.modulusWords(m...), times)
 	R := new(big.Int).Lsh(big.NewInt(1), uint(digitBits*k.digits))
 	for l := range m {
