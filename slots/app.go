@@ -33,7 +33,8 @@ import (
 // called, and every method with a session CKR_SESSION_HANDLE_INVALID if there
 // is none of that handle. Templates, mechanisms and buffers belong to the
 // caller and are not kept, but that an operation may keep its mechanism until
-// it ends. PINs are not kept.
+// it ends, and a call that answers CKR_PENDING its mechanism, templates and output
+// buffer until AsyncComplete. PINs are not kept.
 type App struct {
 	module api.Module
 

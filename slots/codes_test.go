@@ -84,7 +84,10 @@ var sessionCalls = map[string]call{
 	"GenerateRandom":    func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GenerateRandom(h, some()) },
 	"SeedRandom":        func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.SeedRandom(h, some()) },
 	"GetFunctionStatus": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GetFunctionStatus(h) },
-	"CancelFunction":    func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.CancelFunction(h) },
+	"AsyncJoin": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return a.AsyncJoin(h, "C_Sign", 1, some())
+	},
+	"CancelFunction": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.CancelFunction(h) },
 	"Refuse": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.Refuse(h, slots.NoOperation, ck.CKR_ARGUMENTS_BAD)
 	},
@@ -160,6 +163,13 @@ var operationCalls = map[string]call{
 	"VerifyUpdate":  updateCall((*slots.App).VerifyUpdate),
 	"VerifyFinal":   updateCall((*slots.App).VerifyFinal),
 	"VerifyRecover": doCall((*slots.App).VerifyRecover),
+
+	"AsyncComplete": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return drop(a.AsyncComplete(h, "C_Sign"))
+	},
+	"AsyncGetID": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
+		return drop(a.AsyncGetID(h, "C_Sign"))
+	},
 
 	"GetOperationState":     finalCall((*slots.App).GetOperationState),
 	"VerifySignature":       updateCall((*slots.App).VerifySignature),

@@ -134,6 +134,14 @@ var commands = map[string]command{
 	"wrap-authenticated":   (*world).wrapAuthenticated,
 	"unwrap-authenticated": quiet((*world).unwrapAuthenticated),
 
+	"complete": (*world).complete,
+	"async-id": func(w *world, a args) (string, error) {
+		return number(w.app.AsyncGetID(w.session(a, 0), a.word(1)))
+	},
+	"async-join": quiet(func(w *world, a args) error {
+		return w.app.AsyncJoin(w.session(a, 0), a.word(1), a.number(2), a.buffer(3))
+	}),
+
 	"same":   (*world).same,
 	"random": quiet(func(w *world, a args) error { return w.app.GenerateRandom(w.session(a, 0), a.buffer(1)) }),
 }
@@ -231,7 +239,8 @@ func (w *world) initToken(a args) error {
 
 var openFlags = map[string]ck.Flags{
 	"ro": ck.CKF_SERIAL_SESSION, "rw": ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION,
-	"parallel": ck.CKF_RW_SESSION, "async": ck.CKF_SERIAL_SESSION | ck.CKF_ASYNC_SESSION,
+	"parallel": ck.CKF_RW_SESSION, "parallel-async": ck.CKF_RW_SESSION | ck.CKF_ASYNC_SESSION,
+	"async-ro": ck.CKF_SERIAL_SESSION | ck.CKF_ASYNC_SESSION, "async": ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION | ck.CKF_ASYNC_SESSION,
 }
 
 func (w *world) open(a args) error {
@@ -258,7 +267,8 @@ func (w *world) login(a args) error {
 
 var cancelFlags = map[string]ck.Flags{
 	"nothing": 0, "find": ck.CKF_FIND_OBJECTS, "encrypt": ck.CKF_ENCRYPT, "decrypt": ck.CKF_DECRYPT,
-	"digest": ck.CKF_DIGEST, "sign": ck.CKF_SIGN, "verify": ck.CKF_VERIFY, "generate": ck.CKF_GENERATE,
+	"digest": ck.CKF_DIGEST, "sign": ck.CKF_SIGN, "verify": ck.CKF_VERIFY,
+	"generate": ck.CKF_GENERATE, "generate-pair": ck.CKF_GENERATE_KEY_PAIR,
 }
 
 func (w *world) cancel(a args) error {

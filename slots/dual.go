@@ -1,6 +1,8 @@
 package slots
 
 import (
+	"cmp"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -40,8 +42,8 @@ func dual[O absorber](a *App, h ck.SessionHandle, k *spec[api.Cipher], l *spec[O
 	}
 	defer s.leave()
 	p, q := k.of(s), l.of(s)
-	if !p.active || !q.active {
-		return 0, ck.CKR_OPERATION_NOT_INITIALIZED
+	if err := takeCall(p, q); err != nil {
+		return 0, err
 	}
 	goesOn := false
 	defer func() {
@@ -56,6 +58,14 @@ func dual[O absorber](a *App, h ck.SessionHandle, k *spec[api.Cipher], l *spec[O
 		p.parts, q.parts = true, true
 	}
 	return told(n, err), err
+}
+
+// takeCall checks that both operations can take a call.
+func takeCall(p, q activity) error {
+	if !p.busy() || !q.busy() {
+		return ck.CKR_OPERATION_NOT_INITIALIZED
+	}
+	return cmp.Or(takesCall(p), takesCall(q))
 }
 
 // absorbThenEncrypt takes in src before dst, which may be the same memory, is
@@ -91,8 +101,8 @@ func (a *App) RefuseDual(h ck.SessionHandle, k, l Kind, rv ck.RV) ck.RV {
 	}
 	defer s.leave()
 	p, q := s.activity(k), s.activity(l)
-	if !p.busy() || !q.busy() {
-		return ck.CKR_OPERATION_NOT_INITIALIZED
+	if err := takeCall(p, q); err != nil {
+		return ck.Code(err)
 	}
 	p.end()
 	q.end()

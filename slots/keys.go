@@ -13,6 +13,12 @@ func (a *App) GenerateKey(h ck.SessionHandle, m *ck.Mechanism, t ck.Template) (c
 		return 0, err
 	}
 	defer s.leave()
+	if s.asynchronous() {
+		return 0, s.generateLater(&s.generateKey, "C_GenerateKey", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
+			id, err := p.GenerateKey(who, m, t)
+			return whatWasMade(err, id)
+		})
+	}
 	id, err := s.token.partition.GenerateKey(s.caller(), m, t)
 	return a.made(s, id, err)
 }
@@ -24,6 +30,12 @@ func (a *App) GenerateKeyPair(h ck.SessionHandle, m *ck.Mechanism, public, priva
 		return 0, 0, err
 	}
 	defer s.leave()
+	if s.asynchronous() {
+		return 0, 0, s.generateLater(&s.generateKeyPair, "C_GenerateKeyPair", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
+			pub, priv, err := p.GenerateKeyPair(who, m, public, private)
+			return whatWasMade(err, pub, priv)
+		})
+	}
 	pubID, privID, err := s.token.partition.GenerateKeyPair(s.caller(), m, public, private)
 	if pub, err = a.made(s, pubID, err); err != nil {
 		return 0, 0, err

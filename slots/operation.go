@@ -13,6 +13,7 @@ type operation[O api.Operation] struct {
 	active bool
 	parts  bool // a part has been processed: the one-shot call comes too late
 
+	lent     *task        // the pending call that has it, if any
 	key      api.ObjectID // the key it uses, if keyed
 	keyed    bool
 	private  bool // it ends with the login for another reason
@@ -29,6 +30,8 @@ type activity interface {
 	// waiting returns the operation if it wants a login of its own, until admit.
 	waiting() api.ContextLogin
 	admit()
+	// pending is the call in the background that has the operation, nil if none has.
+	pending() *task
 }
 
 // Kind names a kind of operation.
@@ -50,6 +53,8 @@ const (
 	MessageDecryptOperation
 	MessageSignOperation
 	MessageVerifyOperation
+	GenerateKeyOperation     // in the background only
+	GenerateKeyPairOperation // in the background only
 )
 
 // kinds says of each kind its flag in C_SessionCancel and its place in a session.
@@ -71,6 +76,8 @@ var kinds = [...]struct {
 	{MessageDecryptOperation, ck.CKF_MESSAGE_DECRYPT, func(s *session) activity { return &s.messageDecrypt }},
 	{MessageSignOperation, ck.CKF_MESSAGE_SIGN, func(s *session) activity { return &s.messageSign }},
 	{MessageVerifyOperation, ck.CKF_MESSAGE_VERIFY, func(s *session) activity { return &s.messageVerify }},
+	{GenerateKeyOperation, ck.CKF_GENERATE, func(s *session) activity { return &s.generateKey }},
+	{GenerateKeyPairOperation, ck.CKF_GENERATE_KEY_PAIR, func(s *session) activity { return &s.generateKeyPair }},
 }
 
 // spec is what initialising operations of one kind takes: the place in the
@@ -129,8 +136,8 @@ const (
 
 // run is the functions that work on an active operation: do makes the call, and
 // query says that it only asks for the length. The operation goes on after a
-// part, a query, and CKR_BUFFER_TOO_SMALL; in all other cases it ends, whether
-// well, with an error or in a panic.
+// part, a query, CKR_BUFFER_TOO_SMALL and CKR_PENDING; in all other cases it ends,
+// whether well, with an error or in a panic.
 //
 // A one-shot call after a part is refused with CKR_OPERATION_ACTIVE, and the
 // operation goes on: it is the other call that is wrong.
@@ -161,7 +168,7 @@ func (p *operation[O]) ready(st step) error {
 	switch {
 	case !p.active:
 		return ck.CKR_OPERATION_NOT_INITIALIZED
-	case st == whole && p.parts:
+	case p.lent != nil, st == whole && p.parts:
 		return ck.CKR_OPERATION_ACTIVE
 	}
 	return nil
@@ -172,7 +179,8 @@ func outlives(st step, query bool, err error) bool {
 	if err == nil {
 		return query || st == part
 	}
-	return ck.Code(err) == ck.CKR_BUFFER_TOO_SMALL
+	rv := ck.Code(err)
+	return rv == ck.CKR_BUFFER_TOO_SMALL || rv == ck.CKR_PENDING
 }
 
 // told is n where the answer says a length.
@@ -189,8 +197,11 @@ func (p *operation[O]) end() {
 	if !p.active {
 		return
 	}
-	op := p.op
+	op, t := p.op, p.lent
 	*p = operation[O]{}
+	if t != nil {
+		t.drop()
+	}
 	op.Close()
 }
 
@@ -201,7 +212,7 @@ func (p *operation[O]) endPrivate(part api.Partition) {
 }
 
 func (p *operation[O]) waiting() api.ContextLogin {
-	if !p.active || p.admitted {
+	if !p.active || p.admitted || p.lent != nil {
 		return nil
 	}
 	if r, ok := any(p.op).(interface{ waiting() api.ContextLogin }); ok {
@@ -212,6 +223,8 @@ func (p *operation[O]) waiting() api.ContextLogin {
 }
 
 func (p *operation[O]) admit() { p.admitted = true }
+
+func (p *operation[O]) pending() *task { return p.lent }
 
 // Refuse is for the shell, when it refuses a call for its arguments before it
 // has anything to hand on: it returns the code that the application is to see.
@@ -226,12 +239,23 @@ func (a *App) Refuse(h ck.SessionHandle, k Kind, rv ck.RV) ck.RV {
 	}
 	defer s.leave()
 	if op := s.activity(k); op != nil {
-		if !op.busy() {
-			return ck.CKR_OPERATION_NOT_INITIALIZED
+		if err := takesCall(op); err != nil {
+			return ck.Code(err)
 		}
 		op.end()
 	}
 	return rv
+}
+
+// takesCall is ready for an activity.
+func takesCall(op activity) error {
+	switch {
+	case !op.busy():
+		return ck.CKR_OPERATION_NOT_INITIALIZED
+	case op.pending() != nil:
+		return ck.CKR_OPERATION_ACTIVE
+	}
+	return nil
 }
 
 // activity returns the place of the operations of kind k, nil if that is

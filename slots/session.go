@@ -11,7 +11,7 @@ import (
 type session struct {
 	handle ck.SessionHandle // also its api.SessionID
 	token  *token
-	flags  ck.Flags // CKF_SERIAL_SESSION, and CKF_RW_SESSION or not
+	flags  ck.Flags // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
 
 	mu     sync.Mutex
 	closed bool
@@ -32,6 +32,9 @@ type session struct {
 	messageDecrypt operation[api.MessageCipher]
 	messageSign    operation[*renewing[api.Signer]]
 	messageVerify  operation[*renewing[api.Verifier]]
+
+	generateKey     operation[*generation]
+	generateKeyPair operation[*generation]
 }
 
 // SessionInfo is CK_SESSION_INFO (section 3.3).
@@ -115,12 +118,10 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 		return 0, err
 	case flags&ck.CKF_SERIAL_SESSION == 0:
 		return 0, ck.CKR_SESSION_PARALLEL_NOT_SUPPORTED
-	case flags&ck.CKF_ASYNC_SESSION != 0:
-		return 0, ck.CKR_SESSION_ASYNC_NOT_SUPPORTED
 	case pl.token == nil:
 		return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
 	}
-	s := &session{token: pl.token, flags: flags & (ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION)}
+	s := &session{token: pl.token, flags: flags & (ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION | ck.CKF_ASYNC_SESSION)}
 	if err := pl.token.admit(s); err != nil {
 		return 0, err
 	}
@@ -156,7 +157,7 @@ func (t *token) dismiss(s *session) (last bool) {
 }
 
 // CloseSession is C_CloseSession (section 5.6). It waits for a call under way
-// on the session. Closing the last session of a token logs out.
+// on the session, or pending. Closing the last session of a token logs out.
 func (a *App) CloseSession(h ck.SessionHandle) error {
 	if err := a.hold(); err != nil {
 		return err
@@ -235,8 +236,9 @@ func (a *App) GetSessionValidationFlags(h ck.SessionHandle, kind uint64) (ck.Fla
 }
 
 // SessionCancel is C_SessionCancel (section 5.6): it ends the operations that
-// flags name (CKF_ENCRYPT, CKF_FIND_OBJECTS...). Flags of operations that are
-// not active or not known are passed over; none at all is CKR_ARGUMENTS_BAD.
+// flags name (CKF_ENCRYPT, CKF_FIND_OBJECTS...), and waits for pending calls on
+// them. Flags of operations that are not active or not known are passed over; none
+// at all is CKR_ARGUMENTS_BAD.
 func (a *App) SessionCancel(h ck.SessionHandle, flags ck.Flags) error {
 	s, err := a.enter(h)
 	if err != nil {

@@ -41,7 +41,8 @@ func (a *App) GetOperationState(h ck.SessionHandle, dst []byte) (int, error) {
 func (s *session) keyedBusy() bool {
 	for _, k := range kinds {
 		switch k.kind {
-		case FindOperation, DigestOperation, SignRecoverOperation, VerifyRecoverOperation:
+		case FindOperation, DigestOperation, SignRecoverOperation, VerifyRecoverOperation,
+			GenerateKeyOperation, GenerateKeyPairOperation:
 		default:
 			if k.of(s).busy() {
 				return true

@@ -47,7 +47,7 @@ type TokenInfo struct {
 // What every token says of itself, initialised or not.
 const (
 	model         = "Coffer"
-	tokenFlags    = ck.CKF_RNG | ck.CKF_LOGIN_REQUIRED | ck.CKF_DUAL_CRYPTO_OPERATIONS | ck.CKF_RESTORE_KEY_NOT_NEEDED
+	tokenFlags    = ck.CKF_RNG | ck.CKF_LOGIN_REQUIRED | ck.CKF_DUAL_CRYPTO_OPERATIONS | ck.CKF_RESTORE_KEY_NOT_NEEDED | ck.CKF_ASYNC_SESSION_SUPPORTED
 	blankMinPIN   = 4 // pkcs11-tool asks the token for the lengths before it makes one
 	blankMaxPIN   = 255
 	noSessionsMax = 0 // CK_EFFECTIVELY_INFINITE
