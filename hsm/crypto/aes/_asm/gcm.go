@@ -35,6 +35,19 @@ func (p *product) add(a, b VecVirtual) {
 	VPXORQ(t[3], p.hi, p.hi)
 }
 
+// absorb adds the product of four blocks, to the first of which goes sum, and of
+// their powers.
+func (p *product) absorb(blocks, power Mem, swap, sum VecVirtual, first bool) {
+	x, h := ZMM(), ZMM()
+	VMOVDQU64(blocks, x)
+	VMOVDQU64(power, h)
+	VPSHUFB(swap, x, x)
+	if first {
+		VPXORQ(sum, x, x)
+	}
+	p.add(x, h)
+}
+
 const xor3 = 0x96 // VPTERNLOGQ: the sum of all three
 
 func (p *product) clear() {
@@ -108,6 +121,17 @@ func hashBlocks() {
 	table, y := Load(Param("table"), GP64()), Load(Param("y"), GP64())
 	s, p, swap, sum := loadSpan(false), newProduct(), swapMask(), ZMM()
 	VMOVDQU64(Mem{Base: y}, sum.AsX())
+	CMPQ(s.n, U32(powers*blockSize))
+	JB(LabelRef("many"))
+	Label("wide")
+	p.clear()
+	for i := range width {
+		p.absorb(at(s.src, i), at(table, i), swap, sum, i == 0)
+	}
+	addLanes(p.reduced(), sum)
+	s.advance(width * vector)
+	CMPQ(s.n, U32(powers*blockSize))
+	JAE(LabelRef("wide"))
 	Label("many")
 	TESTQ(s.n, s.n)
 	JLE(LabelRef("done"))
@@ -174,14 +198,7 @@ func sealBlocks() {
 			addLanes(p.reduced(), sum)
 			return
 		}
-		x, h := ZMM(), ZMM()
-		VMOVDQU64(at(s.dst, i-width), x)
-		VMOVDQU64(at(table, i), h)
-		VPSHUFB(c.swap, x, x)
-		if i == 0 {
-			VPXORQ(sum, x, x)
-		}
-		p.add(x, h)
+		p.absorb(at(s.dst, i-width), at(table, i), c.swap, sum, i == 0)
 	})
 	last := keys.key(lastRound)
 	for i, z := range data {
