@@ -4,7 +4,6 @@ import (
 	"crypto/fips140"
 	"math/big"
 	"math/bits"
-	"sync"
 )
 
 // kernels are those that this machine is to use, nil if it has not got any that
@@ -29,7 +28,6 @@ type publicModulus struct {
 	*modulus
 	e    uint
 	size int // of n, in bytes
-	pool *sync.Pool
 }
 
 // newPublicModulus returns nil if there is no kernel for keys of that size.
@@ -38,33 +36,14 @@ func newPublicModulus(kernels []kernel, n *big.Int, e uint) *publicModulus {
 	if k == nil {
 		return nil
 	}
-	return &publicModulus{newModulus(k, n.Bytes()), e, (n.BitLen() + 7) / 8, newPool(4 * k.words())}
-}
-
-// newPool keeps slices of so many words, which are wiped when they come back.
-func newPool(words int) *sync.Pool {
-	return &sync.Pool{New: func() any { s := make([]uint64, words); return &s }}
-}
-
-func giveBack(p *sync.Pool, s *[]uint64) {
-	clear(*s)
-	p.Put(s)
-}
-
-// cutter cuts numbers off a slice.
-type cutter []uint64
-
-func (c *cutter) next(n int) []uint64 {
-	s := (*c)[:n:n]
-	*c = (*c)[n:]
-	return s
+	return &publicModulus{newModulus(k, n.Bytes()), e, (n.BitLen() + 7) / 8}
 }
 
 // encrypt is m^e mod n, as many bytes as n has. m is below n and no longer. It
 // takes a time that depends on e.
 func (p *publicModulus) encrypt(m []byte) []byte {
-	s := p.pool.Get().(*[]uint64)
-	defer giveBack(p.pool, s)
+	s := p.borrow()
+	defer p.giveBack(s)
 	cut := cutter(*s)
 	n := p.kernel.words()
 	x := cut.next(n)
@@ -77,8 +56,8 @@ func (p *publicModulus) encrypt(m []byte) []byte {
 
 // agrees reports whether m^e is c: both are below n and no longer.
 func (p *publicModulus) agrees(m, c []byte) bool {
-	s := p.pool.Get().(*[]uint64)
-	defer giveBack(p.pool, s)
+	s := p.borrow()
+	defer p.giveBack(s)
 	cut := cutter(*s)
 	n := p.kernel.words()
 	x, want := cut.next(n), cut.next(n)

@@ -3,7 +3,6 @@ package rsa
 import (
 	"crypto/rsa"
 	"math/big"
-	"sync"
 )
 
 // crtKey is a private key for a kernel of two lanes: the prime p and what belongs
@@ -18,7 +17,6 @@ type crtKey struct {
 	qInv     []uint64 // R/q mod p in lane 0
 	plainOne []uint64 // 1
 	size     int      // of the public modulus, in bytes
-	pool     *sync.Pool
 }
 
 // newCRTKey returns nil if there is no kernel for keys of that size.
@@ -37,7 +35,6 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 		e:    k.newExponent(length, c.Dp.Bytes(), c.Dq.Bytes()),
 		lift: make([]uint64, d), q: make([]uint64, d),
 		size: (key.N.BitLen() + 7) / 8,
-		pool: newPool(k.expWords() + 2*n + 6*d),
 	}
 	r.mul(r.rrr, r.rr, r.rr, r.block, 1)
 	r.reduce(r.rrr, r.m)
@@ -58,8 +55,8 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 // decrypt is c^d mod n (RFC 8017, section 5.1.2, step 2b), as many bytes as n
 // has. c is below n and no longer.
 func (k *crtKey) decrypt(c []byte) ([]byte, error) {
-	s := k.pool.Get().(*[]uint64)
-	defer giveBack(k.pool, s)
+	s := k.borrow()
+	defer k.giveBack(s)
 	cut := cutter(*s)
 	x, m := cut.next(2*k.digits), cut.next(2*k.digits)
 	toDigits(x, c)

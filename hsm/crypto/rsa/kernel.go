@@ -1,5 +1,7 @@
 package rsa
 
+import "sync"
+
 // The accelerated path computes with several numbers side by side, in digits of
 // 52 bits, since that is what AVX-512 IFMA multiplies. A kernel is the innermost
 // part of it, for one number of lanes and one number of digits: assembly, or its
@@ -41,6 +43,40 @@ type kernel struct {
 	// pick sets lane l of z to that lane of entry index[l] of a table. It reads all
 	// of the table. index has the lanes' entries over and over.
 	pick func(z, table []uint64, index *[8]uint64)
+	// scratch keeps slices of scratchWords words, all zero, for all keys.
+	scratch *sync.Pool
+}
+
+// scratchWords is the room that an operation needs besides its key: the table,
+// two numbers and six halves of the modulus (crtKey.decrypt), or four numbers
+// (publicModulus.agrees).
+func (s shape) scratchWords() int {
+	if s.lanes == 1 {
+		return 4 * s.words()
+	}
+	return s.expWords() + 2*s.words() + 6*s.digits
+}
+
+// newScratch makes the pool for a kernel.
+func (s shape) newScratch() *sync.Pool {
+	return &sync.Pool{New: func() any { w := make([]uint64, s.scratchWords()); return &w }}
+}
+
+// borrow gets scratch, which giveBack wipes.
+func (k *kernel) borrow() *[]uint64 { return k.scratch.Get().(*[]uint64) }
+
+func (k *kernel) giveBack(w *[]uint64) {
+	clear(*w)
+	k.scratch.Put(w)
+}
+
+// cutter cuts numbers off a slice.
+type cutter []uint64
+
+func (c *cutter) next(n int) []uint64 {
+	w := (*c)[:n:n]
+	*c = (*c)[n:]
+	return w
 }
 
 // shapes are those that there are kernels for: one lane for public moduli, two

@@ -45,7 +45,7 @@ func assemblyKernels() []kernel {
 	}
 	kernels := make([]kernel, len(shapes))
 	for i, s := range shapes {
-		kernels[i] = kernel{shape: s, name: "avx512ifma", mul: mulWith(s), pick: pickWith(s)}
+		kernels[i] = kernel{shape: s, name: "avx512ifma", mul: mulWith(s), pick: pickWith(s), scratch: s.newScratch()}
 	}
 	return kernels
 }

@@ -13,7 +13,8 @@ func genericKernels() []kernel {
 					s.mulGeneric(z, z, z, m)
 				}
 			},
-			pick: s.pickGeneric,
+			pick:    s.pickGeneric,
+			scratch: s.newScratch(),
 		}
 	}
 	return kernels
