@@ -16,7 +16,9 @@
 //
 // After fork the child's copy of this library is dead. The front never calls it
 // again; it loads a fresh one. So nothing here runs on its own: no goroutine,
-// no timer, no package initialisation that does work, nothing at exit.
+// no timer, no package initialisation that does work, nothing at exit. The exception
+// is what the application asks for: a call that answers CKR_PENDING goes on in a
+// goroutine, until the session is closed at the latest.
 //
 // # Answers of coffer_initialize
 //

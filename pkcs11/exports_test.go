@@ -95,6 +95,10 @@ func nullCalls(h cSession) map[string]struct {
 		"GetSessionValidationFlags": {func() cRV { return coffer_C_GetSessionValidationFlags(h, 1, nil) }, bad},
 		"WaitForSlotEvent":          {func() cRV { return coffer_C_WaitForSlotEvent(1, nil, nil) }, bad},
 
+		"AsyncComplete": {func() cRV { return coffer_C_AsyncComplete(h, nil, nil) }, bad},
+		"AsyncGetID":    {func() cRV { return coffer_C_AsyncGetID(h, nil, nil) }, bad},
+		"AsyncJoin":     {func() cRV { return coffer_C_AsyncJoin(h, nil, 1, nil, 1) }, bad},
+
 		"WrapKeyAuthenticated":   {func() cRV { return coffer_C_WrapKeyAuthenticated(h, nil, 0, 0, nil, 1, nil, nil) }, bad},
 		"UnwrapKeyAuthenticated": {func() cRV { return coffer_C_UnwrapKeyAuthenticated(h, nil, 0, nil, 1, nil, 1, nil, 1, nil) }, bad},
 

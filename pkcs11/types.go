@@ -36,6 +36,7 @@ type (
 	cSlotInfo       = C.CK_SLOT_INFO
 	cTokenInfo      = C.CK_TOKEN_INFO
 	cSessionInfo    = C.CK_SESSION_INFO
+	cAsyncData      = C.CK_ASYNC_DATA
 	cMechanismInfo  = C.CK_MECHANISM_INFO
 	cPSSParams      = C.CK_RSA_PKCS_PSS_PARAMS
 	cOAEPParams     = C.CK_RSA_PKCS_OAEP_PARAMS
@@ -68,6 +69,7 @@ var (
 	_ = [1]int{}[unsafe.Sizeof(cSlotInfo{})-112]
 	_ = [1]int{}[unsafe.Sizeof(cTokenInfo{})-208]
 	_ = [1]int{}[unsafe.Sizeof(cSessionInfo{})-32]
+	_ = [1]int{}[unsafe.Sizeof(cAsyncData{})-40]
 	_ = [1]int{}[unsafe.Sizeof(cMechanismInfo{})-24]
 	_ = [1]int{}[unsafe.Sizeof(cPSSParams{})-24]
 	_ = [1]int{}[unsafe.Sizeof(cOAEPParams{})-40]

@@ -9,8 +9,5 @@
 /* New in 3.2. */
 #define UNSUPPORTED_C_EncapsulateKey LISTED
 #define UNSUPPORTED_C_DecapsulateKey LISTED
-#define UNSUPPORTED_C_AsyncComplete LISTED
-#define UNSUPPORTED_C_AsyncGetID LISTED
-#define UNSUPPORTED_C_AsyncJoin LISTED
 
 #endif

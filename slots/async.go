@@ -247,7 +247,7 @@ func (a *App) AsyncGetID(h ck.SessionHandle, function string) (uint64, error) {
 
 // AsyncJoin is C_AsyncJoin (section 5.21): CKR_SAVED_STATE_INVALID, since
 // AsyncGetID gives out no identifiers.
-func (a *App) AsyncJoin(h ck.SessionHandle, _ string, _ uint64, _ []byte) error {
+func (a *App) AsyncJoin(h ck.SessionHandle, _ string, _ uint64) error {
 	s, err := a.enter(h)
 	if err != nil {
 		return err

@@ -139,7 +139,7 @@ var commands = map[string]command{
 		return number(w.app.AsyncGetID(w.session(a, 0), a.word(1)))
 	},
 	"async-join": quiet(func(w *world, a args) error {
-		return w.app.AsyncJoin(w.session(a, 0), a.word(1), a.number(2), a.buffer(3))
+		return w.app.AsyncJoin(w.session(a, 0), a.word(1), a.number(2))
 	}),
 
 	"same":   (*world).same,
