@@ -249,6 +249,28 @@ func TestFault(t *testing.T) {
 	}
 }
 
+// TestConcurrent has many threads use one key and the scratch memory they share.
+func TestConcurrent(t *testing.T) {
+	_, raw := generate(t, 2048)
+	var group sync.WaitGroup
+	for i := range byte(8) {
+		group.Go(func() {
+			m := append(bytes.Repeat([]byte{i}, 255), 1)
+			m[0] = 0
+			for range 20 {
+				c, err := raw.Encrypt(m)
+				if err != nil {
+					t.Error(err)
+				}
+				if back, err := raw.Decrypt(c); err != nil || !bytes.Equal(back, m) {
+					t.Errorf("thread %d: %v", i, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
 func TestKeysRefused(t *testing.T) {
 	k, _ := generate(t, 1024)
 	even := new(big.Int).Lsh(big.NewInt(1), 1023)
