@@ -8,7 +8,7 @@ import (
 func BenchmarkModes(b *testing.B) {
 	for _, impl := range implementations {
 		p := newPair(b, impl, make([]byte, 32))
-		for _, n := range []int{16, 256, 16 << 10} {
+		for _, n := range []int{16, 256, 1 << 10, 16 << 10} {
 			for name, f := range modesOf(b, p.Key, n) {
 				b.Run(fmt.Sprintf("%s/%d/%s", name, n, impl.name), func(b *testing.B) {
 					b.SetBytes(int64(n))
