@@ -226,7 +226,7 @@ func TestPendingInManySessions(t *testing.T) {
 			want(t, "CloseSession", "", w.app.CloseSession(h), ck.CKR_OK)
 		}
 	})
-	if n := len(w.module.(*twin).partitions[0].objects); n != 1 {
+	if n := w.module.(*twin).partitions[0].made(); n != 1 {
 		t.Errorf("%d objects are left, want one", n)
 	}
 }

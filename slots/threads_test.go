@@ -178,8 +178,8 @@ func TestStorm(t *testing.T) {
 			t.Errorf("the module was closed %d times", m.closed)
 		}
 		for _, p := range m.partitions {
-			if len(p.identities) != 0 || len(p.objects) != 0 {
-				t.Errorf("%d identities and %d session objects are left", len(p.identities), len(p.objects))
+			if len(p.identities) != 0 || p.made() != 0 {
+				t.Errorf("%d identities and %d session objects are left", len(p.identities), p.made())
 			}
 		}
 	}

@@ -10,9 +10,40 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
+// twinProfiles are the profile objects of a token: the same ones in all of them.
+func twinProfiles() []*twinObject {
+	var list []*twinObject
+	for i, label := range []string{"Baseline Provider", "Extended Provider", "Authentication Token", "Public Certificates Token"} {
+		o := &twinObject{id: api.ObjectID{15: byte(i)}, attrs: ck.Template{
+			ck.Ulong(ck.CKA_CLASS, ck.CKO_PROFILE),
+			ck.Ulong(ck.CKA_PROFILE_ID, uint64(i)+ck.CKP_BASELINE_PROVIDER),
+			ck.String(ck.CKA_LABEL, label),
+			ck.Bool(ck.CKA_TOKEN, true),
+		}}
+		list = append(list, o)
+	}
+	return list
+}
+
+// made counts the objects that are not built in.
+func (p *twinPartition) made() int { return len(p.objects) - len(twinProfiles()) }
+
+// builtIn reports whether the token itself has objects of the class, or nobody.
+func builtIn(attrs ck.Template) bool {
+	class, _ := attrs.Ulong(ck.CKA_CLASS)
+	switch ck.ObjectClass(class) {
+	case ck.CKO_PROFILE, ck.CKO_MECHANISM, ck.CKO_VALIDATION, ck.CKO_HW_FEATURE:
+		return true
+	}
+	return false
+}
+
 func (p *twinPartition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if builtIn(tmpl) {
+		return api.ObjectID{}, ck.CKR_ATTRIBUTE_VALUE_INVALID
+	}
 	return p.add(who, tmpl)
 }
 
@@ -20,6 +51,9 @@ func (p *twinPartition) CopyObject(who api.Caller, id api.ObjectID, tmpl ck.Temp
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o, err := p.object(who, id)
+	if err == nil && builtIn(o.attrs) {
+		err = ck.CKR_ACTION_PROHIBITED
+	}
 	if err != nil {
 		return id, err
 	}
@@ -42,6 +76,9 @@ func (p *twinPartition) change(who api.Caller, id api.ObjectID) (*twinObject, er
 	o, err := p.object(who, id)
 	if err == nil && o.session == 0 && !who.ReadWrite {
 		return nil, ck.CKR_SESSION_READ_ONLY
+	}
+	if err == nil && builtIn(o.attrs) {
+		return nil, ck.CKR_ACTION_PROHIBITED
 	}
 	return o, err
 }

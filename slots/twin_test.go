@@ -81,6 +81,7 @@ type twinObject struct {
 
 func newTwinPartition(label string, soPIN []byte) *twinPartition {
 	return &twinPartition{
+		objects:    twinProfiles(),
 		label:      label,
 		pins:       map[ck.UserType][]byte{ck.CKU_SO: bytes.Clone(soPIN)},
 		failed:     map[ck.UserType]int{},

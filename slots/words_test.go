@@ -126,11 +126,24 @@ var kindNames = map[string]ck.Template{
 	"data":    {ck.Ulong(ck.CKA_CLASS, ck.CKO_DATA)},
 	"aes":     {ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES)},
 	"generic": {ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET)},
+	"profile": {ck.Ulong(ck.CKA_CLASS, ck.CKO_PROFILE)},
+	"trust":   {ck.Ulong(ck.CKA_CLASS, ck.CKO_TRUST), ck.String(ck.CKA_ISSUER, "issuer"), ck.String(ck.CKA_SERIAL_NUMBER, "serial")},
+	"clock":   {ck.Ulong(ck.CKA_CLASS, ck.CKO_HW_FEATURE), ck.Ulong(ck.CKA_HW_FEATURE_TYPE, uint64(ck.CKH_CLOCK))},
 	"rsa2048": {ck.Ulong[uint64](ck.CKA_MODULUS_BITS, 2048), ck.Bytes(ck.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})},
 }
 
+// textNames and numberNames are the attributes whose values are written out.
+var (
+	textNames = map[string]ck.AttributeType{
+		"label": ck.CKA_LABEL, "value": ck.CKA_VALUE, "hash": ck.CKA_HASH_OF_CERTIFICATE,
+	}
+	numberNames = map[string]ck.AttributeType{
+		"length": ck.CKA_VALUE_LEN, "profile-id": ck.CKA_PROFILE_ID, "server-auth": ck.CKA_TRUST_SERVER_AUTH,
+	}
+)
+
 // template reads attributes: +sign and -token set them true and false,
-// label=x and value=x to a text, length=n the length of a key; aes, data and
+// label=x, length=n and the like to a text or a number; aes, data and
 // the like say what the object is.
 func (a args) template(words []string) ck.Template {
 	var t ck.Template
@@ -139,13 +152,11 @@ func (a args) template(words []string) ck.Template {
 		switch kind, ok := kindNames[name]; {
 		case ok:
 			t = append(t, kind...)
-		case name == "label":
-			t = append(t, ck.String(ck.CKA_LABEL, value))
-		case name == "value":
-			t = append(t, ck.String(ck.CKA_VALUE, value))
-		case name == "length":
+		case textNames[name] != 0:
+			t = append(t, ck.String(textNames[name], value))
+		case numberNames[name] != 0:
 			n, _ := strconv.ParseUint(value, 10, 64)
-			t = append(t, ck.Ulong(ck.CKA_VALUE_LEN, n))
+			t = append(t, ck.Ulong(numberNames[name], n))
 		default:
 			attr, ok := boolNames[word[1:]]
 			if !ok {

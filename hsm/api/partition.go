@@ -70,7 +70,7 @@ type Objects interface {
 	Attributes(who Caller, id ObjectID, want []AttributeResult) error
 	SetAttributes(who Caller, id ObjectID, tmpl ck.Template) error
 	// Find lists what who can see and tmpl fits, oldest first. A nil template
-	// fits everything but hardware features.
+	// fits everything but hardware features and mechanisms.
 	Find(who Caller, tmpl ck.Template) ([]ObjectID, error)
 	// Exists reports whether who can see the object.
 	Exists(who Caller, id ObjectID) bool

@@ -98,6 +98,8 @@ func TestCertificateRules(t *testing.T) {
 		{"category", plus(certificateTemplate(der), ck.Ulong(ck.CKA_CERTIFICATE_CATEGORY, uint64(3))), ck.CKR_OK},
 		{"unknown category", plus(certificateTemplate(der), ck.Ulong(ck.CKA_CERTIFICATE_CATEGORY, uint64(4))), ck.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"unknown domain", plus(certificateTemplate(der), ck.Ulong(ck.CKA_JAVA_MIDP_SECURITY_DOMAIN, uint64(4))), ck.CKR_ATTRIBUTE_VALUE_INVALID},
+		{"private on the token", plus(certificateTemplate(der), ck.Bool(ck.CKA_PRIVATE, true), ck.Bool(ck.CKA_TOKEN, true)), ck.CKR_TEMPLATE_INCONSISTENT},
+		{"private in the session", plus(certificateTemplate(der), ck.Bool(ck.CKA_PRIVATE, true)), ck.CKR_OK},
 		{"trusted", plus(certificateTemplate(der), ck.Bool(ck.CKA_TRUSTED, true)), ck.CKR_ATTRIBUTE_READ_ONLY},
 	}
 	for _, tt := range tests {

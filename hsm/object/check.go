@@ -31,6 +31,9 @@ func checkCertificate(o *Object) error {
 			return refuse(ck.CKR_TEMPLATE_INCOMPLETE, t, "is missing")
 		}
 	}
+	if o.token && o.private {
+		return refuse(ck.CKR_TEMPLATE_INCONSISTENT, ck.CKA_PRIVATE, "is false for the token's certificates")
+	}
 	if c, _ := o.Ulong(ck.CKA_CERTIFICATE_CATEGORY); c > ck.CK_CERTIFICATE_CATEGORY_OTHER_ENTITY {
 		return refuse(ck.CKR_ATTRIBUTE_VALUE_INVALID, ck.CKA_CERTIFICATE_CATEGORY, "is not known")
 	}

@@ -65,6 +65,9 @@
 //     must be true, if it says anything and the value can be read: else
 //     CKR_TEMPLATE_INCONSISTENT, of the check value CKR_ATTRIBUTE_VALUE_INVALID. A
 //     serial number may be given, and searched for, with its DER frame or without.
+//   - A certificate on the token is public (CKR_TEMPLATE_INCONSISTENT): whoever looks
+//     for one finds it without a login, as the profile Public Certificates Token
+//     promises. NSS has the same rule.
 //   - A private EC key may hold CKA_EC_POINT; clients look there first.
 package object
 

@@ -17,7 +17,7 @@ type entry struct {
 	object  *object.Object
 	record  record
 	tag     [32]byte
-	session api.SessionID // 0 for a token object
+	session api.SessionID // 0 for an object that has a record
 	order   uint64        // born, or the session objects' own sequence
 	key     atomic.Pointer[service.Key]
 }
@@ -76,6 +76,9 @@ func (p *Partition) roleOf(who api.Caller) role {
 // lookup finds an object that who can see. The caller holds p.mu.
 func (p *Partition) lookup(who api.Caller, id api.ObjectID) (*entry, error) {
 	e := p.objects[id]
+	if e == nil {
+		e = builtIns().byID[id]
+	}
 	if e == nil || e.object == nil || !p.visible(who, e.object) {
 		return nil, ck.CKR_OBJECT_HANDLE_INVALID
 	}

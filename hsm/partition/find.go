@@ -9,8 +9,9 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// Find is C_FindObjects for all of them at once: token objects in the order in
-// which they were made, the public half of a pair first, then session objects.
+// Find is C_FindObjects for all of them at once: built-in objects, then token objects
+// in the order in which they were made, the public half of a pair first, then session
+// objects.
 func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
 	if err := p.sync(); err != nil {
 		return nil, err
@@ -28,9 +29,9 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 		}
 	}
 	slices.SortFunc(found, older)
-	ids := make([]api.ObjectID, len(found))
-	for i, e := range found {
-		ids[i] = e.id
+	ids := slices.Grow(builtIns().matching(tmpl), len(found))
+	for _, e := range found {
+		ids = append(ids, e.id)
 	}
 	return ids, nil
 }

@@ -80,6 +80,9 @@ func loginTo(t testing.TB, p *Partition, user ck.UserType, pin []byte) api.Calle
 	return api.Caller{Identity: id, Session: 1, ReadWrite: true}
 }
 
+// secretKeys finds them all.
+var secretKeys = ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)}
+
 func aesTemplate(token bool, label string) ck.Template {
 	return ck.Template{
 		ck.Ulong(ck.CKA_VALUE_LEN, uint64(32)),
@@ -313,7 +316,7 @@ func TestFindOrder(t *testing.T) {
 	if err := r.SetAttributes(user, want[1], ck.Template{ck.Bytes(ck.CKA_ID, []byte{1})}); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []ck.Template{nil, {ck.String(ck.CKA_LABEL, "same")}, {ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)}} {
+	for _, p := range []ck.Template{{ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES)}, {ck.String(ck.CKA_LABEL, "same")}, {ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)}} {
 		got, err := r.Find(user, p)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("found %d of %d: %v", len(got), len(want), err)

@@ -29,7 +29,7 @@ func TestStoreErrors(t *testing.T) {
 		r.Partition.store = store.Faulty(r.store, 1, c.cause)
 		_, err := r.GenerateKey(user, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, aesTemplate(true, "k"))
 		expect(t, c.cause.Error(), err, c.want)
-		if found, err := r.Find(user, nil); err != nil || len(found) != 0 {
+		if found, err := r.Find(user, secretKeys); err != nil || len(found) != 0 {
 			t.Errorf("%v left %d objects, %v", c.cause, len(found), err)
 		}
 	}

@@ -50,9 +50,9 @@ func TestThreads(t *testing.T) {
 	})
 	wg.Wait()
 	for _, p := range []*Partition{first, second} {
-		found, err := p.Find(loginTo(t, p, ck.CKU_USER, userPIN), ck.Template{ck.Bool(ck.CKA_TOKEN, true)})
+		found, err := p.Find(loginTo(t, p, ck.CKU_USER, userPIN), secretKeys)
 		if err != nil || len(found) != 1 {
-			t.Errorf("%d token objects at the end, want 1: %v", len(found), err)
+			t.Errorf("%d keys at the end, want 1: %v", len(found), err)
 		}
 	}
 }
