@@ -99,5 +99,9 @@ func coffer_C_AsyncJoin(h C.CK_SESSION_HANDLE, function C.CK_UTF8CHAR_PTR, id C.
 	if err != nil {
 		return refuse(app, h, err)
 	}
-	return code(app.AsyncJoin(ck.SessionHandle(h), name, uint64(id)))
+	dst, err := output[byte](data, &n)
+	if err != nil {
+		return refuse(app, h, err)
+	}
+	return code(app.AsyncJoin(ck.SessionHandle(h), name, uint64(id), dst))
 }

@@ -18,8 +18,8 @@ import (
 // generating function. Other operations of the session go on beside it.
 //
 // Whatever ends operations ends a pending call: it waits for the work, which is not
-// interrupted, wipes the result, and destroys keys that were made. Work in the
-// background takes no lock of this package, so that waiting for it is safe under any.
+// interrupted, wipes the result, and destroys keys that were made; AsyncGetID
+// (async_saved.go) keeps them from that. Work in the background takes no lock of this package, so that waiting for it is safe under any.
 
 // task is a call in the background. The fields after done are its result, to be
 // read once done is closed.
@@ -228,30 +228,4 @@ func (s *session) pendingIn(function string) activity {
 		}
 	}
 	return nil
-}
-
-// AsyncGetID is C_AsyncGetID (section 5.21). Work ends with the session, so that
-// nothing is there to come back to: CKR_STATE_UNSAVEABLE, and
-// CKR_OPERATION_NOT_INITIALIZED if no call of that function is pending.
-func (a *App) AsyncGetID(h ck.SessionHandle, function string) (uint64, error) {
-	s, err := a.enter(h)
-	if err != nil {
-		return 0, err
-	}
-	defer s.leave()
-	if s.pendingIn(function) == nil {
-		return 0, ck.CKR_OPERATION_NOT_INITIALIZED
-	}
-	return 0, ck.CKR_STATE_UNSAVEABLE
-}
-
-// AsyncJoin is C_AsyncJoin (section 5.21): CKR_SAVED_STATE_INVALID, since
-// AsyncGetID gives out no identifiers.
-func (a *App) AsyncJoin(h ck.SessionHandle, _ string, _ uint64) error {
-	s, err := a.enter(h)
-	if err != nil {
-		return err
-	}
-	defer s.leave()
-	return ck.CKR_SAVED_STATE_INVALID
 }

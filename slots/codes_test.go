@@ -85,7 +85,7 @@ var sessionCalls = map[string]call{
 	"SeedRandom":        func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.SeedRandom(h, some()) },
 	"GetFunctionStatus": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.GetFunctionStatus(h) },
 	"AsyncJoin": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {
-		return a.AsyncJoin(h, "C_Sign", 1)
+		return a.AsyncJoin(h, "C_Sign", 1, some())
 	},
 	"CancelFunction": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error { return a.CancelFunction(h) },
 	"Refuse": func(a *slots.App, h ck.SessionHandle, _ ck.ObjectHandle) error {

@@ -135,11 +135,13 @@ var commands = map[string]command{
 	"unwrap-authenticated": quiet((*world).unwrapAuthenticated),
 
 	"complete": (*world).complete,
-	"async-id": func(w *world, a args) (string, error) {
-		return number(w.app.AsyncGetID(w.session(a, 0), a.word(1)))
-	},
+	"async-id": quiet(func(w *world, a args) error {
+		id, err := w.app.AsyncGetID(w.session(a, 0), a.word(1))
+		w.ids[a.word(2)] = id
+		return err
+	}),
 	"async-join": quiet(func(w *world, a args) error {
-		return w.app.AsyncJoin(w.session(a, 0), a.word(1), a.number(2))
+		return w.app.AsyncJoin(w.session(a, 0), a.word(1), w.ids[a.word(2)], a.buffer(3))
 	}),
 
 	"same":   (*world).same,

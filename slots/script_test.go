@@ -97,6 +97,7 @@ type world struct {
 	sessions map[string]ck.SessionHandle
 	objects  map[string]ck.ObjectHandle
 	saved    map[string][]byte
+	ids      map[string]uint64            // of asynchronous calls
 	params   map[string]*ck.MessageParams // of messages
 	sealed   *ck.Mechanism                // the parameter of the last wrap-authenticated
 }
@@ -108,6 +109,7 @@ func newWorld(module api.Module) *world {
 		sessions: map[string]ck.SessionHandle{},
 		objects:  map[string]ck.ObjectHandle{},
 		saved:    map[string][]byte{},
+		ids:      map[string]uint64{},
 	}
 }
 

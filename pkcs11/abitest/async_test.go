@@ -127,7 +127,6 @@ func TestAsyncArguments(t *testing.T) {
 	k.want(ck.CKR_OPERATION_NOT_INITIALIZED, "C_AsyncComplete", k.h, Address(endless), Address(k.asyncData()))
 	k.want(ck.CKR_GENERAL_ERROR, "C_AsyncComplete", k.h, Address(endless)+4090, Address(k.asyncData()))
 	k.want(ck.CKR_ARGUMENTS_BAD, "C_AsyncGetID", k.h, sign, 0)
-	k.want(ck.CKR_STATE_UNSAVEABLE, "C_AsyncGetID", k.h, sign, Address(id))
 	k.want(ck.CKR_OPERATION_ACTIVE, "C_Sign", k.h, 0, 1, 0, 0)
 	if rv := k.complete("C_Sign", k.asyncData()); rv != ck.CKR_OK {
 		t.Fatal(rv)
@@ -174,6 +173,50 @@ func TestAsyncBufferGone(t *testing.T) {
 		t.Error(rv)
 	}
 	k.ok("C_SignInit", k.h, k.mechanism(ck.CKM_SHA256_HMAC, nil), key)
+}
+
+// TestAsyncSaved saves a call, closes its session and joins it with another buffer;
+// the first one is the caller's again by then.
+func TestAsyncSaved(t *testing.T) {
+	k := openAsync(t)
+	key := k.create(ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET),
+		ck.Bytes(ck.CKA_VALUE, []byte("0123456789abcdef")), ck.Bool(ck.CKA_SIGN, true))
+	sign, id, first := k.named("C_Sign"), k.Ulongs(0), k.Bytes(32, 0xEE)
+	k.ok("C_SignInit", k.h, k.mechanism(ck.CKM_SHA256_HMAC, nil), key)
+	k.want(ck.CKR_PENDING, "C_Sign", k.h, Address(k.Copy([]byte("abc"))), 3, Address(first), Address(k.Ulongs(32)))
+	k.ok("C_AsyncGetID", k.h, sign, Address(id))
+	k.want(ck.CKR_OPERATION_NOT_INITIALIZED, "C_AsyncComplete", k.h, sign, Address(k.asyncData()))
+
+	other := openAsync(t)
+	out, number := k.Bytes(32, 0), uintptr(id.At(0))
+	join := func(id uintptr, out uintptr, n uintptr) ck.RV {
+		return other.call("C_AsyncJoin", other.h, sign, id, out, n)
+	}
+	for _, c := range []struct {
+		id, out, n uintptr
+		rv         ck.RV
+	}{
+		{number ^ 2, Address(out), 32, ck.CKR_SAVED_STATE_INVALID},
+		{0, Address(out), 32, ck.CKR_SAVED_STATE_INVALID},
+		{number, Address(out), 31, ck.CKR_BUFFER_TOO_SMALL},
+		{number, 0, 32, ck.CKR_ARGUMENTS_BAD},
+		{number, Address(out), 1 << 63, ck.CKR_ARGUMENTS_BAD},
+		{number, Address(out), 32, ck.CKR_OK},
+		{number, Address(out), 32, ck.CKR_SAVED_STATE_INVALID},
+	} {
+		if rv := join(c.id, c.out, c.n); rv != c.rv {
+			t.Errorf("%+v: %v", c, rv)
+		}
+	}
+	result := k.asyncData()
+	if rv := other.complete("C_Sign", result); rv != ck.CKR_OK || uintptr(result.At(1)) != Address(out) || result.At(2) != 32 {
+		t.Fatalf("%v, %x", rv, result)
+	}
+	mac := hmac.New(sha256.New, []byte("0123456789abcdef"))
+	mac.Write([]byte("abc"))
+	if !bytes.Equal(out, mac.Sum(nil)) || !bytes.Equal(first, bytes.Repeat([]byte{0xEE}, 32)) {
+		t.Errorf("%x, and %x in the first buffer", out, first)
+	}
 }
 
 // TestAsyncThreads has many asynchronous sessions at once, of which every other one
