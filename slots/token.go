@@ -105,13 +105,22 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 		return ck.CKR_SESSION_EXISTS
 	}
 	if err := a.module.InitToken(slot, pin, label); err != nil {
-		return err
+		return notAPIN(err)
 	}
 	if pl.token != nil {
 		a.forgetGone(pl.token, api.Caller{}, pl.token.handles.all())
 	}
 	a.places.update(a.module.Slots())
 	return nil
+}
+
+// notAPIN gives a PIN that is too short or too long a code that C_InitToken has:
+// CKR_PIN_LEN_RANGE is not among them (section 5.5).
+func notAPIN(err error) error {
+	if ck.Code(err) == ck.CKR_PIN_LEN_RANGE {
+		return ck.Errorf(ck.CKR_PIN_INCORRECT, "%w", err)
+	}
+	return err
 }
 
 // inUse reports whether the application has a session with the token.

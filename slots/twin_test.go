@@ -34,6 +34,9 @@ func (m *twin) Slots() []api.Slot {
 func (m *twin) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(soPIN) < 4 || len(soPIN) > 255 {
+		return ck.CKR_PIN_LEN_RANGE
+	}
 	fresh := newTwinPartition(label, soPIN)
 	n := int(slot) - 1
 	if n == len(m.partitions) {
