@@ -7,7 +7,5 @@
 #include "front/listed.h"
 
 /* New in 3.2. */
-#define UNSUPPORTED_C_EncapsulateKey LISTED
-#define UNSUPPORTED_C_DecapsulateKey LISTED
 
 #endif

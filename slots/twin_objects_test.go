@@ -171,7 +171,7 @@ func (p *twinPartition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Tem
 func (p *twinPartition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv api.ObjectID, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m.Type != ck.CKM_RSA_PKCS_KEY_PAIR_GEN {
+	if m.Type != ck.CKM_RSA_PKCS_KEY_PAIR_GEN && m.Type != ck.CKM_ML_KEM_KEY_PAIR_GEN {
 		return pub, priv, ck.CKR_MECHANISM_INVALID
 	}
 	if pub, err = p.add(who, merge(ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_PUBLIC_KEY)}, public)); err != nil {

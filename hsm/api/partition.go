@@ -96,6 +96,13 @@ type Keys interface {
 	WrapKeyAuthenticated(who Caller, m *ck.Mechanism, wrapping, key ObjectID, aad, dst []byte) (int, error)
 	UnwrapKeyAuthenticated(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped, aad []byte, tmpl ck.Template) (ObjectID, error)
 	DeriveKey(who Caller, m *ck.Mechanism, base ObjectID, tmpl ck.Template) (ObjectID, error)
+	// EncapsulateKey makes a secret key, and writes to dst what DecapsulateKey makes the
+	// same one of with the private half of the pair. A dst that is nil or too short
+	// makes no key.
+	EncapsulateKey(who Caller, m *ck.Mechanism, public ObjectID, tmpl ck.Template, dst []byte) (int, ObjectID, error)
+	// DecapsulateKey refuses what cannot be a ciphertext with CKR_WRAPPED_KEY_LEN_RANGE
+	// and CKR_WRAPPED_KEY_INVALID.
+	DecapsulateKey(who Caller, m *ck.Mechanism, private ObjectID, tmpl ck.Template, ciphertext []byte) (ObjectID, error)
 }
 
 // Operations starts operations: each method is the C_xxxInit of its name. They

@@ -68,7 +68,7 @@ func usual(d *draft, t ck.AttributeType) []byte {
 // whatever else it does.
 var exclusive = map[ck.ObjectClass][]ck.AttributeType{
 	ck.CKO_PUBLIC_KEY:  {ck.CKA_WRAP},
-	ck.CKO_PRIVATE_KEY: {ck.CKA_UNWRAP},
+	ck.CKO_PRIVATE_KEY: {ck.CKA_UNWRAP, ck.CKA_DECAPSULATE},
 	ck.CKO_SECRET_KEY:  {ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_DERIVE},
 }
 

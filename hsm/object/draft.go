@@ -60,7 +60,7 @@ func newID() (id api.ObjectID) {
 
 // newDraft finds out what is to be made.
 func newDraft(r *Request) (*draft, error) {
-	if r.Origin < Created || r.Origin > Derived {
+	if r.Origin < Created || r.Origin > Agreed {
 		return nil, ck.Errorf(ck.CKR_GENERAL_ERROR, "an object cannot be made so")
 	}
 	class, err := r.ulong(ck.CKA_CLASS)

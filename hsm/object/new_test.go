@@ -98,6 +98,8 @@ func TestNewNeedsWhatMustBeGiven(t *testing.T) {
 				tmpl = append(tmpl, keyTypeOf(k.keyType))
 			case ck.CKA_CERTIFICATE_TYPE:
 				tmpl = append(tmpl, ck.Ulong(r.typ, ck.CKC_X_509), bytesOf(ck.CKA_VALUE))
+			case ck.CKA_PARAMETER_SET:
+				tmpl = append(tmpl, ck.Ulong[uint64](r.typ, ck.CKP_ML_KEM_768))
 			default:
 				tmpl = append(tmpl, bytesOf(r.typ))
 			}

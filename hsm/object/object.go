@@ -49,7 +49,7 @@
 //   - A key may do what its type is for (the lists in types.go), so that sparse
 //     templates work. CKA_WRAP, CKA_UNWRAP and CKA_DERIVE must be asked for (but
 //     CKA_DERIVE on private Montgomery keys, which are for nothing else). A key that is
-//     asked to wrap or unwrap, and a secret key that is asked to derive, may do
+//     asked to wrap, unwrap or decapsulate, and a secret key that is asked to derive, may do
 //     other things only if they are asked for too: together they let a wrapped key
 //     be read, or a derived one be computed. Policy may refuse them then.
 //
@@ -109,6 +109,7 @@ const (
 	Generated               // C_GenerateKey, C_GenerateKeyPair
 	Unwrapped               // C_UnwrapKey
 	Derived                 // C_DeriveKey
+	Agreed                  // C_EncapsulateKey, C_DecapsulateKey
 	Copied                  // C_CopyObject
 )
 
@@ -123,7 +124,8 @@ type Request struct {
 	// given in one form and made in another: there Made wins.
 	Made ck.Template
 	// Base is the key that a derived key comes from (its sensitivity is handed on),
-	// or the unwrapping key; nil otherwise.
+	// or the unwrapping key, or that of C_EncapsulateKey and C_DecapsulateKey; nil
+	// otherwise.
 	Base *Object
 	SO   bool // the caller is the security officer
 }

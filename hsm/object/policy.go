@@ -30,8 +30,8 @@ type Rule struct {
 	// unwrap is for the use of base to unwrap, unwrapped for what came of it.
 	unwrap    func(base *Object, m *ck.Mechanism) error
 	unwrapped func(base, key *Object) error
-	// derived is for a key derived from base.
-	derived func(base, key *Object, m ck.MechanismType) error
+	// derived is for a key derived from base, or agreed upon with it.
+	derived func(base, key *Object, by derivation) error
 	// pair is for a new key pair; it returns the halves as they are to be.
 	pair func(public, private *Object) (pub, priv *Object, err error)
 }
@@ -155,14 +155,31 @@ func (p *Policy) Unwrapped(base, key *Object) error {
 // Derived checks a key that was derived from base by mechanism m:
 // CKR_TEMPLATE_INCONSISTENT, CKR_KEY_SIZE_RANGE, CKR_MECHANISM_INVALID.
 func (p *Policy) Derived(base, key *Object, m ck.MechanismType) error {
-	if base.readable() || agreements[m] {
+	if agreements[m] {
+		return nil
+	}
+	return p.derived(base, key, derivation{ck.CKA_DERIVE_TEMPLATE, m})
+}
+
+// Agreed checks a key that C_EncapsulateKey has made with the public key base, or
+// C_DecapsulateKey with the private one: CKR_TEMPLATE_INCONSISTENT, CKR_KEY_SIZE_RANGE.
+// Another key of the same value comes of every decapsulation, as of every derivation.
+func (p *Policy) Agreed(base, key *Object) error {
+	if base.class == ck.CKO_PUBLIC_KEY {
+		return p.derived(base, key, derivation{template: ck.CKA_ENCAPSULATE_TEMPLATE})
+	}
+	return p.derived(base, key, derivation{template: ck.CKA_DECAPSULATE_TEMPLATE})
+}
+
+func (p *Policy) derived(base, key *Object, by derivation) error {
+	if base.readable() {
 		return nil
 	}
 	return p.holds(func(r *Rule) error {
 		if r.derived == nil {
 			return nil
 		}
-		return r.derived(base, key, m)
+		return r.derived(base, key, by)
 	})
 }
 

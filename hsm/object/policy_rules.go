@@ -34,6 +34,7 @@ var strictRules = []Rule{
 	{Name: "derived-is-sensitive", Source: "Clulow", derived: derivedIsSensitive},
 	{Name: "derived-stays", Source: "Clulow", derived: derivedStays},
 	{Name: "derived-is-sound", Source: "Clulow", derived: derivedIsSound},
+	{Name: "derived-does-not-derive", Source: "DKS", derived: derivedDoesNotDerive},
 	{Name: "uses-are-given-up-only", Source: "DKS; Tookan", change: usesAreGivenUp},
 }
 
@@ -147,7 +148,9 @@ func wrappingKeepsSecret(w, key *Object, _ *ck.Mechanism) error {
 // yields reports whether a key's CKA_UNWRAP_TEMPLATE lifts the rules for what is
 // unwrapped.
 func yields(o *Object) bool {
-	return lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_SENSITIVE, false) || lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE, true)
+	return lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_SENSITIVE, false) ||
+		lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE, true) ||
+		lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DECAPSULATE, true)
 }
 
 // lifted reports whether the template in o says that attribute t is v.
@@ -252,10 +255,14 @@ func unwrappedIsSensitive(base, o *Object) error {
 }
 
 func unwrappedDoesNotDerive(base, o *Object) error {
-	if o.class != ck.CKO_SECRET_KEY || !o.Permits(ck.CKA_DERIVE) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_DERIVE, true) {
+	use := ck.CKA_DERIVE
+	if o.class == ck.CKO_PRIVATE_KEY { // which derives what others know as well
+		use = ck.CKA_DECAPSULATE
+	}
+	if !o.Permits(use) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, use, true) {
 		return nil
 	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key derives only if the unwrapping key's CKA_UNWRAP_TEMPLATE says so")
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key derives, or decapsulates, only if the unwrapping key's CKA_UNWRAP_TEMPLATE says so")
 }
 
 func unwrappedNeedsTrust(base, o *Object) error {
@@ -288,22 +295,40 @@ func derivingKeyStays(o *Object) error {
 	return nil
 }
 
-func derivedIsSensitive(base, o *Object, _ ck.MechanismType) error {
-	if o.Bool(ck.CKA_SENSITIVE) || lifted(base, ck.CKA_DERIVE_TEMPLATE, ck.CKA_SENSITIVE, false) {
-		return nil
-	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is sensitive, unless the base key's CKA_DERIVE_TEMPLATE says otherwise")
+// derivation is how a key came of another one.
+type derivation struct {
+	template  ck.AttributeType // of the base key: what it says of such keys
+	mechanism ck.MechanismType // of CKA_DERIVE_TEMPLATE
 }
 
-func derivedStays(base, o *Object, _ ck.MechanismType) error {
-	if !o.Bool(ck.CKA_EXTRACTABLE) || base.Bool(ck.CKA_EXTRACTABLE) || lifted(base, ck.CKA_DERIVE_TEMPLATE, ck.CKA_EXTRACTABLE, true) {
+// fresh reports whether the value of the key has not been there before.
+func (by derivation) fresh() bool { return by.template == ck.CKA_ENCAPSULATE_TEMPLATE }
+
+func derivedIsSensitive(base, o *Object, by derivation) error {
+	if by.fresh() || o.Bool(ck.CKA_SENSITIVE) || lifted(base, by.template, ck.CKA_SENSITIVE, false) {
 		return nil
 	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is not extractable, unless the base key or its CKA_DERIVE_TEMPLATE is")
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is sensitive, unless the base key's CKA_DERIVE_TEMPLATE or its like says otherwise")
 }
 
-func derivedIsSound(_, o *Object, m ck.MechanismType) error {
-	if !oneWay[m] {
+func derivedStays(base, o *Object, by derivation) error {
+	if by.fresh() || !o.Bool(ck.CKA_EXTRACTABLE) || base.Bool(ck.CKA_EXTRACTABLE) || lifted(base, by.template, ck.CKA_EXTRACTABLE, true) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key is not extractable, unless the base key or its CKA_DERIVE_TEMPLATE or its like is")
+}
+
+// derivedDoesNotDerive: of the same base key may come another key of the same value,
+// which computes what this one derives. The template binds both.
+func derivedDoesNotDerive(base, o *Object, by derivation) error {
+	if !guarded(o) || !o.Permits(ck.CKA_DERIVE) || lifted(base, by.template, ck.CKA_DERIVE, true) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key derives only if the base key's CKA_DERIVE_TEMPLATE or its like says so")
+}
+
+func derivedIsSound(_, o *Object, by derivation) error {
+	if by.template == ck.CKA_DERIVE_TEMPLATE && !oneWay[by.mechanism] {
 		return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism does not hide the key that it derives from")
 	}
 	if n, ok := o.Ulong(ck.CKA_VALUE_LEN); ok && n < derivedLength {

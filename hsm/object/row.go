@@ -46,12 +46,14 @@ var (
 		Generated: mustCreate | mustGenerate,
 		Unwrapped: mustCreate | mustUnwrap,
 		Derived:   mustCreate,
+		Agreed:    mustCreate,
 	}
 	forbidden = [...]rule{
 		Created:   notCreate,
 		Generated: notGenerate,
 		Unwrapped: notUnwrap,
 		Derived:   notGenerate,
+		Agreed:    notGenerate,
 	}
 )
 

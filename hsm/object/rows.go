@@ -147,6 +147,19 @@ var (
 		{ck.CKA_VALUE, kindBytes, mustCreate | keySecret, nil},
 	}
 
+	// Section 6.68.2, ML-KEM public keys.
+	mlkemPublicRows = []row{
+		{ck.CKA_PARAMETER_SET, kindUlong, mustCreate | mustGenerate, nil},
+		{ck.CKA_VALUE, kindBytes, mustCreate | notGenerate, nil},
+	}
+
+	// Section 6.68.3, ML-KEM private keys. CKA_VALUE follows from the seed.
+	mlkemPrivateRows = []row{
+		{ck.CKA_PARAMETER_SET, kindUlong, mustCreate | notGenerate | notUnwrap, nil},
+		{ck.CKA_SEED, kindBytes, mustCreate | keySecret, nil},
+		{ck.CKA_VALUE, kindBytes, mustCreate | keySecret, nil},
+	}
+
 	// Sections 6.9 (generic secret) and 6.13 (AES); HMAC keys are the same.
 	secretValueRows = []row{
 		{ck.CKA_VALUE, kindBytes, mustCreate | keySecret, nil},

@@ -52,6 +52,16 @@ func MergeDeriveTemplate(base *Object, tmpl ck.Template) (ck.Template, error) {
 	return merge(tmpl, base.Nested(ck.CKA_DERIVE_TEMPLATE))
 }
 
+// MergeAgreedTemplate does so for the key that C_EncapsulateKey or C_DecapsulateKey
+// makes with base: CKA_ENCAPSULATE_TEMPLATE of a public key, CKA_DECAPSULATE_TEMPLATE
+// of a private one.
+func MergeAgreedTemplate(base *Object, tmpl ck.Template) (ck.Template, error) {
+	if base.class == ck.CKO_PUBLIC_KEY {
+		return merge(tmpl, base.Nested(ck.CKA_ENCAPSULATE_TEMPLATE))
+	}
+	return merge(tmpl, base.Nested(ck.CKA_DECAPSULATE_TEMPLATE))
+}
+
 func merge(tmpl ck.Template, imposed []ck.Attribute) (ck.Template, error) {
 	out := slices.Clone(tmpl)
 	for i := range imposed {

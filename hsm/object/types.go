@@ -54,6 +54,11 @@ var types = []typeOf{
 	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(privateKey, ecPrivateRows),
 		[]ck.AttributeType{ck.CKA_DERIVE}, checkPrivateKey},
 
+	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_ML_KEM}, with(publicKey, mlkemPublicRows),
+		[]ck.AttributeType{ck.CKA_ENCAPSULATE}, nil},
+	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_ML_KEM}, with(privateKey, mlkemPrivateRows),
+		[]ck.AttributeType{ck.CKA_DECAPSULATE}, checkPrivateKey},
+
 	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_AES}, secretKey,
 		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
 	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_CHACHA20}, secretKey,

@@ -18,7 +18,7 @@ import (
 type move func(*attacker)
 
 var moves = []move{generate, import_, agree, trust, read, wrap, unwrap, encryptData, decryptWrapped, derive, deriveParts,
-	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES}
+	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, decapsulate, unwrapKEM}
 
 var (
 	iv      = make([]byte, 16)
@@ -264,7 +264,8 @@ func derive(a *attacker) {
 		if !a.first("derive %x", k.id) {
 			continue
 		}
-		for _, tmpl := range []ck.Template{on(ck.CKA_ENCRYPT), on(ck.CKA_WRAP, ck.CKA_UNWRAP), readable, on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE)} {
+		for _, tmpl := range []ck.Template{on(ck.CKA_ENCRYPT), on(ck.CKA_WRAP, ck.CKA_UNWRAP), on(ck.CKA_DERIVE), readable,
+			on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE)} {
 			id, err := a.DeriveKey(a.user, fromData, k.id, join(aesKey, ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16))}, tmpl))
 			a.takes(id, err, k.owed, "what is derived from "+k.how)
 		}

@@ -25,20 +25,24 @@ type attacker struct {
 	*rig
 	user api.Caller
 
-	keys  []*atom
-	blobs []*blob
-	known map[string]string // value, and how it was come by
-	done  map[string]bool   // what has been tried
-	found string            // how it has won
+	keys        []*atom
+	blobs       []*blob
+	ciphertexts []*ciphertext
+	known       map[string]string // value, and how it was come by
+	done        map[string]bool   // what has been tried
+	found       string            // how it has won
 }
 
 // atom is a key in the partition.
 type atom struct {
 	id    api.ObjectID
 	o     *object.Object
-	value string // of a secret key; of an RSA key, the modulus
+	value string // of a secret key; else what its pair is told by
 	owed  bool
 	how   string
+
+	pair  bool // a half of a pair that was generated here
+	stays bool // a secret key that was never to leave, though its CKA_NEVER_EXTRACTABLE is false
 }
 
 // blob is a wrapped key.
@@ -59,13 +63,13 @@ func attack(t *testing.T, rules *object.Policy, moves []move) string {
 	a.rules = rules
 	a.user = a.login(ck.CKU_USER, userPIN)
 	for range rounds {
-		before := len(a.keys) + len(a.blobs) + len(a.known)
+		before := len(a.keys) + len(a.blobs) + len(a.ciphertexts) + len(a.known)
 		for _, m := range moves {
 			if m(a); a.found != "" {
 				return a.found
 			}
 		}
-		if len(a.keys)+len(a.blobs)+len(a.known) == before {
+		if len(a.keys)+len(a.blobs)+len(a.ciphertexts)+len(a.known) == before {
 			break
 		}
 	}
@@ -89,6 +93,9 @@ func (a *attacker) takes(id api.ObjectID, err error, owed bool, how string) *ato
 	e := a.objects[id]
 	k := &atom{id: id, o: e.object, how: how}
 	k.value = string(k.o.Bytes(ck.CKA_MODULUS))
+	if k.o.KeyType() == ck.CKK_ML_KEM {
+		k.value = string(k.o.Bytes(ck.CKA_PUBLIC_KEY_INFO))
+	}
 	if k.o.Class() == ck.CKO_SECRET_KEY {
 		secret, err := a.prepared(e)
 		if err != nil {
@@ -137,7 +144,7 @@ func (a *attacker) leaves(b *blob) {
 			continue
 		}
 		switch {
-		case k.o.Bool(ck.CKA_NEVER_EXTRACTABLE):
+		case k.stays, k.o.Bool(ck.CKA_NEVER_EXTRACTABLE):
 			a.found = fmt.Sprintf("%s leaves as %s", k.how, b.key.how)
 		case k.o.Bool(ck.CKA_WRAP_WITH_TRUSTED) && !b.under.o.Bool(ck.CKA_TRUSTED):
 			a.found = fmt.Sprintf("%s leaves under %s", k.how, b.under.how)
@@ -160,7 +167,7 @@ func TestStrictPolicyHolds(t *testing.T) {
 // TestEveryRuleIsNeeded: less any one of its rules, the policy falls.
 func TestEveryRuleIsNeeded(t *testing.T) {
 	rules, _ := object.PolicyNamed(object.StrictPolicy)
-	if len(rules.Rules()) < 16 {
+	if len(rules.Rules()) < 17 {
 		t.Fatalf("only %d rules", len(rules.Rules()))
 	}
 	for _, r := range rules.Rules() {

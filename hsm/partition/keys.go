@@ -131,7 +131,7 @@ func wrappingKeyError(err error) error {
 	return err
 }
 
-// unwrappingKeyError does so for C_UnwrapKey.
+// unwrappingKeyError does so for C_UnwrapKey and C_DecapsulateKey.
 func unwrappingKeyError(err error) error {
 	switch ck.Code(err) {
 	case ck.CKR_OBJECT_HANDLE_INVALID:
@@ -336,19 +336,29 @@ func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.M
 	if tmpl, err = object.MergeDeriveTemplate(k.Object, tmpl); err != nil {
 		return nil, nil, nil, err
 	}
-	tmpl = merge(slices.Clone(tmpl), ck.Template{
+	tmpl, n, err := secretTemplate(tmpl)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	value, err := mechanism.Derive(k, m, n)
+	return k.Object, value, tmpl, err
+}
+
+// secretTemplate is the template of a key that is computed of others: a secret key,
+// and a generic one where nobody says. n is the bytes it is to have, 0 if nobody says.
+func secretTemplate(tmpl ck.Template) (whole ck.Template, n int, err error) {
+	whole = merge(slices.Clone(tmpl), ck.Template{
 		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
 		ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_GENERIC_SECRET),
 	})
-	if class, _ := tmpl.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) != ck.CKO_SECRET_KEY {
-		return nil, nil, nil, ck.CKR_TEMPLATE_INCONSISTENT
+	if class, _ := whole.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) != ck.CKO_SECRET_KEY {
+		return nil, 0, ck.CKR_TEMPLATE_INCONSISTENT
 	}
-	n, _ := tmpl.Ulong(ck.CKA_VALUE_LEN)
-	if n > maxDerived {
-		return nil, nil, nil, ck.CKR_KEY_SIZE_RANGE
+	size, _ := whole.Ulong(ck.CKA_VALUE_LEN)
+	if size > maxDerived {
+		return nil, 0, ck.CKR_KEY_SIZE_RANGE
 	}
-	value, err := mechanism.Derive(k, m, int(n))
-	return k.Object, value, tmpl, err
+	return whole, int(size), nil
 }
 
 // maxDerived bounds CKA_VALUE_LEN of a derived key, in bytes: far above any use,

@@ -37,6 +37,8 @@ func (p *Partition) checkMade(o *object.Object, r *object.Request) error {
 		return p.rules.Unwrapped(r.Base, o)
 	case object.Derived:
 		return p.rules.Derived(r.Base, o, r.Mechanism)
+	case object.Agreed:
+		return p.rules.Agreed(r.Base, o)
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ type parsedKey interface {
 // with object.WipeTemplate.
 //
 // tmpl need not have CKA_CLASS and CKA_KEY_TYPE. The answers are
-// CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED and
-// CKR_DOMAIN_PARAMS_INVALID. Objects that are no keys need no completion: nil.
+// CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
+// CKR_DOMAIN_PARAMS_INVALID and CKR_PARAMETER_SET_NOT_SUPPORTED. Objects that are no keys need no completion: nil.
 func Complete(class ck.ObjectClass, kt ck.KeyType, tmpl ck.Template) (ck.Template, error) {
 	switch class {
 	case ck.CKO_SECRET_KEY:

@@ -57,4 +57,11 @@ type Mechanism struct {
 	// Derive computes n bytes of a secret key, or as many as there are if n is 0.
 	// Asked for more than it has, it answers CKR_KEY_SIZE_RANGE.
 	Derive func(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error)
+	// Encapsulate makes a secret of n bytes, or as many as there are if n is 0, and
+	// writes to dst what Decapsulate makes the same secret of (the contract of package
+	// api; the secret is nil unless dst was written).
+	Encapsulate func(k *Key, m *ck.Mechanism, n int, dst []byte) (int, *secret.Bytes, error)
+	// Decapsulate answers CKR_WRAPPED_KEY_LEN_RANGE and CKR_WRAPPED_KEY_INVALID to what
+	// cannot be a ciphertext.
+	Decapsulate func(k *Key, m *ck.Mechanism, n int, ciphertext []byte) (*secret.Bytes, error)
 }

@@ -137,6 +137,10 @@ func decodeKey(oid encodingasn1.ObjectIdentifier, params, key cryptobyte.String)
 		tmpl, ok = decodeEC(params, key)
 		return ck.CKK_EC, tmpl, ok
 	}
+	if set, err := findMLKEMSet(func(s *mlkemSet) bool { return oid.Equal(s.oid) }); err == nil {
+		tmpl, ok = decodeMLKEM(set, key)
+		return ck.CKK_ML_KEM, tmpl, ok && params.Empty()
+	}
 	c, err := findCurve(func(c *curve) bool { return c.kt != ck.CKK_EC && oid.Equal(c.oids[0]) })
 	var value cryptobyte.String
 	if err != nil || !key.ReadASN1(&value, asn1.OCTET_STRING) || !key.Empty() {

@@ -67,7 +67,7 @@ type operation struct {
 
 // operations pairs each function of a mechanism with its flag of
 // CK_MECHANISM_INFO (section 3.5).
-func (m *Mechanism) operations() [17]operation {
+func (m *Mechanism) operations() [19]operation {
 	return [...]operation{
 		{ck.CKF_ENCRYPT, m.Encrypt != nil},
 		{ck.CKF_DECRYPT, m.Decrypt != nil},
@@ -81,6 +81,8 @@ func (m *Mechanism) operations() [17]operation {
 		{ck.CKF_WRAP, m.Wrap != nil},
 		{ck.CKF_UNWRAP, m.Unwrap != nil},
 		{ck.CKF_DERIVE, m.Derive != nil},
+		{ck.CKF_ENCAPSULATE, m.Encapsulate != nil},
+		{ck.CKF_DECAPSULATE, m.Decapsulate != nil},
 		{ck.CKF_MESSAGE_ENCRYPT, m.MessageEncrypt != nil},
 		{ck.CKF_MESSAGE_DECRYPT, m.MessageDecrypt != nil},
 		{ck.CKF_MESSAGE_SIGN, m.Sign != nil}, // by a Signer for each message
@@ -97,6 +99,7 @@ var twins = [][2]ck.Flags{
 	{ck.CKF_SIGN_RECOVER, ck.CKF_VERIFY_RECOVER},
 	{ck.CKF_MESSAGE_ENCRYPT, ck.CKF_MESSAGE_DECRYPT},
 	{ck.CKF_WRAP, ck.CKF_UNWRAP},
+	{ck.CKF_ENCAPSULATE, ck.CKF_DECAPSULATE},
 }
 
 // check finds contradictions within one registration.

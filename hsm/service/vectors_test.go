@@ -30,6 +30,7 @@ type vectorCase struct {
 	Msg, Sig, Ct, Label             string
 	Public, Private, Shared, Result string
 	Key, IV, Aad, Tag               string
+	Seed, Ek, Dk, C, K              string
 }
 
 // forEachVector runs f on every case of the files that match a pattern but none

@@ -53,6 +53,7 @@ type Group struct {
 	SHA        string     `json:"sha"`
 	MGFSHA     string     `json:"mgfSha"`
 	SaltLen    int        `json:"sLen"`
+	Parameters string     `json:"parameterSet"`
 	Curve      string     `json:"curve"`
 	Encoding   string     `json:"encoding"`
 	PublicKey  PublicKey  `json:"publicKey"`
@@ -98,6 +99,11 @@ type Case struct {
 	Sig     Hex             `json:"sig"`
 	Label   Hex             `json:"label"`
 	Shared  Hex             `json:"shared"`
+	Seed    Hex             `json:"seed"`
+	EK      Hex             `json:"ek"`
+	DK      Hex             `json:"dk"`
+	C       Hex             `json:"c"`
+	K       Hex             `json:"K"`
 	Public  json.RawMessage `json:"public"`
 	Private json.RawMessage `json:"private"`
 }
