@@ -1,13 +1,8 @@
 package rsa
 
 import (
-	"bytes"
-	"crypto/rand"
 	"crypto/rsa"
-	"fmt"
 	"math/big"
-	"runtime"
-	"sync"
 	"testing"
 )
 
@@ -107,83 +102,70 @@ func TestModulus(t *testing.T) {
 	})
 }
 
-// TestShapeEdges has keys at the ends of what a shape takes, and past it: those are
-// for the portable path.
-func TestShapeEdges(t *testing.T) {
+// near is a prime of exactly bits bits: 2^at plus offset, at being one less than bits
+// if offset is positive.
+type near struct {
+	bits, offset int
+}
+
+func (n near) prime() *big.Int {
+	at := n.bits
+	if n.offset > 0 {
+		at--
+	}
+	x := new(big.Int).Lsh(big.NewInt(1), uint(at))
+	return x.Add(x, big.NewInt(int64(n.offset)))
+}
+
+// TestExtremePrimes has keys whose primes are next to powers of two, and as long
+// as a shape takes, or one is far shorter, in both orders; and one past all shapes.
+// Those at -1 are Mersenne's.
+func TestExtremePrimes(t *testing.T) {
 	for _, c := range []struct {
-		p, q        int
+		p, q        near
 		accelerated bool
 	}{
-		{1036, 1036, true}, {1037, 1035, true}, {1036, 1039, true}, {1025, 1025, true}, {1300, 1556, true},
-		{1500, 1500, true}, {1557, 1000, true}, {2070, 100, true}, {100, 2070, true}, {2077, 500, false},
+		{near{1036, -1127}, near{1036, -1259}, true}, {near{1036, -1259}, near{1036, -1127}, true},
+		{near{1036, 3363}, near{1036, -1127}, true}, {near{1036, -1127}, near{1036, 3363}, true},
+		{near{1556, -245}, near{1556, -545}, true}, {near{1556, 11}, near{1556, -245}, true},
+		{near{2076, -465}, near{2076, -1995}, true}, {near{2076, 911}, near{2076, -465}, true},
+		{near{607, -1}, near{521, -1}, true}, {near{521, -1}, near{607, -1}, true},
+		{near{1279, -1}, near{127, -1}, true}, {near{127, -1}, near{2076, -465}, true},
+		{near{1556, -245}, near{2076, 911}, true}, {near{2203, -1}, near{607, -1}, false},
 	} {
-		k := unequalKey(t, c.p, c.q, 65537)
+		k := keyOf(t, c.p.prime(), c.q.prime())
 		for name, kernels := range implementations() {
 			raw, err := newPrivateKey(k, kernels)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if raw.Accelerated() != (c.accelerated && kernels != nil) {
-				t.Errorf("%d and %d bits, %s: accelerated is %t", c.p, c.q, name, raw.Accelerated())
+				t.Errorf("%d and %d bits, %s: accelerated is %t", c.p.bits, c.q.bits, name, raw.Accelerated())
 			}
-			for _, m := range extremes(k.N) {
+			numbers := extremes(k.N)
+			for _, p := range k.Primes {
+				numbers = append(numbers, p, new(big.Int).Sub(k.N, p), new(big.Int).Sub(p, big.NewInt(1)))
+			}
+			if name == "generic" {
+				numbers = numbers[len(numbers)-2:] // it is slow
+			}
+			for _, m := range numbers {
 				checkPrimitives(t, k, raw, m)
 			}
 		}
 	}
 }
 
-// TestShared has one key at work in many goroutines, beside its own first use.
-func TestShared(t *testing.T) {
-	key := testKeyOf(t, 2048)
-	forEachImplementation(t, key, func(t *testing.T, raw *PrivateKey) {
-		var all sync.WaitGroup
-		for g := range 16 {
-			all.Go(func() {
-				for i := range 8 {
-					in := bytes.Repeat([]byte{byte(g*8 + i + 1)}, 255)
-					out, err := raw.Decrypt(in)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					back, err := raw.Encrypt(out)
-					if err != nil || !bytes.Equal(back[1:], in) {
-						t.Errorf("%d, %d: %v", g, i, err)
-					}
-					if i == 4 {
-						runtime.GC() // empties the pools
-					}
-				}
-			})
-		}
-		all.Wait()
-	})
-}
-
-// TestAgainstStandardLibrary has the encodings of this package understood by
-// crypto/rsa, and the other way round, with moduli of all lengths modulo 8.
-func TestAgainstStandardLibrary(t *testing.T) {
-	for bits := 1024; bits <= 1033; bits++ {
-		k := testKeyOf(t, bits)
-		t.Run(fmt.Sprint(bits), func(t *testing.T) {
-			forEachImplementation(t, k, func(t *testing.T, raw *PrivateKey) {
-				for n := 0; n <= k.Size()-pkcs1Overhead; n += 29 {
-					m := make([]byte, n)
-					rand.Read(m)
-					c, err := rsa.EncryptPKCS1v15(rand.Reader, &k.PublicKey, m)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if back, err := raw.DecryptPKCS1v15(c); err != nil || !bytes.Equal(back, m) {
-						t.Errorf("%d bytes: %v", n, err)
-					}
-					sig, err := raw.SignPKCS1v15(0, m)
-					if err != nil || rsa.VerifyPKCS1v15(&k.PublicKey, 0, m, sig) != nil {
-						t.Errorf("signature of %d bytes: %v", n, err)
-					}
-				}
-			})
-		})
+// keyOf is the key of two primes.
+func keyOf(t *testing.T, p, q *big.Int) *rsa.PrivateKey {
+	t.Helper()
+	one, e := big.NewInt(1), 65537
+	pm, qm := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
+	k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e}, Primes: []*big.Int{p, q}}
+	if k.D = new(big.Int).ModInverse(big.NewInt(int64(e)), new(big.Int).Mul(pm, qm)); k.D == nil {
+		t.Fatalf("%d divides a prime less 1", e)
 	}
+	k.Precomputed.Dp, k.Precomputed.Dq = new(big.Int).Mod(k.D, pm), new(big.Int).Mod(k.D, qm)
+	k.Precomputed.Qinv = new(big.Int).ModInverse(q, p)
+	return k
 }
