@@ -99,6 +99,9 @@ func nullCalls(h cSession) map[string]struct {
 		"AsyncGetID":    {func() cRV { return coffer_C_AsyncGetID(h, nil, nil) }, bad},
 		"AsyncJoin":     {func() cRV { return coffer_C_AsyncJoin(h, nil, 1, nil, 1) }, bad},
 
+		"EncapsulateKey": {func() cRV { return coffer_C_EncapsulateKey(h, nil, 0, nil, 1, nil, nil, nil) }, bad},
+		"DecapsulateKey": {func() cRV { return coffer_C_DecapsulateKey(h, nil, 0, nil, 1, nil, 1, nil) }, bad},
+
 		"WrapKeyAuthenticated":   {func() cRV { return coffer_C_WrapKeyAuthenticated(h, nil, 0, 0, nil, 1, nil, nil) }, bad},
 		"UnwrapKeyAuthenticated": {func() cRV { return coffer_C_UnwrapKeyAuthenticated(h, nil, 0, nil, 1, nil, 1, nil, 1, nil) }, bad},
 
