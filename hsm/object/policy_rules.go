@@ -321,10 +321,16 @@ func derivedStays(base, o *Object, by derivation) error {
 // derivedDoesNotDerive: of the same base key may come another key of the same value,
 // which computes what this one derives. The template binds both.
 func derivedDoesNotDerive(base, o *Object, by derivation) error {
-	if !guarded(o) || !o.Permits(ck.CKA_DERIVE) || lifted(base, by.template, ck.CKA_DERIVE, true) {
+	_, imposed := ck.Template(base.Nested(by.template)).Find(ck.CKA_DERIVE_TEMPLATE)
+	switch {
+	case !guarded(o) || !o.Permits(ck.CKA_DERIVE):
 		return nil
+	case !lifted(base, by.template, ck.CKA_DERIVE, true):
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key derives only if the base key's CKA_DERIVE_TEMPLATE or its like says so")
+	case o.find(ck.CKA_DERIVE_TEMPLATE) != nil && !imposed: // the next time it has none, or another
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key has a CKA_DERIVE_TEMPLATE only if the base key's says which")
 	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key derives only if the base key's CKA_DERIVE_TEMPLATE or its like says so")
+	return nil
 }
 
 func derivedIsSound(_, o *Object, by derivation) error {

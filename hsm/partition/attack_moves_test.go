@@ -64,6 +64,11 @@ func giving(a ...ck.Attribute) ck.Template {
 	return ck.Template{{Type: ck.CKA_UNWRAP_TEMPLATE, Nested: a}}
 }
 
+// lifting is the template of a key whose CKA_DERIVE_TEMPLATE says a.
+func lifting(a ...ck.Attribute) ck.Template {
+	return ck.Template{{Type: ck.CKA_DERIVE_TEMPLATE, Nested: a}}
+}
+
 // generate makes the keys of the honest and of the attacker.
 func generate(a *attacker) {
 	for _, g := range []struct {
@@ -78,7 +83,8 @@ func generate(a *attacker) {
 		{"a wrapping key that gives away", join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), giving(readable...))},
 		{"a wrapping key that can be read", join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), readable)},
 		{"a deriving key", on(ck.CKA_DERIVE)},
-		{"a deriving key for keys that leave", join(on(ck.CKA_DERIVE), ck.Template{{Type: ck.CKA_DERIVE_TEMPLATE, Nested: on(ck.CKA_EXTRACTABLE)}})},
+		{"a deriving key for keys that leave", join(on(ck.CKA_DERIVE), lifting(on(ck.CKA_EXTRACTABLE)...))},
+		{"a deriving key for keys that derive", join(on(ck.CKA_DERIVE), lifting(on(ck.CKA_DERIVE)...))},
 		{"a deriving key that encrypts", on(ck.CKA_DERIVE, ck.CKA_ENCRYPT)},
 		{"a deriving key that can leave", on(ck.CKA_DERIVE, ck.CKA_EXTRACTABLE)},
 		{"a key that can be read", join(on(ck.CKA_ENCRYPT), readable)},
@@ -264,8 +270,10 @@ func derive(a *attacker) {
 		if !a.first("derive %x", k.id) {
 			continue
 		}
-		for _, tmpl := range []ck.Template{on(ck.CKA_ENCRYPT), on(ck.CKA_WRAP, ck.CKA_UNWRAP), on(ck.CKA_DERIVE), readable,
-			on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE)} {
+		for _, tmpl := range []ck.Template{
+			on(ck.CKA_ENCRYPT), on(ck.CKA_WRAP, ck.CKA_UNWRAP), readable, on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE),
+			on(ck.CKA_DERIVE), join(on(ck.CKA_DERIVE), lifting(on(ck.CKA_DERIVE)...)), join(on(ck.CKA_DERIVE), lifting(readable...)),
+		} {
 			id, err := a.DeriveKey(a.user, fromData, k.id, join(aesKey, ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16))}, tmpl))
 			a.takes(id, err, k.owed, "what is derived from "+k.how)
 		}
