@@ -49,7 +49,7 @@ func TestMessageParams(t *testing.T) {
 
 // TestMessageParamsRefuses has wrong lengths of the structure and inside it.
 func TestMessageParamsRefuses(t *testing.T) {
-	mem := make([]byte, 64) // all NULL inside
+	mem := make([]byte, 64)     // all NULL inside
 	for n := range cUlong(64) { // of 24 bytes, a nonce of nothing
 		_, err := messageParams(pointer(&mem[0]), n)
 		if ok := n == 0 || n == 48 || n == 56; (err == nil) != ok || !ok && err != errParam {

@@ -6,6 +6,6 @@
 
 #include "front/listed.h"
 
-/* New in 3.2. */
+/* None at present: all functions of 3.2 are there. */
 
 #endif

@@ -63,7 +63,7 @@ func listed(t *testing.T, file, list string) []string {
 	for _, line := range regexp.MustCompile(`(?m)^#define `+list+`_(\w+) LISTED$`).FindAllStringSubmatch(string(text), -1) {
 		names = append(names, line[1])
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && list != "UNSUPPORTED" { // of those there may be none
 		t.Fatalf("%s: no %s", file, list)
 	}
 	return names

@@ -64,6 +64,7 @@ func (k *crtKey) decrypt(c []byte) ([]byte, error) {
 	b := make([]byte, k.size)
 	fromDigits(b, m)
 	if !k.public.agrees(b, c) {
+		clear(b) // a faulty result gives the primes away
 		return nil, errFault
 	}
 	return b, nil

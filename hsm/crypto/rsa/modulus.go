@@ -23,7 +23,9 @@ func newModulus(k *kernel, moduli ...[]byte) *modulus {
 	for l, b := range moduli {
 		toDigits(x, b)
 		m.put(m.m, l, x)
-		m.put(m.one, l, powerOf2(x))
+		one := powerOf2(x)
+		m.put(m.one, l, one)
+		clear(one) // the modulus divides what it differs by from the power
 		k0 := negativeInverse(x[0])
 		for i := l; i < 8; i += k.lanes {
 			m.block[i] = k0
@@ -66,6 +68,7 @@ func powerOf2(m []uint64) []uint64 {
 // squareOfR computes R^2 mod m as the Montgomery form of 2^(52*digits).
 func (m *modulus) squareOfR() {
 	two := make([]uint64, len(m.one))
+	defer clear(two)
 	m.add(two, m.one, m.one)
 	m.reduce(two, m.m)
 	copy(m.rr, two)
