@@ -18,7 +18,7 @@ func init() {
 	}
 }
 
-func newDigest(h *hashInfo) *summer { return &summer{h.new(), h.size, h.digest} }
+func newDigest(h *hashInfo) *summer { return &summer{Hash: h.new(), size: h.size, digest: h.digest} }
 
 // SaveDigest returns the state of a digest that this package has made: the
 // mechanism and what its hash has for a state. Whoever has it knows the end of the

@@ -64,4 +64,6 @@ type Mechanism struct {
 	// Decapsulate answers CKR_WRAPPED_KEY_LEN_RANGE and CKR_WRAPPED_KEY_INVALID to what
 	// cannot be a ciphertext.
 	Decapsulate func(k *Key, m *ck.Mechanism, n int, ciphertext []byte) (*secret.Bytes, error)
+
+	info api.MechanismInfo // filled in by register
 }

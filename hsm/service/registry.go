@@ -25,6 +25,7 @@ func register(table ...Mechanism) {
 		if err := m.check(); err != nil {
 			panic(fmt.Sprintf("service: %v: %v", m.Type, err))
 		}
+		m.info = m.describe()
 		registry[m.Type] = m
 	}
 }
@@ -45,9 +46,12 @@ func All() []api.MechanismInfo {
 	return list
 }
 
-// Info is what C_GetMechanismInfo tells: a flag for each function that is
-// there, and Extra.
-func (m *Mechanism) Info() api.MechanismInfo {
+// Info is what C_GetMechanismInfo tells of a registered mechanism. Every Init asks
+// for it, so it is not computed each time.
+func (m *Mechanism) Info() api.MechanismInfo { return m.info }
+
+// describe computes Info: a flag for each function that is there, and Extra.
+func (m *Mechanism) describe() api.MechanismInfo {
 	info := api.MechanismInfo{Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param}
 	for _, op := range m.operations() {
 		if op.present {
@@ -104,7 +108,7 @@ var twins = [][2]ck.Flags{
 
 // check finds contradictions within one registration.
 func (m *Mechanism) check() error {
-	flags := m.Info().Flags &^ m.Extra
+	flags := m.describe().Flags &^ m.Extra
 	if flags == 0 {
 		return fmt.Errorf("does nothing")
 	}

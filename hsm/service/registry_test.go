@@ -41,8 +41,8 @@ func TestInfoFlags(t *testing.T) {
 		Flags: ck.CKF_DIGEST | ck.CKF_SIGN | ck.CKF_VERIFY | ck.CKF_EC_F_P |
 			ck.CKF_MESSAGE_SIGN | ck.CKF_MESSAGE_VERIFY | ck.CKF_MULTI_MESSAGE,
 	}
-	if got := m.Info(); got != want {
-		t.Errorf("Info = %+v, want %+v", got, want)
+	if got := m.describe(); got != want {
+		t.Errorf("describe = %+v, want %+v", got, want)
 	}
 }
 
