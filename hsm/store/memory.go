@@ -162,6 +162,27 @@ func (t *memoryTx) PutMeta(name string, value []byte) error {
 	return nil
 }
 
+func (t *memoryTx) DeleteMeta(name string) error {
+	if err := checkMeta(t.writable, name, nil); err != nil {
+		return err
+	}
+	if _, ok := t.meta[name]; ok {
+		t.undo = append(t.undo, undoOf(t.meta, name))
+		delete(t.meta, name)
+	}
+	return nil
+}
+
+func (t *memoryTx) Metas() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, name := range slices.Sorted(maps.Keys(t.meta)) {
+			if !yield(name, t.meta[name]) {
+				return
+			}
+		}
+	}
+}
+
 func (t *memoryTx) Changes(since uint64) ([]ID, bool) {
 	now := t.generation.Load()
 	if since > now {

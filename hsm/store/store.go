@@ -25,7 +25,7 @@ type Store interface {
 	Close() error
 }
 
-// Tx is a transaction. In View, Put, PutMeta and Delete fail.
+// Tx is a transaction. In View, Put, Delete, PutMeta and DeleteMeta fail.
 type Tx interface {
 	// Generation numbers the committed state that is seen; in Update, the state
 	// that the transaction will make: each one counts up by one.
@@ -38,6 +38,11 @@ type Tx interface {
 	Len() int
 	Meta(name string) (value []byte, ok bool)
 	PutMeta(name string, value []byte) error
+	// DeleteMeta removes a named value; one that is not there is no error.
+	DeleteMeta(name string) error
+	// Metas is all named values, by name. It is not to be gone through while
+	// PutMeta or DeleteMeta are called.
+	Metas() iter.Seq2[string, []byte]
 	// Changes lists the records that were put or deleted after generation since,
 	// each once, those of this transaction left out. ok is false if the log does
 	// not reach back so far, or since is of a state that never was: read All.

@@ -41,6 +41,25 @@ func put(n int, value string) func(Tx) error {
 	return func(x Tx) error { return x.Put(id(n), []byte(value)) }
 }
 
+// metas is all named values, which come in order.
+func metas(t *testing.T, s Store) map[string]string {
+	t.Helper()
+	all, last := map[string]string{}, ""
+	err := s.View(func(x Tx) error {
+		for name, value := range x.Metas() {
+			if name <= last {
+				t.Errorf("%q after %q", name, last)
+			}
+			all[name], last = string(value), name
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // content is everything a Store holds.
 func content(t *testing.T, s Store) (all map[ID]string, generation uint64) {
 	t.Helper()
@@ -98,6 +117,15 @@ func TestMeta(t *testing.T) {
 			}
 			return nil
 		})
+		if all := metas(t, s); !maps.Equal(all, map[string]string{"a": "1", "empty": ""}) {
+			t.Errorf("all of them: %v", all)
+		}
+		update(t, s, func(x Tx) error {
+			return errors.Join(x.PutMeta("b", []byte("2")), x.DeleteMeta("a"), x.DeleteMeta("never"))
+		})
+		if all := metas(t, s); !maps.Equal(all, map[string]string{"b": "2", "empty": ""}) {
+			t.Errorf("after one was deleted: %v", all)
+		}
 		for _, name := range []string{"", string(make([]byte, 256))} {
 			if err := s.Update(func(x Tx) error { return x.PutMeta(name, nil) }); !errors.Is(err, ErrTooLarge) {
 				t.Errorf("a name of %d bytes: %v", len(name), err)
@@ -118,11 +146,11 @@ func TestTooLarge(t *testing.T) {
 // What a failed or panicking Update did is gone, and the next one works.
 func TestUndone(t *testing.T) {
 	both(t, func(t *testing.T, s Store) {
-		update(t, s, put(1, "kept"))
+		update(t, s, func(x Tx) error { return errors.Join(x.Put(id(1), []byte("kept")), x.PutMeta("kept", nil)) })
 		before, generation := content(t, s)
 		own := errors.New("own")
 		spoil := func(x Tx) error {
-			return errors.Join(x.Put(id(1), []byte("lost")), x.Put(id(2), []byte("lost")), x.Delete(id(1)), x.PutMeta("m", []byte("lost")), own)
+			return errors.Join(x.Put(id(1), []byte("lost")), x.Put(id(2), []byte("lost")), x.Delete(id(1)), x.PutMeta("m", []byte("lost")), x.DeleteMeta("kept"), own)
 		}
 		if err := s.Update(spoil); !errors.Is(err, own) {
 			t.Fatal(err)
@@ -139,6 +167,9 @@ func TestUndone(t *testing.T) {
 		if !maps.Equal(before, after) || same != generation {
 			t.Fatalf("generation %d, then %d: %v", generation, same, after)
 		}
+		if all := metas(t, s); !maps.Equal(all, map[string]string{"kept": ""}) {
+			t.Errorf("named values: %v", all)
+		}
 		update(t, s, put(1, "next"))
 	})
 }
@@ -146,7 +177,7 @@ func TestUndone(t *testing.T) {
 func TestViewChangesNothing(t *testing.T) {
 	both(t, func(t *testing.T, s Store) {
 		err := s.View(func(x Tx) error {
-			for _, err := range []error{x.Put(id(1), nil), x.Delete(id(1)), x.PutMeta("m", nil)} {
+			for _, err := range []error{x.Put(id(1), nil), x.Delete(id(1)), x.PutMeta("m", nil), x.DeleteMeta("m")} {
 				if !errors.Is(err, ErrReadOnly) {
 					t.Errorf("got %v", err)
 				}

@@ -204,9 +204,24 @@ func (t *fileTx) Delete(id ID) error {
 	}
 	t.state.count--
 	t.note(id)
+	return t.remove(t.records, id[:])
+}
+
+func (t *fileTx) DeleteMeta(name string) error {
+	if err := checkMeta(t.writable, name, nil); err != nil {
+		return err
+	}
+	if _, exists := t.Meta(name); !exists {
+		return nil
+	}
+	return t.remove(t.meta, []byte(name))
+}
+
+// remove deletes a key that is there.
+func (t *fileTx) remove(b *bbolt.Bucket, key []byte) error {
 	t.dirty = true
 	t.inside = true
-	err := t.records.Delete(id[:])
+	err := b.Delete(key)
 	t.inside = false
 	if err != nil {
 		return asFileError(t.store.path, err)
@@ -223,17 +238,38 @@ func (t *fileTx) note(id ID) {
 
 func (t *fileTx) All() iter.Seq2[ID, []byte] {
 	return func(yield func(ID, []byte) bool) {
-		t.inside = true
-		c := t.records.Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			t.mustBeWhole(k)
-			t.mustBeWhole(v)
-			t.inside = false
+		for k, v := range t.walk(t.records) {
 			if len(k) != len(ID{}) {
 				t.damage = damaged(t.store.path, "a record has a name of %d bytes", len(k))
 				return
 			}
 			if !yield(ID(k), v) {
+				return
+			}
+		}
+	}
+}
+
+func (t *fileTx) Metas() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for k, v := range t.walk(t.meta) {
+			if !yield(string(k), v) {
+				return
+			}
+		}
+	}
+}
+
+// walk goes through a bucket in order.
+func (t *fileTx) walk(b *bbolt.Bucket) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		t.inside = true
+		c := b.Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			t.mustBeWhole(k)
+			t.mustBeWhole(v)
+			t.inside = false
+			if !yield(k, v) {
 				return
 			}
 			t.inside = true
