@@ -155,7 +155,7 @@ func mayWrap(wrapping, key *object.Object) error {
 	case key.Bool(ck.CKA_WRAP_WITH_TRUSTED) && !wrapping.Bool(ck.CKA_TRUSTED):
 		return ck.CKR_KEY_NOT_WRAPPABLE
 	case !object.MatchesTemplate(key, wrapping.Nested(ck.CKA_WRAP_TEMPLATE)):
-		return ck.CKR_KEY_NOT_WRAPPABLE
+		return ck.CKR_KEY_HANDLE_INVALID // so says section 5.18.3
 	}
 	return nil
 }

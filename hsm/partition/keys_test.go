@@ -134,7 +134,7 @@ func TestWrapRules(t *testing.T) {
 	}{
 		{"not extractable", wrapping, r.secretKey(user), ck.CKR_KEY_UNEXTRACTABLE},
 		{"only with a trusted key", wrapping, r.secretKey(user, ck.Bool(ck.CKA_EXTRACTABLE, true), ck.Bool(ck.CKA_WRAP_WITH_TRUSTED, true)), ck.CKR_KEY_NOT_WRAPPABLE},
-		{"not in the wrap template", onlyAES, plain, ck.CKR_KEY_NOT_WRAPPABLE},
+		{"not in the wrap template", onlyAES, plain, ck.CKR_KEY_HANDLE_INVALID},
 		{"key that may not wrap", r.secretKey(user, ck.Bool(ck.CKA_WRAP, false)), plain, ck.CKR_KEY_FUNCTION_NOT_PERMITTED},
 		{"mechanism that is not allowed", r.secretKey(user, append(wraps, allowed)...), plain, ck.CKR_MECHANISM_INVALID},
 		{"no such wrapping key", api.ObjectID{1}, plain, ck.CKR_WRAPPING_KEY_HANDLE_INVALID},

@@ -117,7 +117,7 @@ func TestClients(t *testing.T) {
 	target := r.secretKey(user, ck.Bool(ck.CKA_EXTRACTABLE, true))
 	out := make([]byte, 256)
 	_, err = r.WrapKey(user, oaep, pub, target, out)
-	expect(t, "a sensitive key under a pair that decrypts", err, ck.CKR_KEY_NOT_WRAPPABLE)
+	expect(t, "a sensitive key under a pair that decrypts", err, ck.CKR_KEY_HANDLE_INVALID)
 	open := r.secretKey(user, readable...)
 	if _, err = r.WrapKey(user, oaep, pub, open, out); err != nil {
 		t.Errorf("a readable key under a pair that decrypts: %v", err)

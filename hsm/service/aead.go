@@ -155,7 +155,7 @@ func (c *aeadCipher) encryptLast(tag, dst, src []byte) error {
 // keep copies what a decryption needs when its tag comes.
 func (c *aeadCipher) keep(nonce, aad []byte) error {
 	if len(aad) > maxHeld {
-		return ck.CKR_ENCRYPTED_DATA_LEN_RANGE
+		return ck.CKR_ARGUMENTS_BAD
 	}
 	touch(aad)
 	c.nonce, c.aad = slices.Clone(nonce), slices.Clone(aad)

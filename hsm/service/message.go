@@ -140,7 +140,7 @@ func (c *messageCipher) Begin(p *ck.MessageParams, aad []byte) error {
 		return err
 	}
 	if m.size != anySize && m.size > c.key.longest(len(p.Nonce)) {
-		return m.lengthRange()
+		return ck.CKR_MECHANISM_PARAM_INVALID
 	}
 	if c.direction == encrypting {
 		err = c.beginEncrypting(m, p, aad)

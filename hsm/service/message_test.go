@@ -201,6 +201,10 @@ func TestMessageCCMLength(t *testing.T) {
 		c := s.messages(t, d)
 		for _, announced := range []int{19, 21, 1 << 17} {
 			for _, part := range []int{0, 7} {
+				want := want
+				if announced == 1<<17 && part > 0 { // C_EncryptMessageBegin has no code for a length
+					want = ck.CKR_MECHANISM_PARAM_INVALID
+				}
 				if _, err := steps(t, c, s.message(nonce, tag, announced), nil, dst, part); err != want {
 					t.Errorf("%d bytes announced, parts of %d: %v", announced, part, err)
 				}

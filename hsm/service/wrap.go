@@ -11,7 +11,7 @@ func wrapBy(encrypt func(*Key, *ck.Mechanism) (api.Cipher, error)) func(*Key, *c
 	return func(k *Key, m *ck.Mechanism, dst, plain []byte) (int, error) {
 		c, err := encrypt(k, m)
 		if err != nil {
-			return 0, err
+			return 0, recode(err, wrapCodes)
 		}
 		defer c.Close()
 		n, err := c.OneShot(dst, plain)
@@ -24,7 +24,7 @@ func unwrapBy(decrypt func(*Key, *ck.Mechanism) (api.Cipher, error)) func(*Key, 
 	return func(k *Key, m *ck.Mechanism, wrapped []byte) (*secret.Bytes, error) {
 		c, err := decrypt(k, m)
 		if err != nil {
-			return nil, err
+			return nil, recode(err, unwrapCodes)
 		}
 		defer c.Close()
 		size, err := c.OneShot(nil, wrapped)

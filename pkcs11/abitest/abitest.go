@@ -34,7 +34,13 @@ import (
 const maxArguments = 10
 
 // Library is a PKCS #11 library, loaded.
-type Library struct{ handle unsafe.Pointer }
+type Library struct {
+	handle unsafe.Pointer
+
+	// Heed, if it is not nil, gets the name and the answer of every call. It is to be
+	// set before the first one, and is called by all threads.
+	Heed func(name string, rv ck.RV)
+}
 
 // Load loads the library at path.
 func Load(path string) (*Library, error) {
@@ -44,7 +50,7 @@ func Load(path string) (*Library, error) {
 	if handle == nil {
 		return nil, errors.New(C.GoString(C.dlerror()))
 	}
-	return &Library{handle}, nil
+	return &Library{handle: handle}, nil
 }
 
 // Call calls the function of that name with args, pointers among them being
@@ -61,5 +67,9 @@ func (l *Library) Call(name string, args ...uintptr) ck.RV {
 	for i, a := range args {
 		all[i] = C.uintptr_t(a)
 	}
-	return ck.RV(C.call(f, &all[0]))
+	rv := ck.RV(C.call(f, &all[0]))
+	if l.Heed != nil {
+		l.Heed(name, rv)
+	}
+	return rv
 }
