@@ -32,6 +32,8 @@ type Rule struct {
 	unwrapped func(base, key *Object) error
 	// derived is for a key derived from base, or agreed upon with it.
 	derived func(base, key *Object, by derivation) error
+	// made is for a new key; it returns the key as it is to be.
+	made func(o *Object) (*Object, error)
 	// pair is for a new key pair; it returns the halves as they are to be.
 	pair func(public, private *Object) (pub, priv *Object, err error)
 }
@@ -90,7 +92,7 @@ func (p *Policy) holds(ask func(r *Rule) error) error {
 // forbid is a rule's answer.
 func forbid(rv ck.RV, why string) error { return ck.Errorf(rv, "the partition's policy: %s", why) }
 
-// Key checks an object that has just been made: CKR_TEMPLATE_INCONSISTENT.
+// Key checks what any key has to be: CKR_TEMPLATE_INCONSISTENT.
 func (p *Policy) Key(o *Object) error {
 	return p.holds(func(r *Rule) error {
 		if r.key == nil {
@@ -98,6 +100,22 @@ func (p *Policy) Key(o *Object) error {
 		}
 		return r.key(o)
 	})
+}
+
+// Made returns a new key, or a half of a new pair, as the policy wants it:
+// CKR_TEMPLATE_INCONSISTENT if it cannot be had so.
+func (p *Policy) Made(o *Object) (*Object, error) {
+	rules := p.Rules()
+	for i := range rules {
+		if rules[i].made == nil {
+			continue
+		}
+		var err error
+		if o, err = rules[i].made(o); err != nil {
+			return nil, err
+		}
+	}
+	return o, p.Key(o)
 }
 
 // Change checks what C_SetAttributeValue and C_CopyObject make of an object:

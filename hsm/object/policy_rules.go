@@ -23,12 +23,13 @@ var strictRules = []Rule{
 	{Name: "wrapping-key-stays", Source: "DKS", wrap: wrappingKeyStays},
 	{Name: "wrapping-keeps-secret", Source: "Tookan", wrap: wrappingKeepsSecret},
 	{Name: "wrapping-by-sound-mechanism", Source: "Clulow; Joux", wrap: wrappingIsSound},
-	{Name: "wrapping-is-all", Source: "Clulow", key: wrappingIsAll},
+	{Name: "wrapping-is-all", Source: "Clulow", made: wrappingOrElse, key: wrappingIsAll},
 	{Name: "wrapping-pair", Source: "Clulow; Bardou et al.", pair: wrappingPair},
 	{Name: "unwrapping-by-sound-mechanism", Source: "Clulow; Bardou et al.", unwrap: unwrappingIsSound},
 	{Name: "unwrapped-is-sensitive", Source: "Tookan", unwrapped: unwrappedIsSensitive},
 	{Name: "unwrapped-does-not-derive", Source: "DKS", unwrapped: unwrappedDoesNotDerive},
 	{Name: "unwrapped-needs-trust", Source: "PKCS #11 section 4.10", unwrapped: unwrappedNeedsTrust, change: unwrappingStaysTrusted},
+	{Name: "unwrapped-by-pair-needs-trust", Source: "PKCS #11 section 4.10", unwrapped: unwrappedByPairNeedsTrust},
 	{Name: "deriving-is-all", Source: "Clulow; DKS", key: derivingIsAll},
 	{Name: "deriving-key-stays", Source: "DKS", key: derivingKeyStays},
 	{Name: "derived-is-sensitive", Source: "Clulow", derived: derivedIsSensitive},
@@ -175,14 +176,54 @@ func wrappingIsSound(w, key *Object, m *ck.Mechanism) error {
 // holdsOurs reports whether something sensitive of this token may have left, or
 // leave, under the secret key w.
 func holdsOurs(w *Object) bool {
-	return w.class == ck.CKO_SECRET_KEY && (madeHere(w) && w.Bool(ck.CKA_NEVER_EXTRACTABLE) || w.Bool(ck.CKA_TRUSTED))
+	return w.class == ck.CKO_SECRET_KEY && !wrapsReadableOnly(w) &&
+		(madeHere(w) && w.Bool(ck.CKA_NEVER_EXTRACTABLE) || w.Bool(ck.CKA_TRUSTED))
+}
+
+// wrappingOrElse: programs such as python-pkcs11 ask for all uses of a secret key at
+// once. Such a key is made, but what it decrypts it must not have wrapped: it gets a
+// CKA_WRAP_TEMPLATE that lets it wrap what may be read anyway. The template stays with
+// the key and its copies for good, whatever becomes of their uses.
+func wrappingOrElse(o *Object) (*Object, error) {
+	if !wrapsAmongOthers(o) || guarded(o) && o.usage&deriveUses != 0 {
+		return o, nil
+	}
+	return o.wrappingReadable()
 }
 
 func wrappingIsAll(o *Object) error {
-	if guarded(o) && o.usage&wrapUses != 0 && o.usage&^wrapUses != 0 {
-		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that wraps or unwraps is for nothing else")
+	if wrapsAmongOthers(o) && !wrapsReadableOnly(o) {
+		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that wraps or unwraps what cannot be read is for nothing else")
 	}
 	return nil
+}
+
+// wrapsAmongOthers reports whether a key that cannot be read has other uses beside
+// wrapping and unwrapping.
+func wrapsAmongOthers(o *Object) bool {
+	return guarded(o) && o.usage&wrapUses != 0 && o.usage&^wrapUses != 0
+}
+
+// wrapsReadableOnly reports whether nothing that cannot be read leaves under o, nor
+// ever did.
+func wrapsReadableOnly(o *Object) bool {
+	for _, want := range readableOnly {
+		said, ok := ck.Template(o.Nested(ck.CKA_WRAP_TEMPLATE)).Find(want.Type)
+		if !ok || !sameAttribute(&said, &want) {
+			return false
+		}
+	}
+	return true
+}
+
+// wrappingReadable returns o with readableOnly in its CKA_WRAP_TEMPLATE:
+// CKR_TEMPLATE_INCONSISTENT if that says otherwise.
+func (o *Object) wrappingReadable() (*Object, error) {
+	tmpl, err := merge(o.Nested(ck.CKA_WRAP_TEMPLATE), readableOnly)
+	if err != nil {
+		return nil, err
+	}
+	return o.having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: tmpl}), nil
 }
 
 // wrappingPair: a public key wraps what is sensitive only if its private half does
@@ -205,15 +246,18 @@ func wrappingPair(public, private *Object) (pub, priv *Object, err error) {
 			return pub, priv, nil
 		}
 	}
-	tmpl, err := merge(public.Nested(ck.CKA_WRAP_TEMPLATE), readableOnly)
-	return public.having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: tmpl}), private, err
+	pub, err = public.wrappingReadable()
+	return pub, private, err
 }
 
 // readableOnly is a CKA_WRAP_TEMPLATE.
 var readableOnly = []ck.Attribute{ck.Bool(ck.CKA_SENSITIVE, false), ck.Bool(ck.CKA_EXTRACTABLE, true)}
 
+// unwrapsOnly reports whether o may be the private half of a public key that wraps
+// what cannot be read.
 func unwrapsOnly(o *Object) bool {
-	return o.usage == usageBit(ck.CKA_UNWRAP) && o.Bool(ck.CKA_NEVER_EXTRACTABLE) && !yields(o)
+	return o.usage == usageBit(ck.CKA_UNWRAP) && o.Bool(ck.CKA_NEVER_EXTRACTABLE) && !yields(o) &&
+		!lifted(o, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_EXTRACTABLE, true)
 }
 
 // allowsOnly reports whether CKA_ALLOWED_MECHANISMS is m and nothing else.
@@ -270,6 +314,16 @@ func unwrappedNeedsTrust(base, o *Object) error {
 		return nil
 	}
 	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "what a trusted key has unwrapped leaves under trusted keys only: it needs CKA_WRAP_WITH_TRUSTED")
+}
+
+// unwrappedByPairNeedsTrust: a private key has no CKA_TRUSTED, and may belong to a public
+// key that has. Pairs of which the private half does more than unwrap wrap nothing that
+// cannot be read, trusted or not.
+func unwrappedByPairNeedsTrust(base, o *Object) error {
+	if base.class != ck.CKO_PRIVATE_KEY || !unwrapsOnly(base) || !o.Bool(ck.CKA_EXTRACTABLE) || o.Bool(ck.CKA_WRAP_WITH_TRUSTED) {
+		return nil
+	}
+	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "what the private half of a wrapping pair has unwrapped needs CKA_WRAP_WITH_TRUSTED to be extractable, unless the CKA_UNWRAP_TEMPLATE says so")
 }
 
 // unwrappingStaysTrusted: a user's copy of a trusted key is not trusted, and would

@@ -53,7 +53,7 @@ func TestRulesAreWhole(t *testing.T) {
 			t.Errorf("rule %q: name or source", r.Name)
 		}
 		names[r.Name] = true
-		if r.key == nil && r.change == nil && r.wrap == nil && r.unwrap == nil && r.unwrapped == nil && r.derived == nil && r.pair == nil {
+		if r.key == nil && r.change == nil && r.wrap == nil && r.unwrap == nil && r.unwrapped == nil && r.derived == nil && r.pair == nil && r.made == nil {
 			t.Errorf("rule %q checks nothing", r.Name)
 		}
 		less := strict(t).Without(r.Name)
@@ -93,6 +93,32 @@ func TestPolicyOfKeys(t *testing.T) {
 			t.Errorf("%s without a policy: %v", c.name, err)
 		}
 	}
+}
+
+// TestPolicyMakes: keys that were asked for with conflicting uses.
+func TestPolicyMakes(t *testing.T) {
+	all := flags{ck.CKA_WRAP: true, ck.CKA_UNWRAP: true, ck.CKA_ENCRYPT: true, ck.CKA_DECRYPT: true, ck.CKA_SIGN: true, ck.CKA_VERIFY: true}
+	for _, c := range []struct {
+		name  string
+		set   flags
+		bound bool // wraps only what can be read
+		want  ck.RV
+	}{
+		{"for wrapping", flags{ck.CKA_WRAP: true, ck.CKA_UNWRAP: true}, false, ck.CKR_OK},
+		{"not for wrapping", flags{ck.CKA_ENCRYPT: true, ck.CKA_DECRYPT: true}, false, ck.CKR_OK},
+		{"for all", all, true, ck.CKR_OK},
+		{"unwraps and decrypts", flags{ck.CKA_UNWRAP: true, ck.CKA_DECRYPT: true}, true, ck.CKR_OK},
+		{"can be read", flags{ck.CKA_WRAP: true, ck.CKA_DECRYPT: true, ck.CKA_SENSITIVE: false, ck.CKA_EXTRACTABLE: true}, false, ck.CKR_OK},
+		{"wraps and derives", flags{ck.CKA_WRAP: true, ck.CKA_DERIVE: true}, false, ck.CKR_TEMPLATE_INCONSISTENT},
+	} {
+		made, err := strict(t).Made(secretWith(t, c.set))
+		if ck.Code(err) != c.want || err == nil && wrapsReadableOnly(made) != c.bound {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	contrary := secretWith(t, all).having(ck.Attribute{Type: ck.CKA_WRAP_TEMPLATE, Nested: []ck.Attribute{ck.Bool(ck.CKA_EXTRACTABLE, false)}})
+	_, err := strict(t).Made(contrary)
+	wantCode(t, err, ck.CKR_TEMPLATE_INCONSISTENT)
 }
 
 func TestPolicyOfWrapping(t *testing.T) {
@@ -234,6 +260,30 @@ func TestPolicyOfChanges(t *testing.T) {
 		}
 		if err := strict(t).Change(from, to, c.so); ck.Code(err) != c.want {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	// A key that unwraps is for nothing else, even if the officer wants it to decrypt, nor
+	// does one that decrypts come to wrap what cannot be read.
+	for _, c := range []struct {
+		name string
+		from flags
+		set  ck.Attribute
+		want ck.RV
+	}{
+		{"an unwrapping key to decrypt", flags{ck.CKA_UNWRAP: true, ck.CKA_PRIVATE: false}, ck.Bool(ck.CKA_DECRYPT, true), ck.CKR_TEMPLATE_INCONSISTENT},
+		{"a key for all uses, and one more", flags{ck.CKA_UNWRAP: true, ck.CKA_DECRYPT: true, ck.CKA_PRIVATE: false}, ck.Bool(ck.CKA_WRAP, true), ck.CKR_OK},
+	} {
+		from, err := strict(t).Made(secretWith(t, c.from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := from.Set(ck.Template{c.set}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, strict(t).Change(from, to, true), c.want)
+		if c.want == ck.CKR_OK && !wrapsReadableOnly(to) {
+			t.Errorf("%s: wraps all keys", c.name)
 		}
 	}
 	fixed := secretWith(t, flags{ck.CKA_MODIFIABLE: false})

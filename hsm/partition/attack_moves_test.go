@@ -79,6 +79,10 @@ func generate(a *attacker) {
 		{"the target for trusted keys", on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE, ck.CKA_WRAP_WITH_TRUSTED)},
 		{"a wrapping key", on(ck.CKA_WRAP, ck.CKA_UNWRAP)},
 		{"a wrapping key that decrypts", on(ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_DECRYPT)},
+		{"a key that unwraps and decrypts", on(ck.CKA_UNWRAP, ck.CKA_DECRYPT)},
+		{"a key for all uses", on(ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_VERIFY)},
+		{"a key for all uses that can leave", on(ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_EXTRACTABLE)},
+		{"a wrapping key for what can be read", join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), ck.Template{{Type: ck.CKA_WRAP_TEMPLATE, Nested: readable}})},
 		{"a wrapping key that can leave", on(ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_EXTRACTABLE)},
 		{"a wrapping key that gives away", join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), giving(readable...))},
 		{"a wrapping key that can be read", join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), readable)},
@@ -180,6 +184,25 @@ func generateWrappingPair(a *attacker) {
 	pub, priv, err := a.GenerateKeyPair(a.user, rsaGen, join(ck.Template{ck.Ulong(ck.CKA_MODULUS_BITS, uint64(2048))}, on(ck.CKA_WRAP)), on(ck.CKA_UNWRAP))
 	a.takes(pub, err, false, "the public half of a pair for wrapping")
 	a.takes(priv, err, false, "the private half of a pair for wrapping")
+}
+
+// generateTrustedPair makes pairs for wrapping, of which the security officer comes to
+// trust the public halves, the only ones that he sees.
+func generateTrustedPair(a *attacker) {
+	if !a.first("trusted pair") {
+		return
+	}
+	so := a.login(ck.CKU_SO, soPIN)
+	for _, private := range []ck.Template{on(ck.CKA_UNWRAP), join(on(ck.CKA_UNWRAP), giving(on(ck.CKA_EXTRACTABLE)...))} {
+		pub, priv, err := a.GenerateKeyPair(a.user, rsaGen, join(ck.Template{ck.Ulong(ck.CKA_MODULUS_BITS, uint64(2048))}, on(ck.CKA_WRAP)), private)
+		if err == nil {
+			err = a.SetAttributes(so, pub, on(ck.CKA_TRUSTED))
+		}
+		if a.takes(pub, err, false, "a trusted public key") == nil {
+			a.t.Fatal("no trusted public key:", err)
+		}
+		a.takes(priv, err, false, "the private half of a trusted public key")
+	}
 }
 
 func read(a *attacker) {

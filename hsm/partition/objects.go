@@ -66,7 +66,7 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	if err := p.checkMade(o, &r); err != nil {
+	if o, err = p.checkMade(o, &r); err != nil {
 		m.Zero()
 		return api.ObjectID{}, err
 	}

@@ -26,29 +26,31 @@ func policyOf(h header) (*object.Policy, error) {
 // object.StandardPolicy. It is empty if the partition cannot be opened.
 func (p *Partition) Policy() string { return p.rules.Name() }
 
-// checkMade holds a new object against the policy: what any key must be, and what
-// may become of the key that it came from.
-func (p *Partition) checkMade(o *object.Object, r *object.Request) error {
-	if err := p.rules.Key(o); err != nil {
-		return err
+// checkMade holds a new object against the policy, what any key must be and what
+// may become of the key that it came from, and returns it as the policy wants it.
+func (p *Partition) checkMade(o *object.Object, r *object.Request) (*object.Object, error) {
+	o, err := p.rules.Made(o)
+	if err != nil {
+		return nil, err
 	}
 	switch r.Origin {
 	case object.Unwrapped:
-		return p.rules.Unwrapped(r.Base, o)
+		err = p.rules.Unwrapped(r.Base, o)
 	case object.Derived:
-		return p.rules.Derived(r.Base, o, r.Mechanism)
+		err = p.rules.Derived(r.Base, o, r.Mechanism)
 	case object.Agreed:
-		return p.rules.Agreed(r.Base, o)
+		err = p.rules.Agreed(r.Base, o)
 	}
-	return nil
+	return o, err
 }
 
-// checkPair does so for a new key pair, and returns it as the policy wants it.
+// checkPair does so for a new key pair.
 func (p *Partition) checkPair(public, private *object.Object) (pub, priv *object.Object, err error) {
-	for _, o := range []*object.Object{public, private} {
-		if err := p.rules.Key(o); err != nil {
-			return nil, nil, err
-		}
+	if public, err = p.rules.Made(public); err != nil {
+		return nil, nil, err
+	}
+	if private, err = p.rules.Made(private); err != nil {
+		return nil, nil, err
 	}
 	return p.rules.Pair(public, private)
 }

@@ -15,7 +15,7 @@ import (
 func TestPolicyIsKept(t *testing.T) {
 	for _, c := range []struct {
 		made Options
-		want ck.RV // of a key that wraps and decrypts
+		want ck.RV // of a key that derives and decrypts
 	}{
 		{Options{}, ck.CKR_TEMPLATE_INCONSISTENT},
 		{Options{Policy: object.StrictPolicy}, ck.CKR_TEMPLATE_INCONSISTENT},
@@ -26,7 +26,7 @@ func TestPolicyIsKept(t *testing.T) {
 			p := r.again()
 			who := loginTo(t, p, ck.CKU_USER, userPIN)
 			_, err := p.GenerateKey(who, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, join(
-				ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16))}, on(ck.CKA_WRAP, ck.CKA_DECRYPT)))
+				ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16))}, on(ck.CKA_DERIVE, ck.CKA_DECRYPT)))
 			expect(t, "policy "+c.made.Policy, err, c.want)
 			if err := r.Initialise(soPIN, "again"); err != nil {
 				t.Fatal(err)
@@ -142,6 +142,71 @@ func TestClients(t *testing.T) {
 	}
 	_, err = r.UnwrapKey(user, pkcs, priv, out, aesKey)
 	expect(t, "PKCS #1 v1.5 with a pair for wrapping", err, ck.CKR_MECHANISM_INVALID)
+}
+
+// TestKeyForAllUses: python-pkcs11 and many others ask for all uses of an AES key at
+// once. They get them, but the key wraps only what can be read anyway, and so do its
+// copies, whatever uses they give up.
+func TestKeyForAllUses(t *testing.T) {
+	r := newRig(t)
+	user := r.login(ck.CKU_USER, userPIN)
+	target, open := r.secretKey(user, on(ck.CKA_EXTRACTABLE)...), r.secretKey(user, readable...)
+	key := r.secretKey(user, on(ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_WRAP, ck.CKA_UNWRAP, ck.CKA_SIGN, ck.CKA_VERIFY)...)
+	if _, err := encrypt(r.Partition, user, key); err != nil {
+		t.Errorf("encrypt: %v", err)
+	}
+	part, err := r.CopyObject(user, key, off(ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_VERIFY))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]byte, 64)
+	for _, w := range []api.ObjectID{key, part} {
+		_, err := r.WrapKey(user, keyWrap, w, target, out)
+		expect(t, "a sensitive key", err, ck.CKR_KEY_NOT_WRAPPABLE)
+		n, err := r.WrapKey(user, keyWrap, w, open, out)
+		expect(t, "a readable key", err, ck.CKR_OK)
+		_, err = r.UnwrapKey(user, keyWrap, w, out[:n], join(aesKey, on(ck.CKA_ENCRYPT, ck.CKA_DECRYPT)))
+		expect(t, "unwrapping it", err, ck.CKR_OK)
+	}
+	value := ck.Bytes(ck.CKA_VALUE, make([]byte, 16))
+	_, err = r.CreateObject(user, join(aesKey, ck.Template{value}, on(ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_WRAP, ck.CKA_UNWRAP)))
+	expect(t, "a key from outside", err, ck.CKR_OK)
+	_, err = r.GenerateKey(user, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, join(ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16))},
+		on(ck.CKA_DECRYPT, ck.CKA_WRAP), ck.Template{{Type: ck.CKA_WRAP_TEMPLATE, Nested: on(ck.CKA_SENSITIVE)}}))
+	expect(t, "a template for sensitive keys", err, ck.CKR_TEMPLATE_INCONSISTENT)
+}
+
+// TestTrustedPair: what must leave under trusted keys does not come back, through an RSA
+// pair of which the officer trusts the public half, as something that need not.
+func TestTrustedPair(t *testing.T) {
+	r := newRig(t)
+	user, so := r.login(ck.CKU_USER, userPIN), r.login(ck.CKU_SO, soPIN)
+	bits := ck.Template{ck.Ulong(ck.CKA_MODULUS_BITS, uint64(2048))}
+	target := r.secretKey(user, on(ck.CKA_EXTRACTABLE, ck.CKA_WRAP_WITH_TRUSTED)...)
+	for _, c := range []struct {
+		name             string
+		private          ck.Template
+		wrap, back, stay ck.RV // wrapping; unwrapping as extractable, and as not
+	}{
+		{"for wrapping", nil, ck.CKR_OK, ck.CKR_TEMPLATE_INCONSISTENT, ck.CKR_OK},
+		{"that lets keys out", giving(on(ck.CKA_EXTRACTABLE)...), ck.CKR_KEY_NOT_WRAPPABLE, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
+		{"for all uses", on(ck.CKA_DECRYPT, ck.CKA_SIGN), ck.CKR_KEY_NOT_WRAPPABLE, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
+	} {
+		pub, priv, err := r.GenerateKeyPair(user, rsaGen, join(bits, on(ck.CKA_WRAP)), join(on(ck.CKA_UNWRAP), c.private))
+		if err == nil {
+			err = r.SetAttributes(so, pub, on(ck.CKA_TRUSTED))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := make([]byte, 256)
+		_, err = r.WrapKey(user, oaep, pub, target, out)
+		expect(t, c.name, err, c.wrap)
+		_, err = r.UnwrapKey(user, oaep, priv, out, join(aesKey, on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE)))
+		expect(t, c.name+", extractable", err, c.back)
+		_, err = r.UnwrapKey(user, oaep, priv, out, join(aesKey, off(ck.CKA_EXTRACTABLE)))
+		expect(t, c.name+", not extractable", err, c.stay)
+	}
 }
 
 // TestAgreedSecretIsRead: pkcs11-tool, pkcs11-provider and Java's KeyAgreement read the
