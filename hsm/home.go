@@ -21,6 +21,7 @@ import (
 const (
 	homeName       = "coffer.home"
 	rootName       = "root.key"
+	nextRootName   = "root.next"
 	lockName       = "home.lock"
 	partitionsName = "partitions"
 	deletedSuffix  = ".deleted"
@@ -112,7 +113,7 @@ func (h home) create() error {
 			return homeError("root key: %w", err)
 		}
 	}
-	root, err := h.unseal()
+	root, err := h.unseal(rootName)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,12 @@ func (h home) create() error {
 	if err != nil {
 		return err
 	}
-	return h.writeFile(homeName, fmt.Sprintf("%s\nroot %s\n", homeMagic, print))
+	return h.writeMagic(print)
+}
+
+// writeMagic writes the home's first file, which says which root key is the home's.
+func (h home) writeMagic(fingerprint string) error {
+	return h.writeFile(homeName, fmt.Sprintf("%s\nroot %s\n", homeMagic, fingerprint))
 }
 
 // sweepKeys removes what killed processes have left of making the root key, so that
@@ -133,35 +139,13 @@ func (h home) sweepKeys() {
 	}
 }
 
-// unseal opens the root key.
-func (h home) unseal() (*seal.Root, error) {
-	key, err := seal.KeyFile(h.path(rootName)).Unseal()
+// unseal opens the root key in the file called name.
+func (h home) unseal(name string) (*seal.Root, error) {
+	key, err := seal.KeyFile(h.path(name)).Unseal()
 	if err != nil {
 		return nil, homeError("root key: %w", err)
 	}
 	return seal.NewRoot(key)
-}
-
-// open unseals the root key and checks that it is this home's.
-func (h home) open() (*seal.Root, error) {
-	want, err := h.fingerprint()
-	if err != nil {
-		return nil, err
-	}
-	root, err := h.unseal()
-	if err != nil {
-		return nil, err
-	}
-	got, err := root.Fingerprint()
-	if err != nil {
-		return nil, err
-	}
-	if got != want {
-		root.Zero()
-		return nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
-			"%s is not the root key of %s: put back the one that was there when it was made", h.path(rootName), h.dir)
-	}
-	return root, nil
 }
 
 func (h home) fingerprint() (string, error) {

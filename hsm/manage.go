@@ -54,6 +54,9 @@ func (m *Module) create(want ck.SlotID, label string, soPIN []byte) (ck.SlotID, 
 		return 0, err
 	}
 	defer unlock()
+	if _, err := m.renewRoot(); err != nil {
+		return 0, err
+	}
 	m.home.sweep()
 	_, next, err := m.home.numbers()
 	if err != nil {
@@ -158,6 +161,9 @@ func (m *Module) Status() Status {
 		Unsealer:   "key file " + m.home.path(rootName),
 		Locked:     secret.Locked(),
 		Partitions: len(m.partitions),
+	}
+	if m.home.rotating() {
+		s.Problems = append(s.Problems, "the root key is being changed, or that was cut off: coffer seal rotate finishes it")
 	}
 	for _, slot := range m.slots {
 		p := m.partitions[slot.ID]

@@ -137,17 +137,33 @@ func (m *Module) lateHome() error {
 	return err
 }
 
+// openPartition opens a partition, or a stand-in that says what is wrong with it. One
+// that the root key does not open may have been made under the next one.
 func (m *Module) openPartition(n ck.SlotID) *partition.Partition {
 	dir := m.home.partitionDir(n)
-	st, err := store.OpenFile(dir, store.Options{})
-	if err == nil {
-		var p *partition.Partition
-		if p, err = partition.Open(st, m.root, m.settings.options()); err == nil {
-			return p
+	p, err := m.tryPartition(dir)
+	if ck.Code(err) == ck.CKR_TOKEN_NOT_RECOGNIZED {
+		if changed, _ := m.renewRoot(); changed {
+			p, err = m.tryPartition(dir)
 		}
-		st.Close()
+	}
+	if err == nil {
+		return p
 	}
 	return partition.Broken("(cannot be opened)", ck.Errorf(ck.Code(asDeviceError(err)), "partition %s: %w", dir, err))
+}
+
+func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
+	st, err := store.OpenFile(dir, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	p, err := partition.Open(st, m.root, m.settings.options())
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // asDeviceError gives an error that has no code the one for a broken token.

@@ -46,7 +46,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newStatus(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newStatus(t), newVersion(t))
 	return c
 }
 

@@ -17,19 +17,21 @@ import (
 // The meta values (FORMAT.md).
 const (
 	metaPartition = "partition"
+	metaRoots     = "roots"
 	metaPublicKey = "public-key"
 	metaSO        = "auth-so"
 	metaUser      = "auth-user"
 	metaState     = "state"
 
-	metaVersion = 1
-	macSize     = 32
-	wrapPublic  = "public"
-	labelMax    = 32 // bytes, CK_TOKEN_INFO
+	metaVersion    = 1
+	wrappedVersion = 2 // of metaPartition where there is metaRoots
+	macSize        = 32
+	wrapPublic     = "public"
+	labelMax       = 32 // bytes, CK_TOKEN_INFO
 )
 
 // digested are the meta values that the digest covers.
-var digested = []string{metaPartition, metaPublicKey, metaSO, metaUser}
+var digested = []string{metaPartition, metaRoots, metaPublicKey, metaSO, metaUser}
 
 // seenMeta is what this process last saw of a meta value.
 type seenMeta struct {
@@ -128,15 +130,15 @@ func splitMeta(name string, value []byte) (payload, mac []byte, err error) {
 	if len(value) < 1+macSize {
 		return nil, nil, damaged("value %q is too short", name)
 	}
-	if value[0] != metaVersion {
+	if v := value[0]; v != metaVersion && (name != metaPartition || v != wrappedVersion) {
 		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
 			"the partition was written by a newer version of Coffer (format %d): use that version", value[0])
 	}
 	return value[1 : len(value)-macSize], value[len(value)-macSize:], nil
 }
 
-func (p *Partition) metaMAC(name string, payload []byte) [32]byte {
-	return p.root.MAC("meta", []byte(name), []byte{metaVersion}, payload)
+func (p *Partition) metaMAC(name string, version byte, payload []byte) [32]byte {
+	return p.root.MAC("meta", []byte(name), []byte{version}, payload)
 }
 
 // metaTag is the part of the digest that stands for a meta value.
@@ -156,7 +158,7 @@ func (p *Partition) readMeta(tx store.Tx, name string) (payload, value []byte, e
 	if err != nil {
 		return nil, nil, err
 	}
-	want := p.metaMAC(name, payload)
+	want := p.metaMAC(name, value[0], payload)
 	if subtle.ConstantTimeCompare(mac, want[:]) == 1 {
 		return payload, value, nil
 	}

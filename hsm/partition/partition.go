@@ -61,6 +61,8 @@ type Partition struct {
 	rules   *object.Policy // the partition's, for good, as is
 	dates   bool           // whether keys have to be in force
 
+	rootName string // fingerprint of the root key that it was opened with
+
 	// seen is the store's generation word when the cache was last brought up to
 	// date. It is read without mu: the common case is that nothing changed.
 	seen   atomic.Uint64
@@ -106,7 +108,16 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 	if _, err := policyOf(h); err != nil {
 		return err
 	}
-	p := &Partition{store: st, root: root.Partition(h.id), id: h.id, options: o}
+	keys, err := seal.NewPartitionRoot(h.id)
+	if err != nil {
+		return err
+	}
+	defer keys.Zero()
+	wrap, err := wrapRoot(root, keys)
+	if err != nil {
+		return err
+	}
+	p := &Partition{store: st, root: keys, id: h.id, options: o}
 	f, err := p.newFresh(h, soPIN)
 	if err != nil {
 		return err
@@ -116,6 +127,9 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 			return ck.Errorf(ck.CKR_DEVICE_ERROR, "the store already holds a partition")
 		}
 		w := &writer{tx: tx, p: p}
+		if err := w.putRoots([]rootWrap{wrap}); err != nil {
+			return err
+		}
 		if err := w.initialise(f); err != nil {
 			return err
 		}
@@ -135,13 +149,9 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 		identities: map[api.Identity]identity{},
 		sessions:   map[api.SessionID]map[api.ObjectID]bool{},
 	}
-	err := st.View(func(tx store.Tx) error {
-		id, err := readPartitionID(tx)
-		if err != nil {
-			return err
-		}
-		p.id, p.root = id, root.Partition(id)
-		return nil
+	err := st.View(func(tx store.Tx) (err error) {
+		p.id, p.root, p.rootName, err = openRoot(tx, root)
+		return err
 	})
 	if err != nil {
 		return nil, err

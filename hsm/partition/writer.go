@@ -98,8 +98,12 @@ func (w *writer) finish() error {
 
 // setMeta writes a value with its MAC and returns nothing of it to the digest.
 func (w *writer) setMeta(name string, payload []byte) error {
-	mac := w.p.metaMAC(name, payload)
-	value := append(append([]byte{metaVersion}, payload...), mac[:]...)
+	version := byte(metaVersion)
+	if _, wrapped := w.tx.Meta(metaRoots); wrapped && name == metaPartition {
+		version = wrappedVersion
+	}
+	mac := w.p.metaMAC(name, version, payload)
+	value := append(append([]byte{version}, payload...), mac[:]...)
 	return w.tx.PutMeta(name, value)
 }
 

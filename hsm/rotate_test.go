@@ -1,0 +1,212 @@
+package hsm
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+func fingerprint(t *testing.T, c Config) string {
+	t.Helper()
+	print, err := home{c.Home}.fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return print
+}
+
+func noProgress(int, int) {}
+
+// checkRotated checks that the home has the root key of this fingerprint alone.
+func checkRotated(t *testing.T, c Config, print string) {
+	t.Helper()
+	m := open(t, c)
+	checkOld(t, m)
+	for slot, p := range m.partitions {
+		if roots := p.Roots(); len(roots) != 1 || roots[0] != print {
+			t.Errorf("slot %d is under %v, want %s", slot, roots, print)
+		}
+	}
+	if (home{c.Home}).rotating() {
+		t.Error("the next root key is still there")
+	}
+}
+
+// TestRotateRoot: also for partitions whose root was derived from the root key, and
+// more than once.
+func TestRotateRoot(t *testing.T) {
+	c := oldHome(t)
+	m := open(t, c)
+	for range 3 {
+		before, steps := fingerprint(t, c), 0
+		err := m.RotateRoot(t.Context(), func(done, total int) {
+			if done > total || total != 2*len(old) {
+				t.Errorf("%d of %d", done, total)
+			}
+			steps++
+		})
+		if err != nil || steps == 0 {
+			t.Fatalf("%d steps, %v", steps, err)
+		}
+		after := fingerprint(t, c)
+		if after == before {
+			t.Error("the root key is the old one")
+		}
+		checkOld(t, m)
+		checkRotated(t, c, after)
+	}
+}
+
+// TestRotateRootCutOff ends the change at each step and takes it up again.
+func TestRotateRootCutOff(t *testing.T) {
+	for at := 0; ; at++ {
+		c := oldHome(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		step := 0
+		err := open(t, c).RotateRoot(ctx, func(int, int) {
+			if step == at {
+				cancel()
+			}
+			step++
+		})
+		if step <= at {
+			return
+		}
+		if !errors.Is(err, context.Canceled) && err != nil {
+			t.Fatal(err)
+		}
+		m := open(t, c)
+		checkOld(t, m)
+		if err != nil && len(m.Status().Problems) != 1 {
+			t.Errorf("step %d: the status tells of %q", at, m.Status().Problems)
+		}
+		slot, err := m.Create("between", soPIN, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+			t.Fatalf("taken up at step %d: %v", at, err)
+		}
+		checkRotated(t, c, fingerprint(t, c))
+		if err := open(t, c).partitions[slot].CheckSO(soPIN); err != nil {
+			t.Errorf("step %d: the partition made in between: %v", at, err)
+		}
+	}
+}
+
+// TestRotateRootOthers: processes that had the home open under the old root key go
+// on, make partitions under the new one, and open those of others.
+func TestRotateRootOthers(t *testing.T) {
+	c := oldHome(t)
+	m, other := open(t, c), open(t, c)
+	who := loginAs(t, other, 1, userPIN)
+	if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+		t.Fatal(err)
+	}
+	checkOld(t, other)
+	_, err := other.partitions[1].GenerateKey(who, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN},
+		ck.Template{ck.Ulong(ck.CKA_VALUE_LEN, uint64(16)), ck.Bool(ck.CKA_TOKEN, true)})
+	if err != nil {
+		t.Errorf("another process makes a key: %v", err)
+	}
+	theirs, err := m.Create("theirs", soPIN, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := open(t, c)
+	mine, err := other.Create("mine", soPIN, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := third.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*Module{m, other, third, open(t, c)} {
+		if err := m.Refresh(); err != nil {
+			t.Fatal(err)
+		}
+		for _, slot := range []ck.SlotID{theirs, mine} {
+			if err := m.partitions[slot].CheckSO(soPIN); err != nil {
+				t.Errorf("slot %d: %v", slot, err)
+			}
+		}
+	}
+}
+
+// A partition that cannot be opened would be lost with the old root key.
+func TestRotateRootRefusesBroken(t *testing.T) {
+	c := oldHome(t)
+	if err := os.Truncate(home{c.Home}.partitionDir(2)+"/store.db", 100); err != nil {
+		t.Fatal(err)
+	}
+	before := fingerprint(t, c)
+	if err := open(t, c).RotateRoot(t.Context(), noProgress); ck.Code(err) != ck.CKR_DEVICE_ERROR {
+		t.Error(err)
+	}
+	if fingerprint(t, c) != before || (home{c.Home}).rotating() {
+		t.Error("the root key was changed all the same")
+	}
+}
+
+// TestRotateRootKilled kills a process that changes the root key again and again,
+// while others read and write.
+func TestRotateRootKilled(t *testing.T) {
+	if dir := os.Getenv("COFFER_TEST_ROTATE"); dir != "" {
+		rotateForEver(t, Config{Home: dir})
+	}
+	c := oldHome(t)
+	m := open(t, c)
+	who := loginAs(t, m, 1, userPIN)
+	for i := range 12 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRotateRootKilled$")
+		cmd.Env = append(os.Environ(), "COFFER_TEST_ROTATE="+c.Home)
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatalf("%q, %v", line, err)
+		}
+		time.Sleep(time.Duration(i*7) * time.Millisecond)
+		setLabelOf(t, m, who)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		checkOld(t, m)
+		checkOld(t, open(t, c))
+	}
+	if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+		t.Fatal(err)
+	}
+	checkRotated(t, c, fingerprint(t, c))
+}
+
+func setLabelOf(t *testing.T, m *Module, who api.Caller) {
+	t.Helper()
+	id := findAES(t, m, 1, who)
+	if err := m.partitions[1].SetAttributes(who, id, ck.Template{ck.Bytes(ck.CKA_ID, []byte("x"))}); err != nil {
+		t.Errorf("a change meanwhile: %v", err)
+	}
+}
+
+// rotateForEver is the process that is killed.
+func rotateForEver(t *testing.T, c Config) {
+	m := open(t, c)
+	os.Stdout.WriteString("ready\n")
+	for {
+		if err := m.RotateRoot(context.Background(), noProgress); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
