@@ -162,7 +162,7 @@ func TestKeyForAllUses(t *testing.T) {
 	out := make([]byte, 64)
 	for _, w := range []api.ObjectID{key, part} {
 		_, err := r.WrapKey(user, keyWrap, w, target, out)
-		expect(t, "a sensitive key", err, ck.CKR_KEY_NOT_WRAPPABLE)
+		expect(t, "a sensitive key", err, ck.CKR_KEY_HANDLE_INVALID)
 		n, err := r.WrapKey(user, keyWrap, w, open, out)
 		expect(t, "a readable key", err, ck.CKR_OK)
 		_, err = r.UnwrapKey(user, keyWrap, w, out[:n], join(aesKey, on(ck.CKA_ENCRYPT, ck.CKA_DECRYPT)))
@@ -189,8 +189,8 @@ func TestTrustedPair(t *testing.T) {
 		wrap, back, stay ck.RV // wrapping; unwrapping as extractable, and as not
 	}{
 		{"for wrapping", nil, ck.CKR_OK, ck.CKR_TEMPLATE_INCONSISTENT, ck.CKR_OK},
-		{"that lets keys out", giving(on(ck.CKA_EXTRACTABLE)...), ck.CKR_KEY_NOT_WRAPPABLE, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
-		{"for all uses", on(ck.CKA_DECRYPT, ck.CKA_SIGN), ck.CKR_KEY_NOT_WRAPPABLE, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
+		{"that lets keys out", giving(on(ck.CKA_EXTRACTABLE)...), ck.CKR_KEY_HANDLE_INVALID, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
+		{"for all uses", on(ck.CKA_DECRYPT, ck.CKA_SIGN), ck.CKR_KEY_HANDLE_INVALID, ck.CKR_WRAPPED_KEY_INVALID, ck.CKR_WRAPPED_KEY_INVALID},
 	} {
 		pub, priv, err := r.GenerateKeyPair(user, rsaGen, join(bits, on(ck.CKA_WRAP)), join(on(ck.CKA_UNWRAP), c.private))
 		if err == nil {
