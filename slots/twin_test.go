@@ -73,7 +73,8 @@ type twinPartition struct {
 	failed     map[ck.UserType]int
 	identities map[api.Identity]ck.UserType
 	lastID     api.Identity
-	objects    []*twinObject // oldest first
+	objects    []*twinObject   // oldest first
+	states     [][]api.Started // that were saved
 }
 
 type twinObject struct {
