@@ -73,8 +73,7 @@ type twinPartition struct {
 	failed     map[ck.UserType]int
 	identities map[api.Identity]ck.UserType
 	lastID     api.Identity
-	objects    []*twinObject   // oldest first
-	states     [][]api.Started // that were saved
+	objects    []*twinObject // oldest first
 }
 
 type twinObject struct {

@@ -17,7 +17,6 @@ type PartitionRoot struct {
 	digest *secret.Bytes // tags records for the digest of the set
 	header *secret.Bytes // authenticates the state of the partition
 	state  *secret.Bytes // seals it
-	audit  *secret.Bytes // signs the checkpoints of its log
 }
 
 // NewPartitionRoot makes random keys for a new partition with this id.
@@ -51,7 +50,7 @@ func (r *Root) Partition(id [16]byte) *PartitionRoot {
 func partitionRoot(id [16]byte, origin *secret.Bytes) (*PartitionRoot, error) {
 	p := &PartitionRoot{id: id, origin: origin}
 	for label, key := range map[string]**secret.Bytes{
-		"pepper": &p.pepper, "wrap": &p.wrap, "digest": &p.digest, "header": &p.header, "state": &p.state, "audit": &p.audit,
+		"pepper": &p.pepper, "wrap": &p.wrap, "digest": &p.digest, "header": &p.header, "state": &p.state,
 	} {
 		var err error
 		if *key, err = expand(origin, label); err != nil {
@@ -96,7 +95,7 @@ func (r *Root) UnwrapPartition(id [16]byte, blob []byte) (*PartitionRoot, error)
 
 // Zero wipes the keys.
 func (p *PartitionRoot) Zero() {
-	for _, k := range []*secret.Bytes{p.origin, p.pepper, p.wrap, p.digest, p.header, p.state, p.audit} {
+	for _, k := range []*secret.Bytes{p.origin, p.pepper, p.wrap, p.digest, p.header, p.state} {
 		k.Zero()
 	}
 }

@@ -27,9 +27,11 @@ func newECB(k *Key, _ *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &blockCipher{direction: d, key: key}
-	c.start()
-	return c, nil
+	mode := key.ECBEncrypter()
+	if d == decrypting {
+		mode = key.ECBDecrypter()
+	}
+	return &blockCipher{direction: d, block: key.Block, mode: mode}, nil
 }
 
 func newCBC(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
@@ -48,9 +50,13 @@ func cbcWith(k *Key, iv []byte, d direction, pad bool) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &blockCipher{direction: d, pad: pad, chained: true, key: key}
+	c := &blockCipher{direction: d, pad: pad, block: key.Block}
 	copy(c.prev[:], iv)
-	c.start()
+	if d == decrypting {
+		c.mode = key.CBCDecrypter(&c.prev)
+	} else {
+		c.mode = key.CBCEncrypter(&c.prev)
+	}
 	return c, nil
 }
 

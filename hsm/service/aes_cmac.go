@@ -1,28 +1,29 @@
 package service
 
 import (
+	"hash"
+
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/crypto/cmac"
 )
 
 // AES-CMAC (section 6.13.9).
 func init() {
-	mac := macAlgorithm{size: cmac.Size, start: startCMAC}
+	mac := macAlgorithm{size: cmac.Size, start: newCMAC}
 	register(
 		mac.full(aesMechanism(ck.CKM_AES_CMAC, ck.ParamNone)),
 		mac.general(aesMechanism(ck.CKM_AES_CMAC_GENERAL, ck.ParamUlong)),
 	)
 }
 
-func startCMAC(s *summer, k *Key) error {
+func newCMAC(k *Key) (hash.Hash, error) {
 	key, err := k.aes()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	h, err := cmac.New(key.Block)
 	if err != nil {
-		return refusal(err)
+		return nil, refusal(err)
 	}
-	s.Hash, s.inner = h, h
-	return nil
+	return h, nil
 }

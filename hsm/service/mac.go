@@ -1,15 +1,16 @@
 package service
 
 import (
+	"hash"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
 // macAlgorithm is a MAC and how to start it.
 type macAlgorithm struct {
-	size int // bytes of a full MAC
-	// start fills in Hash and inner.
-	start func(*summer, *Key) error
+	size  int // bytes of a full MAC
+	start func(*Key) (hash.Hash, error)
 }
 
 // full completes m, the mechanism that gives the whole MAC.
@@ -38,8 +39,11 @@ func (a macAlgorithm) sized(m Mechanism, size func(*ck.Mechanism) (int, error)) 
 		if err != nil {
 			return nil, err
 		}
-		s := &summer{size: n}
-		return s, a.start(s, k)
+		h, err := a.start(k)
+		if err != nil {
+			return nil, err
+		}
+		return &summer{Hash: h, size: n}, nil
 	}
 	m.Sign = func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		s, err := start(k, m)

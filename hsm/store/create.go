@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // newSuffix marks a data file that is not complete.
@@ -42,22 +41,27 @@ func makeLock(path string) error {
 // create makes the data file under another name, complete and durable, and only
 // then gives it its own.
 func (s *file) create() error {
-	return s.locked(unix.LOCK_EX, func() error {
-		if _, err := os.Lstat(s.path); err == nil {
-			return &FileError{Path: s.path, Kind: ErrExists, Detail: "nothing was changed"}
-		}
-		unfinished := s.path + newSuffix
-		if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return openError(unfinished, err)
-		}
-		if err := writeEmpty(unfinished); err != nil {
-			return err
-		}
-		if err := os.Rename(unfinished, s.path); err != nil {
-			return openError(s.path, err)
-		}
-		return syncDir(filepath.Dir(s.path))
+	return s.asWriter(func() error {
+		return s.alone(s.writeFirst)
 	})
+}
+
+// writeFirst does so for a creator who is alone.
+func (s *file) writeFirst() error {
+	if _, err := os.Lstat(s.path); err == nil {
+		return &FileError{Path: s.path, Kind: ErrExists, Detail: "nothing was changed"}
+	}
+	unfinished := s.path + newSuffix
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return openError(unfinished, err)
+	}
+	if err := writeEmpty(unfinished); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, s.path); err != nil {
+		return openError(s.path, err)
+	}
+	return syncDir(filepath.Dir(s.path))
 }
 
 // writeEmpty writes the database of a store without records.

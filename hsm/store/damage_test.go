@@ -264,13 +264,13 @@ func TestUncertain(t *testing.T) {
 	dir := newDir(t)
 	s := reopen(t, dir).(*file)
 	update(t, s, put(1, "x"))
-	failed := &fileTx{store: s, state: state{generation: 1}}
-	err := s.locked(unix.LOCK_EX, func() error { return s.outcome(failed, unix.EIO) })
+	failed := &fileTx{store: s, source: openExisting, state: state{generation: 1}}
+	err := s.asWriter(func() error { return s.outcome(failed, unix.EIO) })
 	if !errors.Is(err, ErrUncertain) || !errors.Is(err, unix.EIO) {
 		t.Errorf("got %v", err)
 	}
 	failed.state.generation = 2
-	err = s.locked(unix.LOCK_EX, func() error { return s.outcome(failed, unix.EIO) })
+	err = s.asWriter(func() error { return s.outcome(failed, unix.EIO) })
 	if errors.Is(err, ErrUncertain) || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("got %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 )
 
 // openData opens the data file; tests put faults here.
@@ -24,7 +25,7 @@ func (t *fileTx) openDB() (err error) {
 		Timeout:      t.store.o.Wait,
 		NoStatistics: true,
 		OpenFile: func(path string, flag int, _ os.FileMode) (*os.File, error) {
-			f, err := openExisting(path, flag&^os.O_CREATE)
+			f, err := t.source(path, flag&^os.O_CREATE)
 			t.f = f
 			return f, err
 		},
@@ -34,6 +35,39 @@ func (t *fileTx) openDB() (err error) {
 	}
 	t.f = nil // bbolt has closed it
 	return databaseError(t.store.path, err)
+}
+
+// openToWrite opens the database when no reader is left, and then shares bbolt's
+// lock, so that new ones come in.
+func (t *fileTx) openToWrite() error {
+	return t.store.alone(func() error {
+		if err := t.openDB(); err != nil {
+			return err
+		}
+		return flock(t.f, unix.LOCK_SH)
+	})
+}
+
+// resync makes sure that the state this transaction builds on is on the disk. A
+// writer that was killed may have left it in the system's memory only; one whose
+// fdatasync failed may have left it there marked as written. So the page that
+// makes it valid is written again. Without it on the disk, the pages that are
+// free in this state may belong to the one that a crash would bring back.
+func (t *fileTx) resync() error {
+	size := int64(t.db.Info().PageSize)
+	at := int64(t.tx.ID()-1) % 2 * size // bbolt counts itself up for a writer
+	meta := make([]byte, size)
+	_, err := t.f.ReadAt(meta, at)
+	if err == nil {
+		_, err = t.f.WriteAt(meta, at)
+	}
+	if err == nil {
+		err = unix.Fdatasync(int(t.f.Fd()))
+	}
+	if err != nil {
+		return &FileError{Path: t.store.path, Err: err, Detail: "nothing was changed"}
+	}
+	return nil
 }
 
 // openExisting refuses an empty file, which bbolt would make a database of.

@@ -33,9 +33,13 @@ type file struct {
 	o    Options
 	*guard
 
-	mu     sync.RWMutex // keeps this Store's own transactions from polling for the lock
-	closed bool
-	broken atomic.Pointer[error] // the damage that was met: nothing works after that
+	// The two locks of the guard once more, for the transactions of this Store
+	// among each other: Go's own wake up whoever waits, and let a writer in when
+	// readers keep coming.
+	writing sync.Mutex
+	reading sync.RWMutex
+	closed  bool                  // changed under both
+	broken  atomic.Pointer[error] // the damage that was met: nothing works after that
 }
 
 // OpenFile opens the store in dir, which CreateFile made. It changes nothing.
@@ -97,33 +101,42 @@ func (s *file) Generation() uint64 { return s.page.generation() }
 
 // Close ends the Store when its transactions have ended.
 func (s *file) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	s.closed = true
 	return nil
 }
 
 func (s *file) View(f func(Tx) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.locked(unix.LOCK_SH, func() error { return s.transact(false, f) })
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	h, err := s.read()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return s.transact(&fileTx{store: s, source: openExisting}, f)
 }
 
 func (s *file) Update(f func(Tx) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.locked(unix.LOCK_EX, func() error { return s.transact(true, f) })
+	return s.asWriter(func() error {
+		return s.transact(&fileTx{store: s, source: openExisting, writable: true}, f)
+	})
 }
 
-// locked runs f under the guard.
-func (s *file) locked(how int, f func() error) error {
-	if s.closed {
-		return ErrClosed
+// asWriter runs f with all other writers kept out, and no reader.
+func (s *file) asWriter(f func() error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.usable(); err != nil {
+		return err
 	}
-	if err := s.broken.Load(); err != nil {
-		return *err
-	}
-	h, err := s.acquire(how)
+	h, err := s.write()
 	if err != nil {
 		return err
 	}
@@ -131,12 +144,33 @@ func (s *file) locked(how int, f func() error) error {
 	return f()
 }
 
+// alone runs f when all readers have left and before new ones come. The caller is
+// a writer. While it waits for another process, the readers of this one go on.
+func (s *file) alone(f func() error) error {
+	h, err := s.drain(hook{s.reading.Lock, s.reading.Unlock})
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return f()
+}
+
+// usable says why the Store is not.
+func (s *file) usable() error {
+	if s.closed {
+		return ErrClosed
+	}
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // transact runs one transaction from opening the file to closing it. A damaged
 // page shows as a panic in bbolt, or, where the file was cut off, as a fault:
 // both become ErrDamaged. What f itself panics with goes on to the caller.
-func (s *file) transact(writable bool, f func(Tx) error) (err error) {
+func (s *file) transact(t *fileTx, f func(Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	t := &fileTx{store: s, writable: writable}
 	defer func() {
 		r := recover()
 		own := r != nil && (t.inside || t.inMap(r))
@@ -174,8 +208,9 @@ func (s *file) breakdown(t *fileTx, r any) error {
 	return err
 }
 
-// commit makes a transaction durable. The word counts up first: whoever dies in
+// commit makes a transaction durable. The word counts up before: whoever dies in
 // between leaves others to look for a change that is not there, never to miss one.
+// And after, for who has looked in the meantime.
 func (s *file) commit(t *fileTx) error {
 	if err := t.finish(); err != nil {
 		return err
@@ -183,11 +218,19 @@ func (s *file) commit(t *fileTx) error {
 	if err := checkRoom(s.path, t.written); err != nil {
 		return err
 	}
-	s.page.word().Add(1)
+	if !s.page.in(settled) {
+		if err := t.resync(); err != nil {
+			return err
+		}
+	}
+	s.page.mark(committing)
+	end := uint32(cutOff)
+	defer func() { s.page.mark(end) }()
 	t.inside, t.committing = true, true
 	err := t.tx.Commit()
 	t.inside = false
 	if err == nil {
+		end = settled
 		return nil
 	}
 	t.close()
@@ -197,7 +240,7 @@ func (s *file) commit(t *fileTx) error {
 // outcome says what came of a commit that failed: bbolt writes the page that
 // makes it valid last, so an old state in the file means that nothing changed.
 func (s *file) outcome(t *fileTx, cause error) error {
-	look := &fileTx{store: s}
+	look := &fileTx{store: s, source: openExisting}
 	landed := true
 	func() {
 		defer func() {

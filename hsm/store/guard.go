@@ -6,11 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,68 +19,77 @@ const (
 	lockVersion = 1
 	offVersion  = 8
 	offWord     = 64 // the generation word has a cache line of its own
+	offPhase    = 72
 )
 
 // guard keeps transactions apart, those of other processes and of other copies
-// of this package in this process included: flock on a file of its own, opened
-// anew for every transaction. flock, because locks of fcntl go away when any
-// copy in the process closes the file. Opened anew, because then each holder has
-// a lock of its own, and nothing of ours is open between transactions.
+// of this package in this process included, with two locks: one for writers among
+// each other, and one that readers share and a writer takes for the moment that
+// FORMAT.md describes. Both are flock on files opened anew for every transaction.
+// flock, because locks of fcntl go away when any copy in the process closes the
+// file. Opened anew, because then each holder has a lock of its own, and nothing
+// of ours is open between transactions.
 type guard struct {
-	path string
-	wait time.Duration
-	page *page
+	dir, path string // path is the lock file's
+	wait      time.Duration
+	page      *page
 }
-
-// page is the lock file in memory, shared with other processes. It is mapped
-// once for each file and stays: a Generation that comes after Close reads an old
-// number instead of ending the host.
-type page struct {
-	mem      []byte
-	dev, ino uint64
-	faults   atomic.Uint64
-}
-
-var (
-	pagesLock sync.Mutex
-	pages     = map[[2]uint64]*page{}
-)
 
 // newGuard returns the guard of a directory, whose lock file must be there. An
 // empty one is given its content.
 func newGuard(dir string, wait time.Duration) (*guard, error) {
-	g := &guard{path: filepath.Join(dir, lockName), wait: wait}
-	h, err := lockFile(g.path, unix.LOCK_EX, wait)
-	if err != nil {
-		return nil, err
+	g := &guard{dir: dir, path: filepath.Join(dir, lockName), wait: wait}
+	err := g.prepare(unix.LOCK_SH)
+	if errors.Is(err, errEmptyLock) {
+		err = g.prepare(unix.LOCK_EX)
 	}
-	defer h.release()
-	if err := g.prepare(h.f); err != nil {
-		return nil, err
-	}
-	g.page, err = mapPage(h.f)
 	return g, err
 }
 
-// prepare writes the content of a lock file that has none, and checks one that
-// has. The caller holds the lock.
-func (g *guard) prepare(f *os.File) error {
-	info, err := f.Stat()
+var errEmptyLock = errors.New("the lock file is empty")
+
+// prepare checks the lock file and maps it. Holding it alone, it fills in an
+// empty one first.
+func (g *guard) prepare(how int) error {
+	h, err := lock(g.openLock, how, g.wait, currentHook())
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	info, err := h.f.Stat()
 	if err != nil {
 		return &FileError{Path: g.path, Err: err}
 	}
-	var head [lockSize]byte
-	if info.Size() == 0 {
-		copy(head[:], lockMagic)
-		binary.NativeEndian.PutUint32(head[offVersion:], lockVersion)
-		binary.NativeEndian.PutUint64(head[offWord:], 1)
-		if _, err := f.WriteAt(head[:], 0); err != nil {
-			f.Truncate(0)
-			return &FileError{Path: g.path, Err: err}
-		}
-		return syncFile(f)
+	switch {
+	case info.Size() != 0:
+		err = g.checkHead(h.f, info.Size())
+	case how == unix.LOCK_SH:
+		err = errEmptyLock
+	default:
+		err = g.writeHead(h.f)
 	}
-	if _, err := f.ReadAt(head[:], 0); err != nil || info.Size() != lockSize || string(head[:8]) != lockMagic {
+	if err != nil {
+		return err
+	}
+	g.page, err = mapPage(h.f)
+	return err
+}
+
+func (g *guard) writeHead(f *os.File) error {
+	var head [lockSize]byte
+	copy(head[:], lockMagic)
+	binary.NativeEndian.PutUint32(head[offVersion:], lockVersion)
+	binary.NativeEndian.PutUint64(head[offWord:], 1)
+	if _, err := f.WriteAt(head[:], 0); err != nil {
+		f.Truncate(0)
+		return &FileError{Path: g.path, Err: err}
+	}
+	return syncFile(f)
+}
+
+func (g *guard) checkHead(f *os.File, size int64) error {
+	var head [lockSize]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil || size != lockSize || string(head[:8]) != lockMagic {
 		return damaged(g.path, "not a lock file of this program")
 	}
 	if v := binary.NativeEndian.Uint32(head[offVersion:]); v != lockVersion {
@@ -93,76 +98,79 @@ func (g *guard) prepare(f *os.File) error {
 	return nil
 }
 
-// mapPage maps a lock file, or finds the mapping there is of it.
-func mapPage(f *os.File) (*page, error) {
-	dev, ino, size, err := identity(f)
+// read lets a reader in.
+func (g *guard) read() (*held, error) {
+	h, err := lock(g.openLock, unix.LOCK_SH, g.wait, currentHook())
 	if err != nil {
 		return nil, err
 	}
-	pagesLock.Lock()
-	defer pagesLock.Unlock()
-	if p := pages[[2]uint64{dev, ino}]; p != nil {
-		return p, nil
+	if err := g.sameLock(h); err != nil {
+		return nil, err
 	}
-	if size != lockSize {
-		return nil, damaged(f.Name(), "not a lock file of this program")
-	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, lockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, &FileError{Path: f.Name(), Err: err, Detail: "the file cannot be shared between processes here"}
-	}
-	p := &page{mem: mem, dev: dev, ino: ino}
-	pages[[2]uint64{dev, ino}] = p
-	return p, nil
+	g.settle()
+	return h, nil
 }
 
-func identity(f *os.File) (dev, ino uint64, size int64, err error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return 0, 0, 0, &FileError{Path: f.Name(), Err: err}
-	}
-	return uint64(st.Dev), st.Ino, st.Size, nil
+// write lets a writer in, one at a time.
+func (g *guard) write() (*held, error) {
+	return lock(g.openDir, unix.LOCK_EX, g.wait, currentHook())
 }
 
-func (p *page) word() *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(&p.mem[offWord]))
-}
-
-// generation reads the word. Somebody may have cut the file off under the
-// mapping (a restore in place): the fault is caught, and the answer is a number
-// that was never seen, so that the caller looks and is told what is wrong.
-func (p *page) generation() (n uint64) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if recover() != nil {
-			n = ^p.faults.Add(1)
-		}
-	}()
-	return p.word().Load()
-}
-
-// held is a lock while it is held.
-type held struct {
-	f    *os.File
-	hook hook
-}
-
-// acquire takes the lock, shared or exclusive (unix.LOCK_SH, LOCK_EX), and
-// checks that it still is the file that Generation reads.
-func (g *guard) acquire(how int) (*held, error) {
-	h, err := lockFile(g.path, how, g.wait)
+// drain waits until no reader is left, and keeps new ones out until its release.
+// The caller holds the lock of writers, and with it its place in the hook of
+// transactions; k is around this one.
+func (g *guard) drain(k hook) (*held, error) {
+	h, err := lock(g.openLock, unix.LOCK_EX, g.wait, k)
 	if err != nil {
 		return nil, err
 	}
+	return h, g.sameLock(h)
+}
+
+// sameLock checks that a lock is on the file that Generation reads, and gives it
+// back if not.
+func (g *guard) sameLock(h *held) error {
 	dev, ino, size, err := identity(h.f)
 	if err == nil && (size != lockSize || dev != g.page.dev || ino != g.page.ino) {
 		err = damaged(g.path, "the lock file was replaced while in use; start the program again if that was meant")
 	}
 	if err != nil {
 		h.release()
-		return nil, err
 	}
-	return h, nil
+	return err
+}
+
+// settle ends a commit whose writer was killed: nobody would mark its end, and
+// every Generation would send its caller to look, for ever. That the lock of
+// writers is free tells that there is nobody.
+func (g *guard) settle() {
+	if !g.page.in(committing) {
+		return
+	}
+	h, err := tryLock(g.openDir, unix.LOCK_EX, nopHook)
+	if err != nil {
+		return
+	}
+	defer h.release()
+	if g.page.in(committing) {
+		g.page.mark(cutOff)
+	}
+}
+
+func (g *guard) openLock() (*os.File, error) { return openPrivate(g.path, os.O_RDWR) }
+
+func (g *guard) openDir() (*os.File, error) {
+	f, err := os.OpenFile(g.dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, openError(g.dir, err)
+	}
+	return f, nil
+}
+
+// held is a lock while it is held.
+type held struct {
+	f    *os.File
+	hook hook
 }
 
 // release gives the lock back. The explicit unlock also frees a copy of the
@@ -173,48 +181,51 @@ func (h *held) release() {
 	h.hook.leave()
 }
 
-// lockFile opens and locks the file at path. It asks again and again instead of
-// sleeping in the kernel: so the wait has an end, and fork is held back only while
-// there is a descriptor to be inherited.
-func lockFile(path string, how int, wait time.Duration) (*held, error) {
+// lock opens and locks a file, shared or exclusive (unix.LOCK_SH, LOCK_EX). It
+// asks again and again instead of sleeping in the kernel: so the wait has an end,
+// and fork is held back only while there is a descriptor to be inherited.
+func lock(open func() (*os.File, error), how int, wait time.Duration, k hook) (*held, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, time.Millisecond) {
-		h, err := tryLock(path, how)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) {
+		h, err := tryLock(open, how, k)
+		var busy *FileError
+		if err == nil || !errors.As(err, &busy) || busy.Kind != ErrBusy || time.Now().After(deadline) {
 			return h, err
-		}
-		if time.Now().After(deadline) {
-			return nil, &FileError{Path: path, Kind: ErrBusy,
-				Detail: "another process holds the lock; see whether one hangs or is stopped"}
 		}
 		time.Sleep(pause/2 + rand.N(pause))
 	}
 }
 
-// tryLock opens and locks the file at path, or fails at once: with
-// unix.EWOULDBLOCK if somebody else has the lock. A child forked between the two
-// would share the lock, so the hook is entered before the file is open.
-func tryLock(path string, how int) (*held, error) {
-	h := &held{hook: currentHook()}
+// tryLock opens and locks a file, or fails at once: with ErrBusy if somebody else
+// has the lock. A child forked between the two would share the lock, so the hook
+// is entered before the file is open.
+func tryLock(open func() (*os.File, error), how int, k hook) (*held, error) {
+	h := &held{hook: k}
 	h.hook.enter()
 	var err error
-	if h.f, err = openPrivate(path, os.O_RDWR); err != nil {
+	if h.f, err = open(); err != nil {
 		h.hook.leave()
 		return nil, err
 	}
-	for {
-		err = unix.Flock(int(h.f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return h, nil
-		}
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
+	if err = flock(h.f, how); err != nil {
 		h.f.Close()
 		h.hook.leave()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, err
+		return nil, err
+	}
+	return h, nil
+}
+
+// flock locks an open file without waiting: ErrBusy.
+func flock(f *os.File, how int) error {
+	for {
+		switch err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return &FileError{Path: f.Name(), Kind: ErrBusy,
+				Detail: "another process holds the lock; see whether one hangs or is stopped"}
+		case !errors.Is(err, unix.EINTR):
+			return &FileError{Path: f.Name(), Err: err}
 		}
-		return nil, &FileError{Path: path, Err: err}
 	}
 }

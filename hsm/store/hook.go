@@ -2,7 +2,8 @@ package store
 
 import "sync/atomic"
 
-// hook is a pair of functions around transactions.
+// hook is a pair of functions around a lock: enter before a try, leave after it
+// failed or the lock was given back.
 type hook struct{ enter, leave func() }
 
 var (

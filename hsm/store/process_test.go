@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,8 @@ var children = map[string]func(dir string) error{
 	"hold":      holdChild,
 	"create":    createChild,
 	"full":      fullChild,
+	"slow":      slowChild,
+	"read":      readChild,
 }
 
 func TestMain(m *testing.M) {
@@ -68,6 +71,9 @@ func reopen(t *testing.T, dir string) Store {
 	t.Cleanup(func() { s.Close() })
 	return s
 }
+
+// soak asks for the long forms of tests.
+var soak = os.Getenv("COFFER_SOAK") != ""
 
 const incrementsEach = 200
 
@@ -145,13 +151,32 @@ func writeChild(dir string) error {
 }
 
 // Writers are killed at any moment; what they had been told is durable is there,
-// and nothing is half there.
+// and nothing is half there, not for those either who read all the while.
 func TestKilledWriters(t *testing.T) {
 	dir := newDir(t)
+	for range 2 {
+		reader := child("read", dir)
+		in, err := reader.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := reader.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			in.Close()
+			if err := reader.Wait(); err != nil {
+				t.Errorf("a reader: %v", err)
+			}
+		}()
+	}
 	var acknowledged atomic.Int64
 	deadline := time.Now().Add(3 * time.Second)
+	if soak {
+		deadline = time.Now().Add(time.Minute)
+	}
 	kills := 0
-	for pause := 20 * time.Millisecond; time.Now().Before(deadline); kills++ {
+	for ; time.Now().Before(deadline); kills++ {
 		var wg sync.WaitGroup
 		for range 2 {
 			cmd := child("write", dir)
@@ -162,8 +187,11 @@ func TestKilledWriters(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			wg.Go(func() { acknowledge(out, &acknowledged); cmd.Wait() })
-			time.AfterFunc(pause+time.Duration(kills%13)*time.Millisecond, func() { cmd.Process.Kill() })
+			life := time.Duration(kills%17) * time.Millisecond // from its first write on
+			wg.Go(func() {
+				acknowledge(out, &acknowledged, func() { time.AfterFunc(life, func() { cmd.Process.Kill() }) })
+				cmd.Wait()
+			})
 		}
 		wg.Wait()
 		checkWhole(t, dir, acknowledged.Load())
@@ -173,12 +201,17 @@ func TestKilledWriters(t *testing.T) {
 	}
 }
 
-// acknowledge keeps the greatest number that a child printed as a whole line.
-func acknowledge(out interface{ Read([]byte) (int, error) }, greatest *atomic.Int64) {
-	for r := bufio.NewReader(out); ; {
+// acknowledge keeps the greatest number that a child printed as a whole line, and
+// calls begun after the first.
+func acknowledge(out io.Reader, greatest *atomic.Int64, begun func()) {
+	r := bufio.NewReader(out)
+	for first := true; ; first = false {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return
+		}
+		if first {
+			begun()
 		}
 		n, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
 		for old := greatest.Load(); n > old && !greatest.CompareAndSwap(old, n); old = greatest.Load() {
@@ -190,38 +223,30 @@ func checkWhole(t *testing.T, dir string, acknowledged int64) {
 	t.Helper()
 	s := reopen(t, dir)
 	defer s.Close()
-	err := s.View(func(x Tx) error {
-		r, _ := x.Meta("counter")
-		n, _ := strconv.ParseInt(string(r), 10, 64)
-		if n < acknowledged || uint64(n) != x.Generation() {
-			t.Fatalf("counter %d at generation %d, %d were acknowledged", n, x.Generation(), acknowledged)
-		}
-		for id, record := range x.All() {
-			if string(record) != strings.Repeat(string(r)+" ", 200) {
-				t.Fatalf("record %x is of another transaction", id)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	n, err := wholeCounter(s)
+	if err != nil || n < acknowledged {
+		t.Fatalf("counter %d, %d were acknowledged: %v", n, acknowledged, err)
 	}
 }
 
-// holdChild keeps the exclusive lock until its input ends.
+// holdChild stays in an Update until its input ends.
 func holdChild(dir string) error {
 	s, err := OpenFile(dir, Options{})
 	if err != nil {
 		return err
 	}
 	return s.Update(func(x Tx) error {
+		if err := x.PutMeta("held", nil); err != nil {
+			return err
+		}
 		fmt.Println("held")
 		bufio.NewReader(os.Stdin).ReadString('\n')
-		return x.PutMeta("held", nil)
+		return nil
 	})
 }
 
-// Nobody gets in while another process is in an Update; the wait has an end.
+// While another process is in an Update, other writers wait, but not for ever,
+// and readers go on and see nothing of it.
 func TestBusy(t *testing.T) {
 	dir := newDir(t)
 	cmd := child("hold", dir)
@@ -231,28 +256,28 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	bufio.NewReader(out).ReadString('\n')
-	var err error
-	s := &file{path: filepath.Join(dir, dataName), o: Options{Log: 1, Wait: 60 * time.Millisecond}}
-	if _, err = newGuard(dir, s.o.Wait); !errors.Is(err, ErrBusy) {
-		t.Errorf("opening: %v", err)
-	}
-	done := make(chan error)
-	go func() {
-		s, err := OpenFile(dir, Options{})
-		if err == nil {
-			err = s.View(func(x Tx) error {
-				if _, ok := x.Meta("held"); !ok {
-					return errors.New("a View came in before the Update was done")
-				}
-				return nil
-			})
-		}
-		done <- err
-	}()
-	time.Sleep(30 * time.Millisecond)
-	in.Close()
-	if err := errors.Join(<-done, cmd.Wait()); err != nil {
+	s, err := OpenFile(dir, Options{Wait: 60 * time.Millisecond})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Update(put(1, "x")); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second Update: %v", err)
+	}
+	held := func() (there bool) {
+		if err := s.View(func(x Tx) error { _, there = x.Meta("held"); return nil }); err != nil {
+			t.Error(err)
+		}
+		return there
+	}
+	if held() {
+		t.Error("what was not committed is seen")
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !held() {
+		t.Error("what was committed is not seen")
 	}
 }
 

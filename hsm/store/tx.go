@@ -56,6 +56,7 @@ func decodeState(path string, b []byte) (s state, err error) {
 // fileTx is one transaction, with the database that is open for it alone.
 type fileTx struct {
 	store    *file
+	source   func(path string, flag int) (*os.File, error) // opens the data file
 	writable bool
 
 	f                  *os.File
@@ -75,8 +76,12 @@ type fileTx struct {
 
 // begin opens the database and starts the transaction.
 func (t *fileTx) begin() (err error) {
+	open := t.openDB
+	if t.writable {
+		open = t.openToWrite
+	}
 	t.inside = true
-	if err := t.openDB(); err != nil {
+	if err := open(); err != nil {
 		t.inside = false
 		return err
 	}
