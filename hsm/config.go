@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -81,11 +82,14 @@ func (s settings) check(path string) error {
 	return s.PIN.check(path)
 }
 
-// pinSettings are the rules for PINs set from now on.
+// pinSettings are the PIN policy of partitions made from now on (those from before each
+// kept its own have all of it but the delay), and what a guess costs.
 type pinSettings struct {
-	MinLength int `toml:"min-length"` // bytes, 4 if absent
-	MaxLength int `toml:"max-length"` // bytes, 255 if absent
-	Tries     int `toml:"tries"`      // until a PIN is locked, 10 if absent
+	MinLength  int  `toml:"min-length"`  // bytes, 4 if absent
+	MaxLength  int  `toml:"max-length"`  // bytes, 255 if absent
+	Tries      int  `toml:"tries"`       // until a PIN is locked, 10 if absent
+	DelayAfter int  `toml:"delay-after"` // wrong tries, 3 if absent
+	Delay      *int `toml:"delay"`       // seconds, 1 if absent, 0 for none
 	// What a guess costs: Argon2id's passes and memory (RFC 9106).
 	Passes    uint32 `toml:"argon2-passes"`
 	MemoryKiB uint32 `toml:"argon2-memory-kib"`
@@ -130,6 +134,8 @@ func (s pinSettings) check(path string) error {
 		{s.MinLength != 0 && (s.MinLength < 4 || s.MinLength > 255), "pin.min-length is 4 to 255"},
 		{s.MaxLength != 0 && (s.MaxLength < max(4, s.MinLength) || s.MaxLength > 255), "pin.max-length is pin.min-length to 255"},
 		{s.Tries < 0 || s.Tries > 100, "pin.tries is 1 to 100"},
+		{s.DelayAfter < 0 || s.DelayAfter > 100, "pin.delay-after is 1 to 100"},
+		{s.Delay != nil && (*s.Delay < 0 || *s.Delay > 900), "pin.delay is 0 to 900"},
 		{s.Passes > 64, "pin.argon2-passes is at most 64"},
 		{uint64(s.Passes)*uint64(s.MemoryKiB) > 4<<20, "pin.argon2-passes times pin.argon2-memory-kib is at most 4194304"},
 		{s.MemoryKiB != 0 && (s.MemoryKiB < 8 || s.MemoryKiB > 1<<20), "pin.argon2-memory-kib is 8 to 1048576"},
@@ -150,5 +156,12 @@ func (s pinSettings) options() partition.Options {
 	if s.MemoryKiB != 0 {
 		kdf.Memory = s.MemoryKiB
 	}
-	return partition.Options{MinPIN: s.MinLength, MaxPIN: s.MaxLength, Tries: s.Tries, KDF: kdf}.Default()
+	o := partition.Options{MinPIN: s.MinLength, MaxPIN: s.MaxLength, Tries: s.Tries, DelayAfter: s.DelayAfter, KDF: kdf}
+	if s.Delay != nil {
+		o.Delay = time.Duration(*s.Delay) * time.Second
+		if o.Delay == 0 {
+			o.Delay = -1 // none, where 0 is the default
+		}
+	}
+	return o.Default()
 }

@@ -52,7 +52,7 @@ func (p *fakePartition) Info() api.PartitionInfo {
 func (p *fakePartition) CloseSession(api.SessionID)                 {}
 func (p *fakePartition) Exists(api.Caller, api.ObjectID) bool       { return true }
 func (p *fakePartition) Digest(*ck.Mechanism) (api.Digester, error) { return &fakeDigest{}, nil }
-func (p *fakePartition) Login(_ ck.UserType, pin []byte) (api.Identity, error) {
+func (p *fakePartition) LoginUser(_ ck.UserType, _ string, pin []byte) (api.Identity, error) {
 	p.pin = pin
 	return 1, nil
 }

@@ -69,7 +69,7 @@ func (m heldModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition: m.
 // of the user.
 func newHeld(t *testing.T) (a *slots.App, h ck.SessionHandle, p *held) {
 	p = &held{twinPartition: newTwinPartition("held", []byte("sopin")), goOn: make(chan struct{})}
-	p.pins[ck.CKU_USER] = []byte("userpin")
+	p.pins[unnamed] = []byte("userpin")
 	a = slots.New(heldModule{new(twin), p})
 	h = open(t, a, "async")
 	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {

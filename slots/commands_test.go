@@ -41,6 +41,7 @@ var commands = map[string]command{
 	"login-user": quiet(func(w *world, a args) error {
 		return w.app.LoginUser(w.session(a, 0), userNames[a.word(1)], w.data(a, 2), w.data(a, 3))
 	}),
+	"user":      quiet((*world).manageUser),
 	"logout":    quiet(func(w *world, a args) error { return w.app.Logout(w.session(a, 0)) }),
 	"state":     quiet((*world).state),
 	"set-state": quiet((*world).setState),
@@ -265,6 +266,26 @@ var userNames = map[string]ck.UserType{"so": ck.CKU_SO, "user": ck.CKU_USER, "co
 
 func (w *world) login(a args) error {
 	return w.app.Login(w.session(a, 0), userNames[a.word(1)], w.data(a, 2))
+}
+
+// userActs are what the SO can do to users, each with a PIN that most do not need.
+var userActs = map[string]func(p api.Partition, so api.Caller, name string, pin []byte) error{
+	"create": api.Partition.CreateUser,
+	"pin":    api.Partition.InitUserPIN,
+	"unlock": func(p api.Partition, so api.Caller, name string, _ []byte) error { return p.UnlockUser(so, name) },
+	"delete": func(p api.Partition, so api.Caller, name string, _ []byte) error { return p.DeleteUser(so, name) },
+}
+
+// manageUser does what no function of PKCS #11 does: the SO makes users with a name
+// and removes them, beside the application.
+func (w *world) manageUser(a args) error {
+	p := w.module.Slots()[0].Partition
+	id, err := p.Login(ck.CKU_SO, []byte("sopin"))
+	if err != nil {
+		return err
+	}
+	defer p.Logout(id)
+	return userActs[a.word(0)](p, api.Caller{Identity: id, ReadWrite: true}, a.word(1), w.data(a, 2))
 }
 
 var cancelFlags = map[string]ck.Flags{

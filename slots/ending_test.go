@@ -50,7 +50,7 @@ func (m probeModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition: m
 func newProbe(t *testing.T) (a *slots.App, h ck.SessionHandle, p *probe) {
 	p = new(probe)
 	part := &probePartition{newTwinPartition("probe", []byte("sopin")), p}
-	part.pins[ck.CKU_USER] = []byte("userpin")
+	part.pins[unnamed] = []byte("userpin")
 	a = slots.New(probeModule{new(twin), part})
 	h = open(t, a, "rw")
 	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
@@ -198,7 +198,7 @@ func (m signingModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition:
 // session uses one.
 func TestLogoutWaitsForSignatures(t *testing.T) {
 	p := &signing{twinPartition: newTwinPartition("signing", []byte("sopin")), started: make(chan struct{}), goOn: make(chan struct{})}
-	p.pins[ck.CKU_USER] = []byte("userpin")
+	p.pins[unnamed] = []byte("userpin")
 	a := slots.New(signingModule{new(twin), p})
 	h, other := open(t, a, "rw"), open(t, a, "rw")
 	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {

@@ -10,6 +10,7 @@ import (
 type login struct {
 	identity api.Identity
 	user     ck.UserType
+	name     string // of a user who has one
 }
 
 // caller is who is logged in, on no session.
@@ -30,9 +31,13 @@ func (a *App) Login(h ck.SessionHandle, user ck.UserType, pin []byte) error {
 	return a.LoginUser(h, user, pin, nil)
 }
 
-// LoginUser is C_LoginUser (section 5.6): Login of the user with a name. A token
-// has one security officer and one user, who have none, so that with an empty
-// name it is Login; nobody has another, and the answer is that of a wrong PIN.
+// LoginUser is C_LoginUser (section 5.6): Login of the user with a name; with an empty
+// name it is Login. A name that nobody has is answered as a wrong PIN is, which also
+// holds for any name of an SO. CKU_CONTEXT_SPECIFIC is for who is logged in, so that
+// any other name, where one is given, is CKR_USER_ANOTHER_ALREADY_LOGGED_IN.
+//
+// CKR_USER_TOO_MANY_TYPES is never the answer: an application has one login, and there
+// may be any number of applications.
 func (a *App) LoginUser(h ck.SessionHandle, user ck.UserType, pin, name []byte) error {
 	if err := a.hold(); err != nil {
 		return err
@@ -46,12 +51,10 @@ func (a *App) LoginUser(h ck.SessionHandle, user ck.UserType, pin, name []byte) 
 		return ck.CKR_USER_TYPE_INVALID
 	case pin == nil:
 		return ck.CKR_ARGUMENTS_BAD
-	case len(name) > 0:
-		return s.token.refuseName(s, user)
 	case user == ck.CKU_CONTEXT_SPECIFIC:
-		return a.contextLogin(s, pin)
+		return a.contextLogin(s, pin, string(name))
 	}
-	return s.token.logIn(s, user, pin)
+	return s.token.logIn(s, login{user: user, name: string(name)}, pin)
 }
 
 // forgetStale forgets a login that the partition has ended by itself.
@@ -63,38 +66,26 @@ func (t *token) forgetStale() {
 
 // logIn checks the PIN without token.mu, as that takes long. What the answer
 // depends on may change meanwhile, so it is looked at before and after.
-func (t *token) logIn(s *session, user ck.UserType, pin []byte) error {
+func (t *token) logIn(s *session, l login, pin []byte) (err error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	t.forgetStale()
-	if err := t.commit(s, user, nil); err != nil {
+	if err := t.commit(s, l); err != nil {
 		return err
 	}
-	identity, err := t.partition.Login(user, pin)
-	if err != nil {
+	if l.identity, err = t.partition.LoginUser(l.user, l.name, pin); err != nil {
 		return err
 	}
-	if err := t.commit(s, user, &login{identity, user}); err != nil {
-		_ = t.partition.Logout(identity) // err tells more
+	if err := t.commit(s, l); err != nil {
+		_ = t.partition.Logout(l.identity) // err tells more
 		return err
 	}
 	return nil
 }
 
-// refuseName answers for a name that nobody has: as for a wrong PIN, where a PIN
-// would have been looked at.
-func (t *token) refuseName(s *session, user ck.UserType) error {
-	if user == ck.CKU_CONTEXT_SPECIFIC {
-		return ck.CKR_PIN_INCORRECT
-	}
-	if err := t.commit(s, user, nil); err != nil {
-		return err
-	}
-	return ck.CKR_PIN_INCORRECT
-}
-
-// commit checks that user may log in on s, and makes l the login if it is not nil.
-func (t *token) commit(s *session, user ck.UserType, l *login) error {
+// commit checks that the user of l may log in on s, and makes l the login if it has an
+// identity.
+func (t *token) commit(s *session, l login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, open := t.sessions[s]
@@ -102,41 +93,45 @@ func (t *token) commit(s *session, user ck.UserType, l *login) error {
 	switch {
 	case !open:
 		return ck.CKR_SESSION_CLOSED
-	case now != nil && now.user == user:
+	case now != nil && now.user == l.user && now.name == l.name:
 		return ck.CKR_USER_ALREADY_LOGGED_IN
 	case now != nil:
 		return ck.CKR_USER_ANOTHER_ALREADY_LOGGED_IN
-	case user == ck.CKU_SO && t.readOnly > 0:
+	case l.user == ck.CKU_SO && t.readOnly > 0:
 		return ck.CKR_SESSION_READ_ONLY_EXISTS
 	}
-	if l != nil {
-		t.login.Store(l)
+	if l.identity != 0 {
+		t.login.Store(&l)
 	}
 	return nil
 }
 
 // contextLogin hands pin to each operation of s that waits for it. A PIN that
-// got locked by it also logs the user out.
-func (a *App) contextLogin(s *session, pin []byte) error {
-	err := a.authenticate(s, pin)
+// got locked by it, if only for a while, also logs the user out.
+func (a *App) contextLogin(s *session, pin []byte, name string) error {
+	err := a.authenticate(s, pin, name)
 	if ck.Code(err) == ck.CKR_PIN_LOCKED {
 		_ = a.logOut(s.token) // err tells more
 	}
 	return err
 }
 
-func (a *App) authenticate(s *session, pin []byte) error {
+func (a *App) authenticate(s *session, pin []byte, name string) error {
 	if _, err := a.enter(s.handle); err != nil {
 		return err
 	}
 	defer s.leave()
 	waiting := false
+	l := s.token.login.Load()
 	for _, k := range kinds {
 		op := k.of(s).waiting()
 		if op == nil {
 			continue
 		}
 		waiting = true
+		if name != "" && l != nil && l.name != name {
+			return ck.CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+		}
 		if err := op.Authenticate(pin); err != nil {
 			return err
 		}

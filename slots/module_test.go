@@ -10,7 +10,7 @@ import (
 )
 
 // cheapPINs is a configuration for tests that are not about the cost of a guess.
-const cheapPINs = "[pin]\nargon2-passes = 1\nargon2-memory-kib = 64\n"
+const cheapPINs = "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 64\n"
 
 // openModule is the real module in a new home.
 func openModule(t testing.TB) api.Module { return moduleAt(t, t.TempDir()) }

@@ -254,10 +254,10 @@ type slow struct {
 	checking, goOn chan struct{}
 }
 
-func (p *slow) Login(user ck.UserType, pin []byte) (api.Identity, error) {
+func (p *slow) LoginUser(user ck.UserType, name string, pin []byte) (api.Identity, error) {
 	p.checking <- struct{}{}
 	<-p.goOn
-	return p.twinPartition.Login(user, pin)
+	return p.twinPartition.LoginUser(user, name, pin)
 }
 
 type slowModule struct {

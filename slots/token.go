@@ -161,9 +161,21 @@ func (a *App) SetPIN(h ck.SessionHandle, old, new []byte) error {
 	if !s.readWrite() {
 		return ck.CKR_SESSION_READ_ONLY
 	}
-	user := ck.CKU_USER
-	if l := s.token.login.Load(); l != nil {
-		user = l.user
+	l := s.token.login.Load()
+	switch {
+	case l == nil:
+		return notUnset(s.token.partition.SetPIN(ck.CKU_USER, old, new))
+	case l.name != "":
+		return s.token.partition.SetUserPIN(l.name, old, new)
 	}
-	return s.token.partition.SetPIN(user, old, new)
+	return s.token.partition.SetPIN(l.user, old, new)
+}
+
+// notUnset gives a PIN that has not been set a code that C_SetPIN has: nothing is the
+// old one.
+func notUnset(err error) error {
+	if ck.Code(err) == ck.CKR_USER_PIN_NOT_INITIALIZED {
+		return ck.Errorf(ck.CKR_PIN_INCORRECT, "%w", err)
+	}
+	return err
 }

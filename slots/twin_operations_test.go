@@ -193,7 +193,7 @@ func (p *twinPartition) Sign(who api.Caller, m *ck.Mechanism, key api.ObjectID) 
 	case m.Type == ck.CKM_SHA256_HMAC:
 		return &twinHash{hmac.New(sha256.New, o.value(ck.CKA_VALUE))}, nil
 	case o.flag(ck.CKA_ALWAYS_AUTHENTICATE):
-		return &twinSecond{p: p}, nil
+		return &twinSecond{p: p, user: p.identities[who.Identity]}, nil
 	}
 	return twinRSASigner{}, nil
 }
@@ -237,14 +237,15 @@ func (twinRSASigner) OneShot(dst, data []byte) (int, error) {
 // twinSecond asks for a second login.
 type twinSecond struct {
 	twinRSASigner
-	p  *twinPartition
-	in bool
+	p    *twinPartition
+	user twinUser
+	in   bool
 }
 
 func (s *twinSecond) Authenticate(pin []byte) error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	err := s.p.check(ck.CKU_USER, pin)
+	err := s.p.check(s.user, pin)
 	s.in = err == nil
 	return err
 }

@@ -43,7 +43,7 @@ func (m *twin) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 		m.partitions = append(m.partitions, fresh)
 		return nil
 	}
-	if !bytes.Equal(soPIN, m.partitions[n].pins[ck.CKU_SO]) {
+	if !bytes.Equal(soPIN, m.partitions[n].pins[twinSO]) {
 		return ck.CKR_PIN_INCORRECT
 	}
 	m.partitions[n] = fresh
@@ -69,12 +69,20 @@ func (m *twin) Close() error            { m.closed++; return nil }
 type twinPartition struct {
 	mu         sync.Mutex
 	label      string
-	pins       map[ck.UserType][]byte
-	failed     map[ck.UserType]int
-	identities map[api.Identity]ck.UserType
+	pins       map[twinUser][]byte
+	failed     map[twinUser]int // of those too who do not exist
+	identities map[api.Identity]twinUser
 	lastID     api.Identity
 	objects    []*twinObject // oldest first
 }
+
+// twinUser is whose PIN it is; the name is empty for those without.
+type twinUser struct {
+	kind ck.UserType
+	name string
+}
+
+var twinSO, unnamed = twinUser{kind: ck.CKU_SO}, twinUser{kind: ck.CKU_USER}
 
 type twinObject struct {
 	id      api.ObjectID
@@ -86,9 +94,9 @@ func newTwinPartition(label string, soPIN []byte) *twinPartition {
 	return &twinPartition{
 		objects:    twinProfiles(),
 		label:      label,
-		pins:       map[ck.UserType][]byte{ck.CKU_SO: bytes.Clone(soPIN)},
-		failed:     map[ck.UserType]int{},
-		identities: map[api.Identity]ck.UserType{},
+		pins:       map[twinUser][]byte{twinSO: bytes.Clone(soPIN)},
+		failed:     map[twinUser]int{},
+		identities: map[api.Identity]twinUser{},
 	}
 }
 
@@ -96,20 +104,20 @@ func (p *twinPartition) Info() api.PartitionInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	info := api.PartitionInfo{Label: p.label, Serial: "0123456789abcdef", MinPIN: 4, MaxPIN: 255}
-	if p.pins[ck.CKU_USER] != nil {
+	if p.pins[unnamed] != nil {
 		info.Flags |= ck.CKF_USER_PIN_INITIALIZED
 	}
 	return info
 }
 
 // check compares a PIN; ten wrong ones lock it. mu is held.
-func (p *twinPartition) check(user ck.UserType, pin []byte) error {
+func (p *twinPartition) check(user twinUser, pin []byte) error {
 	switch {
-	case p.pins[user] == nil:
+	case p.pins[user] == nil && user.name == "":
 		return ck.CKR_USER_PIN_NOT_INITIALIZED
 	case p.failed[user] >= 10:
 		return ck.CKR_PIN_LOCKED
-	case !bytes.Equal(pin, p.pins[user]):
+	case p.pins[user] == nil || !bytes.Equal(pin, p.pins[user]):
 		p.failed[user]++
 		return ck.CKR_PIN_INCORRECT
 	}
@@ -118,8 +126,13 @@ func (p *twinPartition) check(user ck.UserType, pin []byte) error {
 }
 
 func (p *twinPartition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
+	return p.LoginUser(user, "", pin)
+}
+
+func (p *twinPartition) LoginUser(kind ck.UserType, name string, pin []byte) (api.Identity, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	user := twinUser{kind, name}
 	if err := p.check(user, pin); err != nil {
 		return 0, err
 	}
@@ -141,32 +154,6 @@ func (p *twinPartition) Logout(id api.Identity) error {
 	delete(p.identities, id)
 	p.drop(func(o *twinObject) bool { return o.session != 0 && o.flag(ck.CKA_PRIVATE) })
 	return nil
-}
-
-func (p *twinPartition) set(user ck.UserType, pin []byte) error {
-	if len(pin) < 4 || len(pin) > 255 {
-		return ck.CKR_PIN_LEN_RANGE
-	}
-	p.pins[user], p.failed[user] = bytes.Clone(pin), 0
-	return nil
-}
-
-func (p *twinPartition) InitPIN(who api.Caller, pin []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if user, ok := p.identities[who.Identity]; !ok || user != ck.CKU_SO {
-		return ck.CKR_USER_NOT_LOGGED_IN
-	}
-	return p.set(ck.CKU_USER, pin)
-}
-
-func (p *twinPartition) SetPIN(user ck.UserType, old, new []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.check(user, old); err != nil {
-		return err
-	}
-	return p.set(user, new)
 }
 
 func (p *twinPartition) CloseSession(s api.SessionID) {
@@ -204,7 +191,7 @@ func (o *twinObject) fits(tmpl ck.Template) bool {
 // sees reports whether who may know of o. mu is held.
 func (p *twinPartition) sees(who api.Caller, o *twinObject) bool {
 	user, in := p.identities[who.Identity]
-	return !o.flag(ck.CKA_PRIVATE) || in && user == ck.CKU_USER
+	return !o.flag(ck.CKA_PRIVATE) || in && user.kind == ck.CKU_USER
 }
 
 // object is the look-up that all calls share. mu is held.

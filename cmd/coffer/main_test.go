@@ -38,7 +38,7 @@ func setUpScript(e *testscript.Env) error {
 		"user.pin":  "right user\n",
 		"so.pin":    "right so\n",
 		"wrong.pin": "wrong\n",
-		"fast.toml": "[pin]\nargon2-passes = 1\nargon2-memory-kib = 64\n",
+		"fast.toml": "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 64\n",
 	} {
 		if err := os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600); err != nil {
 			return err

@@ -1,6 +1,10 @@
 package api
 
-import "github.com/coffer-hsm/coffer/hsm/ck"
+import (
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
 
 // ObjectID names an object for ever: random, the value of CKA_UNIQUE_ID (in hex).
 type ObjectID [16]byte
@@ -27,6 +31,13 @@ type PartitionInfo struct {
 	Flags          ck.Flags
 	MinPIN, MaxPIN int
 	Objects        int // token objects, as far as this process can tell
+
+	Policy string // of keys: strict or standard; empty if it cannot be told
+	Dates  bool   // whether keys are used between their dates only
+	PIN    PINPolicy
+	// How long the PIN of the SO and that of the user without a name are refused from
+	// now on because of wrong tries. A PIN that is locked for good is not held.
+	SOHeld, UserHeld time.Duration
 }
 
 // Partition is one token. All methods may be called at once from many threads.
@@ -34,22 +45,27 @@ type Partition interface {
 	// Info describes the partition as it is now, other processes' changes included.
 	Info() PartitionInfo
 
-	// Login checks pin and returns an identity: CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
-	// CKR_USER_PIN_NOT_INITIALIZED. user is CKU_SO or CKU_USER.
+	// Login checks pin and returns an identity: CKR_PIN_INCORRECT, CKR_PIN_LOCKED
+	// (for good, or for a while after wrong tries), CKR_USER_PIN_NOT_INITIALIZED. user
+	// is CKU_SO or CKU_USER.
 	Login(user ck.UserType, pin []byte) (Identity, error)
 	// Logout ends an identity: private session objects of its sessions are
 	// destroyed, private keys wiped from memory, operations on them refused.
 	Logout(id Identity) error
 	// LoggedIn reports whether an identity is still good. It ends without Logout
-	// when another process initialises the token anew.
+	// when another process initialises the token anew or deletes the user.
 	LoggedIn(id Identity) bool
 	// InitPIN sets the user's PIN and unlocks it; who must be the SO.
 	InitPIN(who Caller, pin []byte) error
 	// SetPIN changes the PIN of user, who proves it by the old one.
 	SetPIN(user ck.UserType, old, new []byte) error
+	// SetPINPolicy changes what is asked of PINs; who must be the SO. What cannot be
+	// is CKR_ARGUMENTS_BAD.
+	SetPINPolicy(who Caller, policy PINPolicy) error
 	// CloseSession destroys the session objects that belong to the session.
 	CloseSession(s SessionID)
 
+	Users
 	Objects
 	Keys
 	Operations

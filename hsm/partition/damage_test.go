@@ -23,10 +23,8 @@ func take(t *testing.T, st store.Store) snapshot {
 		for id, b := range tx.All() {
 			s.records[id] = slices.Clone(b)
 		}
-		for _, name := range append(slices.Clone(digested), metaState) {
-			if v, ok := tx.Meta(name); ok {
-				s.metas[name] = slices.Clone(v)
-			}
+		for name, v := range tx.Metas() {
+			s.metas[name] = slices.Clone(v)
 		}
 		return nil
 	})
@@ -74,6 +72,15 @@ func TestTampering(t *testing.T) {
 		},
 		"the SO's PIN as the user's": func(tx store.Tx, before, after snapshot) {
 			tx.PutMeta(metaUser, after.metas[metaSO])
+		},
+		"the PIN policy removed": func(tx store.Tx, before, after snapshot) {
+			tx.DeleteMeta(metaPINPolicy)
+		},
+		"the user removed": func(tx store.Tx, before, after snapshot) {
+			tx.DeleteMeta(metaUser)
+		},
+		"a user made up": func(tx store.Tx, before, after snapshot) {
+			tx.PutMeta(metaUser+":00", after.metas[metaUser])
 		},
 		"a label flipped": func(tx store.Tx, before, after snapshot) {
 			v := after.metas[metaPartition]

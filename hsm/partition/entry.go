@@ -62,7 +62,10 @@ const (
 )
 
 // identity is a login.
-type identity struct{ role role }
+type identity struct {
+	account
+	born string // of the user who has logged in, if with a name
+}
 
 // roleOf returns what who has logged in as: a stale identity is the public.
 // The caller holds p.mu.

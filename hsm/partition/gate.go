@@ -11,12 +11,19 @@ import (
 // operation, since there is one gate an operation.
 type gate struct {
 	p    *Partition
+	of   account // of who is logged in
 	open bool
+}
+
+func (p *Partition) newGate(who api.Caller) gate {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return gate{p: p, of: p.identities[who.Identity].account}
 }
 
 // Authenticate opens the gate. A wrong PIN counts as a failed login.
 func (g *gate) Authenticate(pin []byte) error {
-	if err := g.p.believe(ck.CKU_USER, pin); err != nil {
+	if err := g.p.believe(g.of, pin); err != nil {
 		return err
 	}
 	g.open = true
@@ -39,11 +46,11 @@ type gatedCipher struct {
 	op api.Cipher
 }
 
-func (p *Partition) gateCipher(op api.Cipher, k *service.Key, err error) (api.Cipher, error) {
+func (p *Partition) gateCipher(who api.Caller, op api.Cipher, k *service.Key, err error) (api.Cipher, error) {
 	if err != nil || !needsGate(k) {
 		return op, err
 	}
-	return &gatedCipher{gate{p: p}, op}, nil
+	return &gatedCipher{p.newGate(who), op}, nil
 }
 
 func (g *gatedCipher) OneShot(dst, src []byte) (int, error) {
@@ -74,11 +81,11 @@ type gatedSigner struct {
 	op api.Signer
 }
 
-func (p *Partition) gateSigner(op api.Signer, k *service.Key, err error) (api.Signer, error) {
+func (p *Partition) gateSigner(who api.Caller, op api.Signer, k *service.Key, err error) (api.Signer, error) {
 	if err != nil || !needsGate(k) {
 		return op, err
 	}
-	return &gatedSigner{gate{p: p}, op}, nil
+	return &gatedSigner{p.newGate(who), op}, nil
 }
 
 func (g *gatedSigner) OneShot(dst, data []byte) (int, error) {

@@ -10,25 +10,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
-// pinOf says where the PIN of a user type is kept and what role it gives.
-func pinOf(user ck.UserType) (name string, r role, err error) {
-	switch user {
-	case ck.CKU_SO:
-		return metaSO, roleSO, nil
-	case ck.CKU_USER:
-		return metaUser, roleUser, nil
-	}
-	return "", 0, ck.CKR_USER_TYPE_INVALID
-}
-
-// CheckPIN holds a PIN that is to be set against the rules: CKR_PIN_LEN_RANGE.
-func (o Options) CheckPIN(pin []byte) error {
-	if len(pin) < o.MinPIN || len(pin) > o.MaxPIN {
-		return ck.Errorf(ck.CKR_PIN_LEN_RANGE, "a PIN has %d to %d bytes", o.MinPIN, o.MaxPIN)
-	}
-	return nil
-}
-
 // tryPIN checks a PIN and returns the key of private objects, which the caller
 // wipes, and the wrap that it was in. The try is counted, durably, before the PIN
 // is looked at.
@@ -36,20 +17,16 @@ func (o Options) CheckPIN(pin []byte) error {
 // The PIN was right for this wrap: by the time that the caller makes use of it,
 // others may have changed the PIN or initialised the token anew. Who does more than
 // to believe the user looks whether the wrap is still there.
-func (p *Partition) tryPIN(user ck.UserType, pin []byte) (key *seal.Key, wrap []byte, err error) {
-	name, r, err := pinOf(user)
-	if err != nil {
-		return nil, nil, err
-	}
+func (p *Partition) tryPIN(of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
 	if err := p.sync(); err != nil {
 		return nil, nil, err
 	}
-	a, try, err := p.beginTry(name)
+	a, try, err := p.beginTry(of)
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err = p.root.UnwrapPIN(byte(r), pin, a.Wrap)
-	if noted := p.endTry(name, try, a.Wrap, err == nil); noted != nil && err == nil {
+	key, err = p.unwrapPIN(of, pin, a)
+	if noted := p.endTry(of, try, a.Wrap, err == nil); noted != nil && err == nil {
 		key.Zero()
 		return nil, nil, noted
 	}
@@ -57,7 +34,7 @@ func (p *Partition) tryPIN(user ck.UserType, pin []byte) (key *seal.Key, wrap []
 		return nil, nil, ck.CKR_PIN_INCORRECT
 	}
 	if err != nil {
-		return nil, nil, damaged("value %q: %w", name, err)
+		return nil, nil, damaged("value %q: %w", of.meta, err)
 	}
 	return key, a.Wrap, nil
 }
@@ -66,8 +43,8 @@ func (p *Partition) tryPIN(user ck.UserType, pin []byte) (key *seal.Key, wrap []
 var errPINChanged = ck.Errorf(ck.CKR_PIN_INCORRECT, "the PIN was changed meanwhile")
 
 // believe checks a PIN and nothing else.
-func (p *Partition) believe(user ck.UserType, pin []byte) error {
-	key, _, err := p.tryPIN(user, pin)
+func (p *Partition) believe(of account, pin []byte) error {
+	key, _, err := p.tryPIN(of, pin)
 	if err != nil {
 		return err
 	}
@@ -77,11 +54,16 @@ func (p *Partition) believe(user ck.UserType, pin []byte) error {
 
 // Login is C_Login for CKU_SO and CKU_USER.
 func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
-	name, r, err := pinOf(user)
+	return p.LoginUser(user, "", pin)
+}
+
+// LoginUser is C_LoginUser.
+func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (api.Identity, error) {
+	of, err := p.accountOf(user, name)
 	if err != nil {
 		return 0, err
 	}
-	key, wrap, err := p.tryPIN(user, pin)
+	key, wrap, err := p.tryPIN(of, pin)
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +77,8 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 		key.Zero()
 		return 0, err
 	}
-	if string(p.authSeen(name).Wrap) != string(wrap) {
+	now := p.authSeen(of.meta)
+	if string(now.Wrap) != string(wrap) {
 		key.Zero() // it may be that of another epoch
 		return 0, errPINChanged
 	}
@@ -109,7 +92,7 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 		key.Zero()
 	}
 	p.lastID++
-	p.identities[p.lastID] = identity{r}
+	p.identities[p.lastID] = identity{of, now.Born}
 	return p.lastID, nil
 }
 
@@ -137,6 +120,26 @@ func (p *Partition) Logout(id api.Identity) error {
 		p.closePrivate()
 	}
 	return nil
+}
+
+// endDeleted ends the logins of users whom the SO has deleted. Their operations may be
+// under way, so that with the last login keys are not wiped but dropped, which wipes
+// them when nothing uses them any more. The caller holds p.mu for writing.
+func (p *Partition) endDeleted() {
+	ended := 0
+	for id, who := range p.identities {
+		if who.name != "" && p.authSeen(who.meta).Born != who.born {
+			delete(p.identities, id)
+			ended++
+		}
+	}
+	if ended == 0 || len(p.identities) > 0 {
+		return
+	}
+	for _, e := range p.objects {
+		e.key.Store(nil)
+	}
+	p.closePrivate()
 }
 
 // openPrivate opens the attributes of all private objects.
@@ -174,71 +177,42 @@ func (p *Partition) closePrivate() {
 	p.private = nil
 }
 
-// InitPIN is C_InitPIN: the SO sets the user's PIN, which unlocks it.
-func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
+// SetPIN is C_SetPIN. A wrong old PIN counts as a failed login.
+func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
+	of, err := p.accountOf(user, "")
+	if err != nil {
+		return err
+	}
+	return p.changePIN(of, old, new)
+}
+
+// SetUserPIN is C_SetPIN of a user with a name.
+func (p *Partition) SetUserPIN(name string, old, new []byte) error {
+	return p.changePIN(p.userCalled(name), old, new)
+}
+
+func (p *Partition) changePIN(of account, old, new []byte) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	if err := p.options.CheckPIN(pin); err != nil {
+	if err := p.checkPIN(new); err != nil {
 		return err
 	}
-	key, header, err := p.keyOfSO(who)
+	key, oldWrap, err := p.tryPIN(of, old)
 	if err != nil {
 		return err
 	}
 	defer key.Zero()
-	wrap, err := p.root.WrapPIN(roleUser, pin, p.options.KDF, key)
+	wrap, err := p.wrapPIN(of, new, key)
 	if err != nil {
 		return err
 	}
-	return p.storePIN(metaUser, wrap, func(w *writer) error {
-		if string(w.header) != string(header) {
-			return errInitialisedAnew
-		}
-		return nil
-	})
-}
-
-// keyOfSO copies the key of private objects for the SO, who alone may wrap it
-// under another PIN without knowing the old one; and the header of the token that
-// it is the key of.
-func (p *Partition) keyOfSO(who api.Caller) (key *seal.Key, header []byte, err error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	if p.roleOf(who) != roleSO {
-		return nil, nil, ck.CKR_USER_NOT_LOGGED_IN
-	}
-	return p.private.Clone(), p.metas[metaPartition].payload, nil
-}
-
-// SetPIN is C_SetPIN. A wrong old PIN counts as a failed login.
-func (p *Partition) SetPIN(user ck.UserType, old, new []byte) error {
-	name, r, err := pinOf(user)
-	if err != nil {
-		return err
-	}
-	if err := p.options.CheckPIN(new); err != nil {
-		return err
-	}
-	key, oldWrap, err := p.tryPIN(user, old)
-	if err != nil {
-		return err
-	}
-	defer key.Zero()
-	wrap, err := p.root.WrapPIN(byte(r), new, p.options.KDF, key)
-	if err != nil {
-		return err
-	}
-	return p.storePIN(name, wrap, func(w *writer) error { return w.stillUnder(name, oldWrap) })
-}
-
-// storePIN writes a PIN's new wrap, if what it was made of is still so.
-func (p *Partition) storePIN(name string, wrap []byte, still func(*writer) error) error {
-	err := p.update(func(w *writer) error {
-		if err := still(w); err != nil {
+	err = p.update(func(w *writer) error {
+		a, err := w.stillUnder(of, oldWrap)
+		if err != nil {
 			return err
 		}
-		return w.putAuth(name, auth{Wrap: wrap})
+		return w.putPIN(of, a, wrap)
 	})
 	if err != nil {
 		return err
@@ -246,17 +220,20 @@ func (p *Partition) storePIN(name string, wrap []byte, still func(*writer) error
 	return p.sync()
 }
 
-// authSeen is the PIN's record as last loaded.
-func (p *Partition) authSeen(name string) (a auth) {
-	if json.Unmarshal(p.metas[name].payload, &a) != nil {
+// authSeen is the PIN's record in a value as last loaded. The caller holds p.mu.
+func (p *Partition) authSeen(meta string) (a auth) {
+	if json.Unmarshal(p.metas[meta].payload, &a) != nil {
 		return auth{}
 	}
 	return a
 }
 
-// pinFlags tells the state of both PINs (CK_TOKEN_INFO). The caller holds p.mu.
+// pinFlags tells the state of the SO's PIN and of that of the user without a name
+// (CK_TOKEN_INFO has no room for more). A PIN that is held back is locked for that
+// long. The caller holds p.mu.
 func (p *Partition) pinFlags() ck.Flags {
 	var flags ck.Flags
+	policy, now := p.pinPolicySeen(), time.Now()
 	for _, f := range []struct {
 		name                         string
 		initialised, low, last, lock ck.Flags
@@ -269,16 +246,26 @@ func (p *Partition) pinFlags() ck.Flags {
 			continue
 		}
 		flags |= f.initialised
-		failed := a.failed(time.Now())
+		failed := a.failed(now)
 		if failed > 0 {
 			flags |= f.low
 		}
-		switch left := p.options.Tries - failed; {
-		case left <= 0:
-			flags |= f.lock
-		case left == 1:
+		if policy.Tries-failed == 1 {
 			flags |= f.last
+		}
+		if a.locked(policy, now) || a.held(policy, now) > 0 {
+			flags |= f.lock
 		}
 	}
 	return flags
+}
+
+// heldSeen is how long a PIN is held back, 0 for one that is locked for good. The
+// caller holds p.mu.
+func (p *Partition) heldSeen(of account) time.Duration {
+	a, policy, now := p.authSeen(of.meta), p.pinPolicySeen(), time.Now()
+	if a.locked(policy, now) {
+		return 0
+	}
+	return a.held(policy, now)
 }

@@ -20,7 +20,9 @@ const (
 	metaRoots     = "roots"
 	metaPublicKey = "public-key"
 	metaSO        = "auth-so"
-	metaUser      = "auth-user"
+	metaUser      = "auth-user" // and behind a colon, those of users with a name
+	metaPINPolicy = "pin-policy"
+	metaStrangers = "auth-strangers"
 	metaState     = "state"
 
 	metaVersion    = 1
@@ -30,13 +32,10 @@ const (
 	labelMax       = 32 // bytes, CK_TOKEN_INFO
 )
 
-// digested are the meta values that the digest covers.
-var digested = []string{metaPartition, metaRoots, metaPublicKey, metaSO, metaUser}
-
 // seenMeta is what this process last saw of a meta value.
 type seenMeta struct {
-	payload []byte
-	tag     [32]byte
+	payload, value []byte
+	tag            [32]byte
 }
 
 // header is the payload of metaPartition.
@@ -141,7 +140,8 @@ func (p *Partition) metaMAC(name string, version byte, payload []byte) [32]byte 
 	return p.root.MAC("meta", []byte(name), []byte{version}, payload)
 }
 
-// metaTag is the part of the digest that stands for a meta value.
+// metaTag is the part of the digest that stands for a meta value. Names are cut to
+// fit; the value's MAC has them whole.
 func (p *Partition) metaTag(name string, value []byte) [32]byte {
 	var id [16]byte
 	copy(id[:], name)
@@ -154,19 +154,25 @@ func (p *Partition) readMeta(tx store.Tx, name string) (payload, value []byte, e
 	if !ok {
 		return nil, nil, nil
 	}
+	payload, err = p.openMeta(name, value)
+	return payload, value, err
+}
+
+// openMeta checks a value and returns the payload in it.
+func (p *Partition) openMeta(name string, value []byte) ([]byte, error) {
 	payload, mac, err := splitMeta(name, value)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	want := p.metaMAC(name, value[0], payload)
 	if subtle.ConstantTimeCompare(mac, want[:]) == 1 {
-		return payload, value, nil
+		return payload, nil
 	}
 	if name == metaPartition { // the first that is read: most likely another root key
-		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
+		return nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
 			"the root key does not fit this partition, or value %q is damaged", name)
 	}
-	return nil, nil, damaged("value %q is not authentic", name)
+	return nil, damaged("value %q is not authentic", name)
 }
 
 // readState opens the state that the transaction of a generation left. It is
@@ -185,14 +191,21 @@ func (p *Partition) readState(tx store.Tx, generation uint64) (state, error) {
 	return s, nil
 }
 
-// readAuth reads a PIN's record; the zero one if there is none.
-func (p *Partition) readAuth(tx store.Tx, name string) (a auth, err error) {
-	payload, _, err := p.readMeta(tx, name)
-	if err != nil || payload == nil {
+// readAuth reads a PIN's record. Where there is none it is the zero one, or for a
+// name what has been tried under it.
+func (p *Partition) readAuth(tx store.Tx, of account) (a auth, err error) {
+	payload, _, err := p.readMeta(tx, of.meta)
+	if err != nil {
 		return auth{}, err
 	}
+	if payload == nil && of.name != "" {
+		return p.readStranger(tx, of)
+	}
+	if payload == nil {
+		return auth{}, nil
+	}
 	if err := json.Unmarshal(payload, &a); err != nil {
-		return auth{}, damaged("value %q: %w", name, err)
+		return auth{}, damaged("value %q: %w", of.meta, err)
 	}
 	return a, nil
 }

@@ -121,19 +121,19 @@ func (p *Partition) Encrypt(who api.Caller, m *ck.Mechanism, key api.ObjectID) (
 // Decrypt is C_DecryptInit.
 func (p *Partition) Decrypt(who api.Caller, m *ck.Mechanism, key api.ObjectID) (api.Cipher, error) {
 	op, k, err := start(p, who, useDecrypt, m, key, pickDecrypt)
-	return p.gateCipher(op, k, err)
+	return p.gateCipher(who, op, k, err)
 }
 
 // Sign is C_SignInit.
 func (p *Partition) Sign(who api.Caller, m *ck.Mechanism, key api.ObjectID) (api.Signer, error) {
 	op, k, err := start(p, who, useSign, m, key, pickSign)
-	return p.gateSigner(op, k, err)
+	return p.gateSigner(who, op, k, err)
 }
 
 // SignRecover is C_SignRecoverInit.
 func (p *Partition) SignRecover(who api.Caller, m *ck.Mechanism, key api.ObjectID) (api.Cipher, error) {
 	op, k, err := start(p, who, useSignRecover, m, key, pickSignRecover)
-	return p.gateCipher(op, k, err)
+	return p.gateCipher(who, op, k, err)
 }
 
 // Verify is C_VerifyInit.

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -22,17 +23,22 @@ import (
 
 // Options are the rules of a partition that configuration sets.
 type Options struct {
-	MinPIN, MaxPIN int      // bytes
-	Tries          int      // wrong PINs until a PIN is locked
-	KDF            seal.KDF // for PINs set from now on
+	KDF seal.KDF // for PINs set from now on
 
 	// For partitions made from now on; each keeps what it was made with (POLICY.md).
 	Policy string // object.StrictPolicy or object.StandardPolicy
 	Dates  bool   // whether keys are used between their dates only
+
+	// What is asked of PINs, for partitions made from now on, and for those from
+	// before each kept its own, which know no delay.
+	MinPIN, MaxPIN int           // bytes
+	Tries          int           // wrong PINs until a PIN is locked
+	DelayAfter     int           // wrong PINs until the next is refused for a while
+	Delay          time.Duration // the first such while; negative for none
 }
 
-// Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, Argon2id, the
-// policy strict.
+// Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, a delay of 1 s
+// after three wrong ones, Argon2id, the policy strict.
 func (o Options) Default() Options {
 	if o.MinPIN == 0 {
 		o.MinPIN = 4
@@ -43,6 +49,12 @@ func (o Options) Default() Options {
 	if o.Tries == 0 {
 		o.Tries = 10
 	}
+	if o.DelayAfter == 0 {
+		o.DelayAfter = 3
+	}
+	if o.Delay == 0 {
+		o.Delay = time.Second
+	}
 	if o.KDF == (seal.KDF{}) {
 		o.KDF = seal.DefaultKDF()
 	}
@@ -51,6 +63,14 @@ func (o Options) Default() Options {
 	}
 	return o
 }
+
+// PINPolicy is what o asks of PINs.
+func (o Options) PINPolicy() api.PINPolicy {
+	return api.PINPolicy{MinLength: o.MinPIN, MaxLength: o.MaxPIN, Tries: o.Tries, DelayAfter: o.DelayAfter, Delay: max(0, o.Delay)}
+}
+
+// CheckPIN holds a PIN of a new partition against the policy: CKR_PIN_LEN_RANGE.
+func (o Options) CheckPIN(pin []byte) error { return checkPIN(o.PINPolicy(), pin) }
 
 // Partition is an open partition. It satisfies api.Partition.
 type Partition struct {
@@ -97,6 +117,9 @@ var _ api.Partition = (*Partition)(nil)
 // SO PIN. There is no user PIN until InitPIN.
 func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []byte) error {
 	o = o.Default()
+	if err := checkPINPolicy(o.PINPolicy()); err != nil {
+		return err
+	}
 	if err := o.CheckPIN(soPIN); err != nil {
 		return err
 	}
@@ -131,6 +154,9 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 			return err
 		}
 		if err := w.initialise(f); err != nil {
+			return err
+		}
+		if err := w.putPINPolicy(o.PINPolicy()); err != nil {
 			return err
 		}
 		return w.finish()
@@ -195,9 +221,10 @@ func (p *Partition) Close() error {
 }
 
 // Initialise is C_InitToken on a partition that exists: soPIN must be its SO PIN
-// (failures count), then all objects and the user PIN are gone and the keys new.
+// (failures count), then all objects, all users and the user PIN are gone and the
+// keys new. The policies stay.
 func (p *Partition) Initialise(soPIN []byte, label string) error {
-	key, wrap, err := p.tryPIN(ck.CKU_SO, soPIN)
+	key, wrap, err := p.tryPIN(accountSO, soPIN)
 	if err != nil {
 		return err
 	}
@@ -214,7 +241,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 		return err
 	}
 	err = p.update(func(w *writer) error {
-		if err := w.stillUnder(metaSO, wrap); err != nil {
+		if _, err := w.stillUnder(accountSO, wrap); err != nil {
 			return err
 		}
 		if err := w.wipe(); err != nil {
@@ -229,7 +256,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 }
 
 // CheckSO reports whether pin is the SO's; a wrong one counts as a failed login.
-func (p *Partition) CheckSO(pin []byte) error { return p.believe(ck.CKU_SO, pin) }
+func (p *Partition) CheckSO(pin []byte) error { return p.believe(accountSO, pin) }
 
 // Info describes the partition as it is now.
 func (p *Partition) Info() api.PartitionInfo {
@@ -245,12 +272,18 @@ func (p *Partition) Info() api.PartitionInfo {
 			tokens++
 		}
 	}
+	policy := p.pinPolicySeen()
 	return api.PartitionInfo{
-		Label:   p.header.Label,
-		Serial:  p.header.Serial,
-		Flags:   flags | p.pinFlags(),
-		MinPIN:  p.options.MinPIN,
-		MaxPIN:  p.options.MaxPIN,
-		Objects: tokens,
+		Label:    p.header.Label,
+		Serial:   p.header.Serial,
+		Flags:    flags | p.pinFlags(),
+		MinPIN:   policy.MinLength,
+		MaxPIN:   policy.MaxLength,
+		Objects:  tokens,
+		Policy:   p.Policy(),
+		Dates:    p.dates,
+		PIN:      policy,
+		SOHeld:   p.heldSeen(accountSO),
+		UserHeld: p.heldSeen(accountUser),
 	}
 }

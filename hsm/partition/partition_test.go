@@ -42,6 +42,9 @@ func newRig(t testing.TB) *rig { return newRigWith(t, Options{}) }
 func newRigWith(t testing.TB, o Options) *rig {
 	t.Helper()
 	o.KDF = cheap
+	if o.Delay == 0 {
+		o.Delay = -1 // for tests that guess on and on
+	}
 	r := &rig{t: t, store: store.NewMemory(), root: testRoot(t)}
 	if err := Create(r.store, r.root, o, "test", soPIN); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"errors"
 	"slices"
@@ -67,7 +68,11 @@ func (p *Partition) load() error {
 		if err := p.loadRecords(tx); err != nil {
 			return err
 		}
-		return p.check(tx, s)
+		if err := p.check(tx, s); err != nil {
+			return err
+		}
+		p.endDeleted()
+		return nil
 	})
 	if err != nil {
 		p.generation = 0 // whatever was read is not to be built on
@@ -77,30 +82,28 @@ func (p *Partition) load() error {
 	return nil
 }
 
-// loadMetas reads the meta values and, if the token has been initialised anew,
-// starts over.
+// loadMetas reads the meta values, the header first, which tells whether the token has
+// been initialised anew. The digest covers all of them but the one that it is in.
 func (p *Partition) loadMetas(tx store.Tx) error {
-	for _, name := range digested {
-		payload, value, err := p.readMeta(tx, name)
-		if err != nil {
-			return err
-		}
-		old, had := p.metas[name]
-		if had {
-			p.sum.Remove(old.tag)
-			delete(p.metas, name)
-		}
-		if value == nil {
+	header, ok := tx.Meta(metaPartition)
+	if !ok {
+		return damaged("value %q is missing", metaPartition)
+	}
+	if err := p.takeMeta(metaPartition, header); err != nil {
+		return err
+	}
+	n := 0
+	for name, value := range tx.Metas() {
+		if name == metaState {
 			continue
 		}
-		now := seenMeta{append([]byte(nil), payload...), p.metaTag(name, value)}
-		p.metas[name] = now
-		p.sum.Add(now.tag)
-		if name == metaPartition && string(old.payload) != string(now.payload) {
-			if err := p.startOver(now.payload); err != nil {
-				return err
-			}
+		n++
+		if err := p.takeMeta(name, value); err != nil {
+			return err
 		}
+	}
+	if n < len(p.metas) {
+		p.dropMetas(tx)
 	}
 	if p.public != nil {
 		return nil
@@ -111,6 +114,40 @@ func (p *Partition) loadMetas(tx store.Tx) error {
 	}
 	p.public = public
 	return nil
+}
+
+// takeMeta puts a meta value into the cache. One that has not changed is as authentic
+// as it was.
+func (p *Partition) takeMeta(name string, value []byte) error {
+	old, had := p.metas[name]
+	if had && bytes.Equal(old.value, value) {
+		return nil
+	}
+	value = bytes.Clone(value)
+	payload, err := p.openMeta(name, value)
+	if err != nil {
+		return err
+	}
+	now := seenMeta{payload, value, p.metaTag(name, value)}
+	if had {
+		p.sum.Remove(old.tag)
+	}
+	p.metas[name] = now
+	p.sum.Add(now.tag)
+	if name == metaPartition {
+		return p.startOver(payload)
+	}
+	return nil
+}
+
+// dropMetas forgets the values that are no longer there.
+func (p *Partition) dropMetas(tx store.Tx) {
+	for name, old := range p.metas {
+		if _, ok := tx.Meta(name); !ok {
+			p.sum.Remove(old.tag)
+			delete(p.metas, name)
+		}
+	}
 }
 
 // startOver forgets all that belongs to another epoch, logins included.

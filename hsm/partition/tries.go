@@ -7,10 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// auth is the payload of metaSO and metaUser: a PIN's record.
+// auth is a PIN's record: the payload of metaSO, metaUser, and the values of users
+// with a name.
 //
 // A try is written down as pending before the PIN is looked at, and turned into a
 // failure or taken away afterwards. Failures and pending tries together never pass
@@ -18,8 +20,11 @@ import (
 // one has; and who is killed in the middle has used one up.
 type auth struct {
 	Failures int       `json:"failures"`
+	Last     time.Time `json:"last,omitzero"` // of the failures
 	Pending  []pending `json:"pending,omitempty"`
-	Wrap     []byte    `json:"wrap"`
+	Wrap     []byte    `json:"wrap,omitempty"`
+	Name     string    `json:"name,omitempty"` // of a user who has one
+	Born     string    `json:"born,omitempty"` // tells a user from a later one of the name
 }
 
 // pending is a try under way.
@@ -60,12 +65,51 @@ func (t pending) stale(now time.Time) bool {
 	return age > tryLife || age < -tryLife
 }
 
+// lastFailure is when the last of the failures was. A try of a killed process
+// failed when it began.
+func (a *auth) lastFailure(now time.Time) time.Time {
+	last := a.Last
+	for _, t := range a.Pending {
+		if t.stale(now) && t.At.After(last) {
+			last = t.At
+		}
+	}
+	return last
+}
+
+// locked reports whether no try is left.
+func (a *auth) locked(r api.PINPolicy, now time.Time) bool { return a.failed(now) >= r.Tries }
+
+// held is how long the PIN is held back from now on. A failure of the future holds
+// nothing: somebody has set the clock back, and might do so by years.
+func (a *auth) held(r api.PINPolicy, now time.Time) time.Duration {
+	since := now.Sub(a.lastFailure(now))
+	if since < 0 {
+		return 0
+	}
+	return max(0, delayOf(r, a.failed(now))-since)
+}
+
+// room is how many tries may be under way at once. Where failures hold the PIN back,
+// tries at once must not be a way around that.
+func (a *auth) room(r api.PINPolicy, now time.Time) int {
+	most := r.Tries
+	if r.Delay > 0 {
+		most = min(most, max(r.DelayAfter, a.failed(now)+1))
+	}
+	return most - a.failed(now)
+}
+
 // begin notes a try, if one is left.
-func (a *auth) begin(limit int, now time.Time) (id string, err error) {
-	if a.failed(now) >= limit {
+func (a *auth) begin(r api.PINPolicy, now time.Time) (id string, err error) {
+	if a.locked(r, now) {
 		return "", ck.CKR_PIN_LOCKED
 	}
-	if a.Failures+len(a.Pending) >= limit {
+	if left := a.held(r, now); left > 0 {
+		return "", ck.Errorf(ck.CKR_PIN_LOCKED, "after %d wrong tries the PIN is refused for another %v",
+			a.failed(now), (left + time.Second - 1).Truncate(time.Second))
+	}
+	if underWay := a.Failures + len(a.Pending) - a.failed(now); underWay >= a.room(r, now) {
 		return "", errTriesPending
 	}
 	var b [8]byte
@@ -84,26 +128,34 @@ func (a *auth) end(id string, right bool, now time.Time) {
 	})
 	switch {
 	case right:
-		a.Failures = 0
+		a.Failures, a.Last = 0, time.Time{}
 	case len(a.Pending) < before:
 		a.Failures++
+		a.Last = now.UTC()
 	}
 }
 
+// renewed is the record with a wrap, and all tries forgiven.
+func (a *auth) renewed(wrap []byte) auth { return auth{Wrap: wrap, Name: a.Name, Born: a.Born} }
+
 // beginTry writes a try down, durably, and returns the PIN's record.
-func (p *Partition) beginTry(name string) (a auth, id string, err error) {
+func (p *Partition) beginTry(of account) (a auth, id string, err error) {
 	for give := time.Now().Add(tryPatience); ; time.Sleep(tryPause) {
 		err = p.update(func(w *writer) error {
-			if a, err = p.readAuth(w.tx, name); err != nil {
+			if a, err = p.readAuth(w.tx, of); err != nil {
 				return err
 			}
-			if !a.initialised() {
+			if !a.initialised() && of.name == "" {
 				return ck.CKR_USER_PIN_NOT_INITIALIZED
 			}
-			if id, err = a.begin(p.options.Tries, time.Now()); err != nil {
+			policy, err := p.readPINPolicy(w.tx)
+			if err != nil {
 				return err
 			}
-			return w.putAuth(name, a)
+			if id, err = a.begin(policy, time.Now()); err != nil {
+				return err
+			}
+			return w.putAuth(of, a)
 		})
 		if !errors.Is(err, errTriesPending) || time.Now().After(give) {
 			return a, id, err
@@ -112,13 +164,13 @@ func (p *Partition) beginTry(name string) (a auth, id string, err error) {
 }
 
 // endTry writes down how a try went, unless the PIN has been changed meanwhile.
-func (p *Partition) endTry(name, id string, wrap []byte, right bool) error {
+func (p *Partition) endTry(of account, id string, wrap []byte, right bool) error {
 	return p.update(func(w *writer) error {
-		a, err := p.readAuth(w.tx, name)
+		a, err := p.readAuth(w.tx, of)
 		if err != nil || string(a.Wrap) != string(wrap) {
 			return err
 		}
 		a.end(id, right, time.Now())
-		return w.putAuth(name, a)
+		return w.putAuth(of, a)
 	})
 }

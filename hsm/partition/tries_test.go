@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -12,34 +13,33 @@ import (
 // that all of them know.
 func TestManyLoginsAtOnce(t *testing.T) {
 	r := newRig(t)
-	var wg sync.WaitGroup
-	for range 40 {
-		p := r.again()
-		wg.Go(func() {
-			if _, err := p.Login(ck.CKU_USER, userPIN); err != nil {
-				t.Error(err)
-			}
-		})
+	if codes := atOnce40(r, userPIN); codes[ck.CKR_OK] != 40 {
+		t.Errorf("answers: %v", codes)
 	}
-	wg.Wait()
 }
 
-// TestManyGuessesAtOnce: guessing at once gives no more guesses.
-func TestManyGuessesAtOnce(t *testing.T) {
-	r := newRig(t)
+// atOnce40 logs in from 40 processes at once and counts the answers.
+func atOnce40(r *rig, pin []byte) map[ck.RV]int {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	codes := map[ck.RV]int{}
 	for range 40 {
 		p := r.again()
 		wg.Go(func() {
-			_, err := p.Login(ck.CKU_USER, []byte("a guess"))
+			_, err := p.Login(ck.CKU_USER, pin)
 			mu.Lock()
 			defer mu.Unlock()
 			codes[ck.Code(err)]++
 		})
 	}
 	wg.Wait()
+	return codes
+}
+
+// TestManyGuessesAtOnce: guessing at once gives no more guesses.
+func TestManyGuessesAtOnce(t *testing.T) {
+	r := newRig(t)
+	codes := atOnce40(r, []byte("a guess"))
 	if codes[ck.CKR_PIN_INCORRECT] != 10 || codes[ck.CKR_PIN_LOCKED] != 30 {
 		t.Errorf("answers: %v; want 10 looked at and 30 refused", codes)
 	}
@@ -48,19 +48,20 @@ func TestManyGuessesAtOnce(t *testing.T) {
 func TestTries(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	late := now.Add(tryLife + time.Second)
+	three := api.PINPolicy{Tries: 3}
 	a := auth{Wrap: []byte{1}}
 	var ids []string
 	for range 3 {
-		id, err := a.begin(3, now)
+		id, err := a.begin(three, now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)
 	}
-	if _, err := a.begin(3, now); err != errTriesPending {
+	if _, err := a.begin(three, now); err != errTriesPending {
 		t.Errorf("a fourth try while three are under way: %v", err)
 	}
-	if _, err := a.begin(3, late); err != ck.CKR_PIN_LOCKED {
+	if _, err := a.begin(three, late); err != ck.CKR_PIN_LOCKED {
 		t.Errorf("a fourth try when three were never ended: %v", err)
 	}
 	a.end(ids[0], false, now)
@@ -75,7 +76,7 @@ func TestTries(t *testing.T) {
 	if n := a.failed(late); n != 1 {
 		t.Errorf("%d failures, want the one that was never ended", n)
 	}
-	id, err := a.begin(3, late)
+	id, err := a.begin(three, late)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,14 +77,14 @@ func (w *writer) sameEpoch() error {
 
 var errInitialisedAnew = ck.Errorf(ck.CKR_DEVICE_REMOVED, "the token was initialised anew by another process")
 
-// stillUnder refuses if a PIN is no longer kept in this wrap: what was done with
-// the key from it is void.
-func (w *writer) stillUnder(name string, wrap []byte) error {
-	a, err := w.p.readAuth(w.tx, name)
+// stillUnder reads a PIN's record, and refuses if the PIN is no longer kept in this
+// wrap: what was done with the key from it is void.
+func (w *writer) stillUnder(of account, wrap []byte) (auth, error) {
+	a, err := w.p.readAuth(w.tx, of)
 	if err == nil && string(a.Wrap) != string(wrap) {
 		err = errPINChanged
 	}
-	return err
+	return a, err
 }
 
 // finish writes the state that the transaction has come to.
@@ -120,12 +120,24 @@ func (w *writer) putMeta(name string, payload []byte) error {
 	return nil
 }
 
-func (w *writer) putAuth(name string, a auth) error {
+// deleteMeta removes a value that the digest covers.
+func (w *writer) deleteMeta(name string) error {
+	if old, ok := w.tx.Meta(name); ok {
+		w.digest.Remove(w.p.metaTag(name, old))
+	}
+	return w.tx.DeleteMeta(name)
+}
+
+// putAuth writes a PIN's record, or what was tried under a name that nobody has.
+func (w *writer) putAuth(of account, a auth) error {
+	if of.name != "" && !a.initialised() {
+		return w.putStranger(of, a, false)
+	}
 	payload, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
-	return w.putMeta(name, payload)
+	return w.putMeta(of.meta, payload)
 }
 
 func (w *writer) put(id store.ID, record []byte) error {
@@ -148,7 +160,7 @@ func (w *writer) delete(id store.ID) error {
 	return w.tx.Delete(id)
 }
 
-// wipe removes every record and PIN.
+// wipe removes every record, every user, and every PIN but the SO's.
 func (w *writer) wipe() error {
 	var ids []store.ID
 	for id := range w.tx.All() {
@@ -159,11 +171,18 @@ func (w *writer) wipe() error {
 			return err
 		}
 	}
-	// An empty PIN record stands for none: a store has no way to delete a value.
-	if a, err := w.p.readAuth(w.tx, metaUser); err != nil || !a.initialised() {
-		return err
+	pins := []string{metaUser, metaStrangers}
+	for name := range w.tx.Metas() {
+		if isNamed(name) {
+			pins = append(pins, name)
+		}
 	}
-	return w.putAuth(metaUser, auth{})
+	for _, name := range pins {
+		if err := w.deleteMeta(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fresh is what a new partition starts with, made before the transaction since
@@ -191,7 +210,7 @@ func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
 	if f.publicWrap, err = p.root.WrapKey(public, wrapPublic); err != nil {
 		return fresh{}, err
 	}
-	f.soPIN, err = p.root.WrapPIN(roleSO, soPIN, p.options.KDF, private)
+	f.soPIN, err = p.wrapPIN(accountSO, soPIN, private)
 	return f, err
 }
 
@@ -202,5 +221,5 @@ func (w *writer) initialise(f fresh) error {
 	if err := w.putMeta(metaPublicKey, f.publicWrap); err != nil {
 		return err
 	}
-	return w.putAuth(metaSO, auth{Wrap: f.soPIN})
+	return w.putAuth(accountSO, auth{Wrap: f.soPIN})
 }

@@ -100,6 +100,21 @@ func (p *PartitionRoot) WrapPIN(role byte, pin []byte, kdf KDF, k *Key) ([]byte,
 	return sealTo(head, kek, k.key.Expose(), head)
 }
 
+// DecoyPIN is a blob that no PIN opens, for someone who does not exist: UnwrapPIN
+// works as long over it as over a real one of the same kdf.
+func DecoyPIN(kdf KDF) ([]byte, error) {
+	if !kdf.ok() {
+		return nil, ErrKDF
+	}
+	h := pinHeader{kdf, make([]byte, minSalt)}
+	if _, err := rand.Read(h.salt); err != nil {
+		return nil, err
+	}
+	sealed := make([]byte, overhead+KeySize)
+	_, err := rand.Read(sealed)
+	return append(h.append(nil), sealed...), err
+}
+
 // UnwrapPIN is the reverse of WrapPIN. Whatever is wrong with PIN or blob, the
 // error is ErrWrongPIN.
 func (p *PartitionRoot) UnwrapPIN(role byte, pin, blob []byte) (*Key, error) {

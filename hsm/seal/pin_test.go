@@ -45,6 +45,28 @@ func TestPIN(t *testing.T) {
 	}
 }
 
+// A decoy has the form of a real blob, down to its parameters, and never opens.
+func TestDecoyPIN(t *testing.T) {
+	_, p := newPartition(t)
+	real, _ := p.WrapPIN(1, []byte("1234"), cheap, newKey(t))
+	decoy, err := DecoyPIN(cheap)
+	if err != nil || len(decoy) != len(real) || !bytes.Equal(decoy[:pinFixed], real[:pinFixed]) {
+		t.Fatalf("%x beside %x: %v", decoy, real, err)
+	}
+	if _, _, _, ok := parsePIN(decoy); !ok {
+		t.Error("no work is done over it")
+	}
+	if _, err := p.UnwrapPIN(1, []byte("1234"), decoy); err != ErrWrongPIN {
+		t.Errorf("it opens: %v", err)
+	}
+	if again, _ := DecoyPIN(cheap); bytes.Equal(again, decoy) {
+		t.Error("two are the same")
+	}
+	if _, err := DecoyPIN(KDF{}); !errors.Is(err, ErrKDF) {
+		t.Errorf("no parameters: %v", err)
+	}
+}
+
 // Every changed byte gives the one error. Bytes of the parameters are changed to
 // values within the bounds too, so that the seal itself is seen to bind them.
 func TestPINTampered(t *testing.T) {

@@ -23,7 +23,7 @@ func coffer(folder string) (env []string, err error) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, err
 	}
-	cheap := "[pin]\nargon2-passes = 1\nargon2-memory-kib = 8\n"
+	cheap := "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 8\n"
 	if err := os.WriteFile(filepath.Join(home, "coffer.toml"), []byte(cheap), 0o600); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,87 @@
+package partition
+
+import (
+	"encoding/hex"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+)
+
+// account is whose PIN is meant: the SO's, that of the user without a name, or that
+// of a user with one. Whether there is such a user is not said.
+type account struct {
+	meta string // the name of the value that holds the PIN's record
+	role role   // what the right PIN makes one
+	name string // empty without a name
+}
+
+var (
+	accountSO   = account{meta: metaSO, role: roleSO}
+	accountUser = account{meta: metaUser, role: roleUser}
+)
+
+const (
+	maxUserName = 255  // bytes
+	maxUsers    = 1024 // with a name
+)
+
+// accountOf finds the account that C_LoginUser means. No SO has a name, so that
+// such an account is never there.
+func (p *Partition) accountOf(user ck.UserType, name string) (account, error) {
+	switch {
+	case user == ck.CKU_SO && name == "":
+		return accountSO, nil
+	case user == ck.CKU_SO:
+		return account{p.nameTag(metaSO, name), roleSO, name}, nil
+	case user == ck.CKU_USER:
+		return p.userCalled(name), nil
+	}
+	return account{}, ck.CKR_USER_TYPE_INVALID
+}
+
+// userCalled is the account of a user by name.
+func (p *Partition) userCalled(name string) account {
+	if name == "" {
+		return accountUser
+	}
+	return account{p.nameTag(metaUser, name), roleUser, name}
+}
+
+// nameTag makes the name of a value out of that of a user: short, whatever the name,
+// and no way to find users by looking at the disk without the root key.
+func (p *Partition) nameTag(kind, name string) string {
+	mac := p.root.MAC("user-name", []byte(kind), []byte(name))
+	return kind + ":" + hex.EncodeToString(mac[:16])
+}
+
+// isNamed reports whether a value is the PIN's record of a user with a name.
+func isNamed(meta string) bool { return strings.HasPrefix(meta, metaUser+":") }
+
+// checkUserName holds the name of a new user against what C_LoginUser can be given
+// and a terminal shows: CKR_ARGUMENTS_BAD.
+func checkUserName(name string) error {
+	if len(name) == 0 || len(name) > maxUserName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "the name of a user is 1 to %d bytes of UTF-8 without control characters", maxUserName)
+	}
+	return nil
+}
+
+// wrapPIN puts the key of private objects under a PIN.
+func (p *Partition) wrapPIN(of account, pin []byte, key *seal.Key) ([]byte, error) {
+	return p.root.WrapPIN(byte(of.role), pin, p.options.KDF, key)
+}
+
+// unwrapPIN is the reverse. For somebody who does not exist it takes as long.
+func (p *Partition) unwrapPIN(of account, pin []byte, a auth) (*seal.Key, error) {
+	if a.initialised() {
+		return p.root.UnwrapPIN(byte(of.role), pin, a.Wrap)
+	}
+	decoy, err := seal.DecoyPIN(p.options.KDF)
+	if err != nil {
+		return nil, err
+	}
+	return p.root.UnwrapPIN(byte(of.role), pin, decoy)
+}
