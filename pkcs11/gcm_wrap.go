@@ -35,19 +35,17 @@ func messageMechanism(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, erro
 // otherMechanism reads the mechanism m with a parameter that is not its usual one:
 // decode reads that of AES-GCM, the one mechanism that has such.
 func otherMechanism(app *slots.App, m C.CK_MECHANISM_PTR, decode func(unsafe.Pointer, C.CK_ULONG) (any, error)) (*ck.Mechanism, error) {
-	t := ck.MechanismType(m.mechanism)
-	info, ok := app.Mechanism(t)
-	if !ok || info.Param != ck.ParamGCM {
+	mech, kind, err := lookUp(app, m)
+	if err != nil || kind != ck.ParamGCM {
 		return nil, ck.CKR_MECHANISM_INVALID
 	}
 	if m.pParameter == nil {
 		return nil, errParam
 	}
-	param, err := decode(unsafe.Pointer(m.pParameter), m.ulParameterLen)
-	if err != nil {
+	if mech.Param, err = decode(unsafe.Pointer(m.pParameter), m.ulParameterLen); err != nil {
 		return nil, err
 	}
-	return &ck.Mechanism{Type: t, Param: param}, nil
+	return mech, nil
 }
 
 func decodeGCMWrap(p unsafe.Pointer, n C.CK_ULONG) (any, error) {

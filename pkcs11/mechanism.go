@@ -27,16 +27,26 @@ func mechanism(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, error) {
 	if m == nil {
 		return nil, ck.CKR_ARGUMENTS_BAD
 	}
-	t := ck.MechanismType(m.mechanism)
-	info, ok := app.Mechanism(t)
-	if !ok {
-		return nil, ck.CKR_MECHANISM_INVALID
-	}
-	param, err := decodeParam(info.Param, unsafe.Pointer(m.pParameter), m.ulParameterLen)
+	mech, kind, err := lookUp(app, m)
 	if err != nil {
 		return nil, err
 	}
-	return &ck.Mechanism{Type: t, Param: param}, nil
+	mech.Param, err = decodeParam(kind, unsafe.Pointer(m.pParameter), m.ulParameterLen)
+	if err != nil {
+		return nil, err
+	}
+	return mech, nil
+}
+
+// lookUp finds the mechanism that m names and the kind of its parameter, and leaves
+// the parameter to be read.
+func lookUp(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, ck.ParamKind, error) {
+	t := ck.MechanismType(m.mechanism)
+	info, ok := app.Mechanism(t)
+	if !ok {
+		return nil, 0, ck.CKR_MECHANISM_INVALID
+	}
+	return &ck.Mechanism{Type: t, Registration: info.Registration}, info.Param, nil
 }
 
 // errParam is the one answer to a parameter that cannot be read.

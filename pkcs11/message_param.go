@@ -96,9 +96,9 @@ func messageInit(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, error) {
 	if m == nil {
 		return nil, nil
 	}
-	mech := &ck.Mechanism{Type: ck.MechanismType(m.mechanism)}
-	if _, ok := app.Mechanism(mech.Type); !ok {
-		return nil, ck.CKR_MECHANISM_INVALID
+	mech, _, err := lookUp(app, m)
+	if err != nil {
+		return nil, err
 	}
 	param, err := messageParams(m.pParameter, m.ulParameterLen)
 	if err != nil {

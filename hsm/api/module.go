@@ -38,4 +38,6 @@ type MechanismInfo struct {
 	Min, Max uint64 // key sizes, in the unit the standard gives for the mechanism
 	Flags    ck.Flags
 	Param    ck.ParamKind
+	// Registration is for the ck.Mechanism that is made of this; see there.
+	Registration any
 }

@@ -7,6 +7,10 @@ package ck
 type Mechanism struct {
 	Type  MechanismType
 	Param any
+	// Registration is what the module has told under that name when it was asked how
+	// to read the parameter (api.MechanismInfo), or nil. It is the module's own, and
+	// saves looking for it a second time.
+	Registration any
 }
 
 // ParamKind says which parameter a mechanism takes.

@@ -66,7 +66,7 @@ func mechanismOf(m *ck.Mechanism) (*service.Mechanism, error) {
 	if err := service.Ready(); err != nil {
 		return nil, err
 	}
-	mechanism, ok := service.Lookup(m.Type)
+	mechanism, ok := service.Of(m)
 	if !ok {
 		return nil, ck.CKR_MECHANISM_INVALID
 	}

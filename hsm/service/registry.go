@@ -36,6 +36,14 @@ func Lookup(t ck.MechanismType) (*Mechanism, bool) {
 	return m, ok
 }
 
+// Of is Lookup for a mechanism that may have been looked up before.
+func Of(m *ck.Mechanism) (*Mechanism, bool) {
+	if r, ok := m.Registration.(*Mechanism); ok && r.Type == m.Type {
+		return r, true
+	}
+	return Lookup(m.Type)
+}
+
 // All lists what is registered, sorted by type.
 func All() []api.MechanismInfo {
 	list := make([]api.MechanismInfo, 0, len(registry))
@@ -52,7 +60,7 @@ func (m *Mechanism) Info() api.MechanismInfo { return m.info }
 
 // describe computes Info: a flag for each function that is there, and Extra.
 func (m *Mechanism) describe() api.MechanismInfo {
-	info := api.MechanismInfo{Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param}
+	info := api.MechanismInfo{Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param, Registration: m}
 	for _, op := range m.operations() {
 		if op.present {
 			info.Flags |= op.flag

@@ -37,12 +37,29 @@ func TestInfoFlags(t *testing.T) {
 	verify := func(*Key, *ck.Mechanism) (api.Verifier, error) { return nil, nil }
 	m := Mechanism{Digest: digest, Sign: sign, Verify: verify, Extra: ck.CKF_EC_F_P, Min: 1, Max: 2}
 	want := api.MechanismInfo{
-		Min: 1, Max: 2,
+		Min: 1, Max: 2, Registration: &m,
 		Flags: ck.CKF_DIGEST | ck.CKF_SIGN | ck.CKF_VERIFY | ck.CKF_EC_F_P |
 			ck.CKF_MESSAGE_SIGN | ck.CKF_MESSAGE_VERIFY | ck.CKF_MULTI_MESSAGE,
 	}
 	if got := m.describe(); got != want {
 		t.Errorf("describe = %+v, want %+v", got, want)
+	}
+}
+
+// What a mechanism says of its registration is believed if it may be true.
+func TestOf(t *testing.T) {
+	ecb, cbc := mechanism(t, ck.CKM_AES_ECB), mechanism(t, ck.CKM_AES_CBC)
+	twin := *ecb // not in the registry
+	for _, c := range []struct {
+		registration any
+		want         *Mechanism
+	}{{nil, ecb}, {ecb.Info().Registration, ecb}, {&twin, &twin}, {cbc, ecb}, {"foreign", ecb}} {
+		if got, ok := Of(&ck.Mechanism{Type: ck.CKM_AES_ECB, Registration: c.registration}); !ok || got != c.want {
+			t.Errorf("%v: %p, want %p", c.registration, got, c.want)
+		}
+	}
+	if _, ok := Of(&ck.Mechanism{Type: ck.CKM_VENDOR_DEFINED, Registration: ecb}); ok {
+		t.Error("Of finds what nobody registered")
 	}
 }
 

@@ -66,10 +66,6 @@ func decryptOAEPWith(k *Key, p *ck.RSAOAEPParams) (api.Cipher, error) {
 		return nil, err
 	}
 	return &transformer{size: room, check: exactly(priv.Size(), ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
-		out, err := priv.decryptOAEP(src, opts)
-		if err != nil {
-			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
-		}
-		return out, nil
+		return rsaDecryption(priv.decryptOAEP(src, opts))
 	})}, nil
 }

@@ -6,9 +6,11 @@ import (
 	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	rawrsa "github.com/coffer-hsm/coffer/hsm/crypto/rsa"
 )
 
 // pkcs1Overhead is what the padding of PKCS #1 v1.5 takes at least, in bytes:
@@ -46,7 +48,20 @@ func rsaFailed(err error) error {
 	if refused := Ready(); refused != nil {
 		return refused
 	}
-	return ck.Errorf(ck.CKR_FUNCTION_FAILED, "RSA: %w", err)
+	return ck.Errorf(ck.CKR_DEVICE_ERROR, "RSA: %w", err)
+}
+
+// rsaDecryption gives a ciphertext that is wrong, in whatever way, its one code.
+// A result that failed its check, or a module in the error state, is no word about
+// the ciphertext and goes another way.
+func rsaDecryption(out []byte, err error) ([]byte, error) {
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(err, rsa.ErrDecryption), errors.Is(err, rawrsa.ErrDecryption):
+		return nil, ck.CKR_ENCRYPTED_DATA_INVALID
+	}
+	return nil, rsaFailed(err)
 }
 
 // bareAllowed answers for DigestInfo that the client made: where the Go
@@ -173,11 +188,7 @@ func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	}
 	size := priv.Size()
 	return &transformer{size: size - pkcs1Overhead, check: exactly(size, ck.CKR_ENCRYPTED_DATA_LEN_RANGE), do: priv.using(func(src []byte) ([]byte, error) {
-		out, err := priv.decryptPKCS1(src)
-		if err != nil {
-			return nil, ck.CKR_ENCRYPTED_DATA_INVALID
-		}
-		return out, nil
+		return rsaDecryption(priv.decryptPKCS1(src))
 	})}, nil
 }
 

@@ -65,6 +65,15 @@ func checkRefusal(t *testing.T, name string) {
 	if _, err := mechanism(t, m.Type).Encrypt(k, m); ck.Code(err) != ck.CKR_FIPS_SELF_TEST_FAILED {
 		t.Errorf("GCM with a short tag: %v", err)
 	}
+	_, priv := rsaPair()
+	m = &ck.Mechanism{Type: ck.CKM_RSA_X_509}
+	decrypt, err := mechanism(t, m.Type).Decrypt(priv, m)
+	if err == nil {
+		_, err = decrypt.OneShot(make([]byte, 512), make([]byte, 256))
+	}
+	if ck.Code(err) != ck.CKR_FIPS_SELF_TEST_FAILED {
+		t.Errorf("RSA decryption: %v", err)
+	}
 	m = &ck.Mechanism{Type: ck.CKM_AES_KEY_WRAP}
 	if _, err := mechanism(t, m.Type).Wrap(k, m, make([]byte, 64), make([]byte, 16)); ck.Code(err) != ck.CKR_FIPS_SELF_TEST_FAILED {
 		t.Errorf("key wrap: %v", err)
