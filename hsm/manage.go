@@ -172,6 +172,8 @@ func (m *Module) Status() Status {
 		}
 		if err := p.Err(); err != nil {
 			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: %v", slot.ID, err))
+		} else if p.Rotating() {
+			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: its keys are being rotated, or that was cut off: coffer partition rotate finishes it", slot.ID))
 		}
 	}
 	return s

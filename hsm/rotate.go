@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -102,6 +103,18 @@ func (m *Module) allOpen() error {
 		}
 	}
 	return nil
+}
+
+// RotateKeys gives the partition in a slot new keys, for who has logged in to it, or
+// finishes giving it them (package partition). progress counts records.
+func (m *Module) RotateKeys(ctx context.Context, slot ck.SlotID, who api.Caller, progress Progress) error {
+	m.mu.RLock()
+	p := m.partitions[slot]
+	m.mu.RUnlock()
+	if p == nil {
+		return ck.CKR_SLOT_ID_INVALID
+	}
+	return p.RotateKeys(ctx, who, progress)
 }
 
 // takeRoot puts root in the place of the module's.

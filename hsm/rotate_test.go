@@ -155,41 +155,65 @@ func TestRotateRootRefusesBroken(t *testing.T) {
 	}
 }
 
-// TestRotateRootKilled kills a process that changes the root key again and again,
-// while others read and write.
-func TestRotateRootKilled(t *testing.T) {
+// TestRotateKilled kills a process that changes the root key, or the keys of a
+// partition, again and again, while another reads and writes.
+func TestRotateKilled(t *testing.T) {
 	if dir := os.Getenv("COFFER_TEST_ROTATE"); dir != "" {
-		rotateForEver(t, Config{Home: dir})
+		rotateForEver(t, Config{Home: dir}, os.Getenv("COFFER_TEST_ROTATE_WHAT"))
 	}
-	c := oldHome(t)
-	m := open(t, c)
-	who := loginAs(t, m, 1, userPIN)
-	for i := range 12 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestRotateRootKilled$")
-		cmd.Env = append(os.Environ(), "COFFER_TEST_ROTATE="+c.Home)
-		out, err := cmd.StdoutPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-			t.Fatalf("%q, %v", line, err)
-		}
-		time.Sleep(time.Duration(i*7) * time.Millisecond)
-		setLabelOf(t, m, who)
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait()
-		checkOld(t, m)
-		checkOld(t, open(t, c))
+	for what, finish := range rotations {
+		t.Run(what, func(t *testing.T) {
+			c := oldHome(t)
+			m := open(t, c)
+			who := loginAs(t, m, 1, userPIN)
+			for i := range 12 {
+				kill := startRotating(t, c, what)
+				time.Sleep(time.Duration(i*7) * time.Millisecond)
+				setLabelOf(t, m, who)
+				kill()
+				checkOld(t, m)
+				checkOld(t, open(t, c))
+			}
+			if err := finish(m, who); err != nil {
+				t.Fatal(err)
+			}
+			checkRotated(t, c, fingerprint(t, c))
+			if problems := open(t, c).Status().Problems; len(problems) > 0 {
+				t.Errorf("the status tells of %q", problems)
+			}
+		})
 	}
-	if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+}
+
+// rotations are what can be rotated, each once.
+var rotations = map[string]func(*Module, api.Caller) error{
+	"root": func(m *Module, _ api.Caller) error { return m.RotateRoot(context.Background(), noProgress) },
+	"keys": func(m *Module, who api.Caller) error {
+		return m.RotateKeys(context.Background(), 1, who, noProgress)
+	},
+}
+
+// startRotating starts the process that is killed with what is returned.
+func startRotating(t *testing.T, c Config, what string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRotateKilled$")
+	cmd.Env = append(os.Environ(), "COFFER_TEST_ROTATE="+c.Home, "COFFER_TEST_ROTATE_WHAT="+what)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	checkRotated(t, c, fingerprint(t, c))
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+	}
 }
 
 func setLabelOf(t *testing.T, m *Module, who api.Caller) {
@@ -201,11 +225,12 @@ func setLabelOf(t *testing.T, m *Module, who api.Caller) {
 }
 
 // rotateForEver is the process that is killed.
-func rotateForEver(t *testing.T, c Config) {
+func rotateForEver(t *testing.T, c Config, what string) {
 	m := open(t, c)
+	who := loginAs(t, m, 1, userPIN)
 	os.Stdout.WriteString("ready\n")
 	for {
-		if err := m.RotateRoot(context.Background(), noProgress); err != nil {
+		if err := rotations[what](m, who); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 		Args:    subcommandOnly,
 		RunE:    showHelp,
 	}
-	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionDelete(t))
+	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionRotate(t), newPartitionDelete(t))
 	return c
 }
 

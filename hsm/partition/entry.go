@@ -28,9 +28,15 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if k := e.key.Load(); k != nil {
 		return k, nil
 	}
-	m, err := p.openMaterial(p.keyOf(e.record.private), e.id, e.record)
-	if err != nil {
-		return nil, err
+	var m *object.Material
+	if len(e.record.material) > 0 {
+		sealing, err := p.rings.keyOf(&e.record)
+		if err == nil {
+			m, err = p.openMaterial(sealing, e.id, e.record)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	k := service.NewKey(e.object, m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster

@@ -108,7 +108,7 @@ func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
 		return 0, err
 	}
 	if e.session == 0 {
-		return recordHeader + len(e.record.attributes) + len(e.record.material), nil
+		return e.record.size(), nil
 	}
 	return e.object.Size(), nil
 }

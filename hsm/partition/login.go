@@ -142,13 +142,20 @@ func (p *Partition) endDeleted() {
 	p.closePrivate()
 }
 
-// openPrivate opens the attributes of all private objects.
+// openPrivate opens the keys of private objects and the attributes of all of them.
 func (p *Partition) openPrivate() error {
+	if err := p.loadTerms(); err != nil {
+		return err
+	}
 	for _, e := range p.objects {
 		if e.object != nil {
 			continue
 		}
-		o, err := p.openObject(p.private, e.id, e.record)
+		k, err := p.rings.keyOf(&e.record)
+		if err != nil {
+			return err
+		}
+		o, err := p.openObject(k, e.id, e.record)
 		if err != nil {
 			return err
 		}
@@ -173,6 +180,7 @@ func (p *Partition) closePrivate() {
 			e.object = nil
 		}
 	}
+	p.rings.of(true).zero()
 	p.private.Zero()
 	p.private = nil
 }

@@ -18,6 +18,7 @@ import (
 const (
 	metaPartition = "partition"
 	metaRoots     = "roots"
+	metaTerms     = "terms"
 	metaPublicKey = "public-key"
 	metaSO        = "auth-so"
 	metaUser      = "auth-user" // and behind a colon, those of users with a name
@@ -25,12 +26,15 @@ const (
 	metaStrangers = "auth-strangers"
 	metaState     = "state"
 
-	metaVersion    = 1
-	wrappedVersion = 2 // of metaPartition where there is metaRoots
-	macSize        = 32
-	wrapPublic     = "public"
-	labelMax       = 32 // bytes, CK_TOKEN_INFO
+	metaVersion  = 1
+	laterVersion = 2 // of metaPartition where there is one of laterMetas
+	macSize      = 32
+	wrapPublic   = "public"
+	labelMax     = 32 // bytes, CK_TOKEN_INFO
 )
+
+// laterMetas are those that programs of version 1 cannot do without knowing.
+var laterMetas = []string{metaRoots, metaTerms}
 
 // seenMeta is what this process last saw of a meta value.
 type seenMeta struct {
@@ -129,7 +133,7 @@ func splitMeta(name string, value []byte) (payload, mac []byte, err error) {
 	if len(value) < 1+macSize {
 		return nil, nil, damaged("value %q is too short", name)
 	}
-	if v := value[0]; v != metaVersion && (name != metaPartition || v != wrappedVersion) {
+	if v := value[0]; v != metaVersion && (name != metaPartition || v != laterVersion) {
 		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
 			"the partition was written by a newer version of Coffer (format %d): use that version", value[0])
 	}

@@ -4,7 +4,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
-	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -173,11 +172,11 @@ func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
 
 // putObject seals and writes one object.
 func (w *writer) putObject(n pair, born uint64) error {
-	k := w.keyOf(n.object.Private())
-	if k == nil {
+	ring := w.rings.of(n.object.Private())
+	if !ring.open() {
 		return ck.CKR_USER_NOT_LOGGED_IN
 	}
-	r, err := w.p.sealObject(k, n.object, n.material, born, w.tx.Generation())
+	r, err := w.p.sealObject(ring, n.object, n.material, born, w.tx.Generation())
 	if err != nil {
 		return err
 	}
@@ -320,11 +319,10 @@ func (p *Partition) setSession(who api.Caller, e *entry, tmpl ck.Template) error
 // newer than the cache.
 func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, so bool) error {
 	b, found := w.tx.Get(store.ID(id))
-	k := w.keyOf(private)
-	if !found || k == nil {
+	if !found || !w.rings.of(private).open() {
 		return ck.CKR_OBJECT_HANDLE_INVALID
 	}
-	n, born, err := w.p.openRecord(k, id, b)
+	n, born, err := w.openRecord(id, b)
 	if err != nil {
 		return err
 	}
@@ -342,14 +340,18 @@ func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, 
 }
 
 // openRecord opens both parts of a record.
-func (p *Partition) openRecord(k *seal.Key, id api.ObjectID, b []byte) (n pair, born uint64, err error) {
+func (w *writer) openRecord(id api.ObjectID, b []byte) (n pair, born uint64, err error) {
 	r, err := decodeRecord(b)
 	if err != nil {
 		return pair{}, 0, err
 	}
-	if n.object, err = p.openObject(k, id, r); err != nil {
+	k, err := w.rings.keyOf(&r)
+	if err != nil {
 		return pair{}, 0, err
 	}
-	n.material, err = p.openMaterial(k, id, r)
+	if n.object, err = w.p.openObject(k, id, r); err != nil {
+		return pair{}, 0, err
+	}
+	n.material, err = w.p.openMaterial(k, id, r)
 	return n, r.born, err
 }

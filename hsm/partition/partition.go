@@ -101,8 +101,9 @@ type Partition struct {
 	generation uint64
 	sum        seal.SetDigest
 	metas      map[string]seenMeta
-	public     *seal.Key
-	private    *seal.Key // nil until a login
+	private    *seal.Key // what PINs open: it wraps the keys of private objects; nil until a login
+	rings      rings     // the keys that seal records
+	termsOf    []byte    // the value that the rings are of
 	objects    map[api.ObjectID]*entry
 	index      index
 	identities map[api.Identity]identity

@@ -11,10 +11,12 @@ import (
 
 // The layout of a record (FORMAT.md).
 const (
-	recordVersion = 1
-	kindPublic    = 0
-	kindPrivate   = 1
-	recordHeader  = 1 + 1 + 8 + 8 + 4
+	recordVersion     = 1 // of records of the first term
+	termRecordVersion = 2 // of all others
+	kindPublic        = 0
+	kindPrivate       = 1
+	recordHeader      = 1 + 1 + 8 + 8 + 4
+	termSize          = 4 // in a record of termRecordVersion, before the header's numbers
 
 	partAttributes = 1
 	partMaterial   = 2
@@ -23,17 +25,35 @@ const (
 // record is a record taken apart: both parts still sealed.
 type record struct {
 	private              bool
+	term                 uint32 // of the partition key that seals it
 	born, generation     uint64
 	attributes, material []byte
 }
 
-func (r record) encode() []byte {
-	b := make([]byte, 0, recordHeader+len(r.attributes)+len(r.material))
-	kind := byte(kindPublic)
-	if r.private {
-		kind = kindPrivate
+func kindOf(private bool) byte {
+	if private {
+		return kindPrivate
 	}
-	b = append(b, recordVersion, kind)
+	return kindPublic
+}
+
+// size is the length of encode in bytes.
+func (r *record) size() int {
+	n := recordHeader + len(r.attributes) + len(r.material)
+	if r.term != firstTerm {
+		n += termSize
+	}
+	return n
+}
+
+func (r *record) encode() []byte {
+	b := make([]byte, 0, r.size())
+	if r.term == firstTerm {
+		b = append(b, recordVersion, kindOf(r.private))
+	} else {
+		b = append(b, termRecordVersion, kindOf(r.private))
+		b = binary.LittleEndian.AppendUint32(b, r.term)
+	}
 	b = binary.LittleEndian.AppendUint64(b, r.born)
 	b = binary.LittleEndian.AppendUint64(b, r.generation)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.attributes)))
@@ -41,50 +61,45 @@ func (r record) encode() []byte {
 	return append(b, r.material...)
 }
 
-// decodeRecord takes a record apart. The result does not share memory with b,
-// which belongs to a transaction.
-func decodeRecord(b []byte) (record, error) {
-	if len(b) < recordHeader || b[0] != recordVersion || b[1] > kindPrivate {
+// splitRecord takes a record apart. The result shares memory with b.
+func splitRecord(b []byte) (r record, err error) {
+	if len(b) < recordHeader || b[1] > kindPrivate {
 		return record{}, damaged("a record has a wrong header")
 	}
-	size := binary.LittleEndian.Uint32(b[18:])
-	body := b[recordHeader:]
+	r.private = b[1] == kindPrivate
+	switch b[0] {
+	case recordVersion:
+		r.term, b = firstTerm, b[2:]
+	case termRecordVersion:
+		r.term, b = binary.LittleEndian.Uint32(b[2:]), b[2+termSize:]
+	default:
+		return record{}, damaged("a record has version %d", b[0])
+	}
+	if len(b) < recordHeader-2 {
+		return record{}, damaged("a record is too short")
+	}
+	r.born = binary.LittleEndian.Uint64(b)
+	r.generation = binary.LittleEndian.Uint64(b[8:])
+	size, body := binary.LittleEndian.Uint32(b[16:]), b[20:]
 	if uint64(size) > uint64(len(body)) {
 		return record{}, damaged("a record is too short")
 	}
-	body = slices.Clone(body)
-	return record{
-		private:    b[1] == kindPrivate,
-		born:       binary.LittleEndian.Uint64(b[2:]),
-		generation: binary.LittleEndian.Uint64(b[10:]),
-		attributes: body[:size:size],
-		material:   body[size:],
-	}, nil
+	r.attributes, r.material = body[:size:size], body[size:]
+	return r, nil
 }
+
+// decodeRecord takes a record apart. The result does not share memory with b,
+// which belongs to a transaction.
+func decodeRecord(b []byte) (record, error) { return splitRecord(slices.Clone(b)) }
 
 func (p *Partition) place(id api.ObjectID, generation uint64, part byte) seal.Place {
 	return seal.Place{Partition: p.id, Record: id, Generation: generation, Part: part}
 }
 
-// keyOf returns the partition key that seals a record: nil for a private record
-// when nobody has logged in.
-func (p *Partition) keyOf(private bool) *seal.Key {
-	if private {
-		return p.private
-	}
-	return p.public
-}
-
-func (w *writer) keyOf(private bool) *seal.Key {
-	if private {
-		return w.private
-	}
-	return w.public
-}
-
-// sealObject makes the record of an object.
-func (p *Partition) sealObject(k *seal.Key, o *object.Object, m *object.Material, born, generation uint64) (record, error) {
-	r := record{private: o.Private(), born: born, generation: generation}
+// sealObject makes the record of an object, under the last term.
+func (p *Partition) sealObject(under *ring, o *object.Object, m *object.Material, born, generation uint64) (record, error) {
+	r := record{private: o.Private(), term: under.last, born: born, generation: generation}
+	k := under.keys[under.last]
 	var err error
 	if r.attributes, err = k.Seal(p.place(o.ID(), generation, partAttributes), o.Encode()); err != nil {
 		return record{}, err

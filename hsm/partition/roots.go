@@ -151,15 +151,10 @@ func (p *Partition) changeRoots(change func([]rootWrap) ([]rootWrap, error)) err
 	return p.sync()
 }
 
-// putRoots writes metaRoots and, since its version depends on that, metaPartition.
 func (w *writer) putRoots(roots []rootWrap) error {
 	payload, err := json.Marshal(roots)
 	if err != nil {
 		return err
 	}
-	_, had := w.tx.Meta(metaRoots)
-	if err := w.putMeta(metaRoots, payload); err != nil || had || w.header == nil {
-		return err
-	}
-	return w.putMeta(metaPartition, w.header)
+	return w.putLater(metaRoots, payload)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
-	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -105,15 +104,7 @@ func (p *Partition) loadMetas(tx store.Tx) error {
 	if n < len(p.metas) {
 		p.dropMetas(tx)
 	}
-	if p.public != nil {
-		return nil
-	}
-	public, err := p.root.UnwrapKey(p.metas[metaPublicKey].payload, wrapPublic)
-	if err != nil {
-		return damaged("value %q: %w", metaPublicKey, err)
-	}
-	p.public = public
-	return nil
+	return p.loadTerms()
 }
 
 // takeMeta puts a meta value into the cache. One that has not changed is as authentic
@@ -173,11 +164,10 @@ func (p *Partition) forgetAll() {
 		p.remove(e)
 	}
 	clear(p.identities)
-	for _, k := range []**seal.Key{&p.public, &p.private} {
-		if *k != nil {
-			(*k).Zero()
-			*k = nil
-		}
+	p.rings.zero()
+	if p.private != nil {
+		p.private.Zero()
+		p.private = nil
 	}
 }
 
@@ -220,7 +210,11 @@ func (p *Partition) take(id api.ObjectID, b []byte) error {
 		return err
 	}
 	e := &entry{id: id, record: r, order: r.born, tag: p.root.RecordTag(id, b)}
-	if k := p.keyOf(r.private); k != nil {
+	k, err := p.rings.keyOf(&r)
+	if err != nil {
+		return err
+	}
+	if k != nil {
 		if e.object, err = p.openObject(k, id, r); err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package partition
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -14,14 +16,28 @@ type writer struct {
 	tx store.Tx
 	p  *Partition
 	state
-	header          []byte // the partition's, as this process last saw it
-	public, private *seal.Key
+	header, termsOf []byte // values of the partition, as this process last saw them
+	private         *seal.Key
+	rings
 }
 
 // update runs f in a transaction. The cache is not touched: sync comes after. The
 // transaction holds copies of the keys and never p.mu, which load holds while it
-// waits for the store.
+// waits for the store. f is not called but with the keys that are the last ones.
 func (p *Partition) update(f func(*writer) error) error {
+	for range 10 { // rotations take longer than that
+		if err := p.tryUpdate(f); !errors.Is(err, errTerms) {
+			return err
+		}
+		if err := p.sync(); err != nil {
+			return err
+		}
+	}
+	return errTerms
+}
+
+// tryUpdate is update, for terms that have not changed: errTerms.
+func (p *Partition) tryUpdate(f func(*writer) error) error {
 	w := p.newWriter()
 	defer w.zero()
 	err := p.store.Update(func(tx store.Tx) error {
@@ -31,6 +47,9 @@ func (p *Partition) update(f func(*writer) error) error {
 		}
 		w.tx = tx
 		if err := w.sameEpoch(); err != nil {
+			return err
+		}
+		if err := w.sameTerms(); err != nil {
 			return err
 		}
 		if err := f(w); err != nil {
@@ -44,10 +63,7 @@ func (p *Partition) update(f func(*writer) error) error {
 func (p *Partition) newWriter() *writer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	w := &writer{p: p, header: p.metas[metaPartition].payload}
-	if p.public != nil {
-		w.public = p.public.Clone()
-	}
+	w := &writer{p: p, header: p.metas[metaPartition].payload, termsOf: p.termsOf, rings: p.rings.clone()}
 	if p.private != nil {
 		w.private = p.private.Clone()
 	}
@@ -55,10 +71,9 @@ func (p *Partition) newWriter() *writer {
 }
 
 func (w *writer) zero() {
-	for _, k := range []*seal.Key{w.public, w.private} {
-		if k != nil {
-			k.Zero()
-		}
+	w.rings.zero()
+	if w.private != nil {
+		w.private.Zero()
 	}
 }
 
@@ -99,12 +114,27 @@ func (w *writer) finish() error {
 // setMeta writes a value with its MAC and returns nothing of it to the digest.
 func (w *writer) setMeta(name string, payload []byte) error {
 	version := byte(metaVersion)
-	if _, wrapped := w.tx.Meta(metaRoots); wrapped && name == metaPartition {
-		version = wrappedVersion
+	if name == metaPartition && slices.ContainsFunc(laterMetas, w.has) {
+		version = laterVersion
 	}
 	mac := w.p.metaMAC(name, version, payload)
 	value := append(append([]byte{version}, payload...), mac[:]...)
 	return w.tx.PutMeta(name, value)
+}
+
+func (w *writer) has(name string) bool {
+	_, ok := w.tx.Meta(name)
+	return ok
+}
+
+// putLater writes one of laterMetas and, if it was not there, metaPartition, whose
+// version depends on that.
+func (w *writer) putLater(name string, payload []byte) error {
+	had := w.has(name)
+	if err := w.putMeta(name, payload); err != nil || had || w.header == nil {
+		return err
+	}
+	return w.putMeta(metaPartition, w.header)
 }
 
 // putMeta writes a value that the digest covers.
@@ -215,6 +245,9 @@ func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
 }
 
 func (w *writer) initialise(f fresh) error {
+	if err := w.deleteMeta(metaTerms); err != nil {
+		return err
+	}
 	if err := w.putMeta(metaPartition, f.header); err != nil {
 		return err
 	}

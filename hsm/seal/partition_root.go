@@ -64,33 +64,26 @@ func partitionRoot(id [16]byte, origin *secret.Bytes) (*PartitionRoot, error) {
 // WrapPartition seals a partition root under the root key. The result is bound to
 // the partition's id (FORMAT.md, "Wrapped partition root").
 func (r *Root) WrapPartition(p *PartitionRoot) ([]byte, error) {
-	if p.origin.Len() != KeySize {
-		return nil, ErrWiped
-	}
-	key, err := expand(r.key, "partition wrap")
+	wrap, err := expand(r.key, "partition wrap")
 	if err != nil {
 		return nil, err
 	}
-	defer key.Zero()
-	defer runtime.KeepAlive(p)
-	return sealTo([]byte{version}, key, p.origin.Expose(), wrapData("partition"+string(p.id[:])))
+	defer wrap.Zero()
+	return wrapUnder(wrap, &Key{p.origin}, "partition"+string(p.id[:]))
 }
 
 // UnwrapPartition is the reverse of WrapPartition: ErrSealBroken.
 func (r *Root) UnwrapPartition(id [16]byte, blob []byte) (*PartitionRoot, error) {
-	if len(blob) != Overhead+KeySize || blob[0] != version {
-		return nil, ErrSealBroken
-	}
-	key, err := expand(r.key, "partition wrap")
+	wrap, err := expand(r.key, "partition wrap")
 	if err != nil {
 		return nil, err
 	}
-	defer key.Zero()
-	origin, err := openSecret(key, blob[1:], wrapData("partition"+string(id[:])))
+	defer wrap.Zero()
+	origin, err := unwrapUnder(wrap, blob, "partition"+string(id[:]))
 	if err != nil {
 		return nil, err
 	}
-	return partitionRoot(id, origin)
+	return partitionRoot(id, origin.key)
 }
 
 // Zero wipes the keys.

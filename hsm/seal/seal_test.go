@@ -137,6 +137,36 @@ func TestWrapKey(t *testing.T) {
 	}
 }
 
+func TestKeyUnderKey(t *testing.T) {
+	over, k, id := newKey(t), newKey(t), [16]byte{1}
+	blob, err := over.WrapKey(id, k, "private 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := over.UnwrapKey(id, blob, "private 2")
+	if err != nil || !bytes.Equal(got.key.Expose(), k.key.Expose()) {
+		t.Fatal("another key comes back", err)
+	}
+	for what, open := range map[string]func() (*Key, error){
+		"purpose":   func() (*Key, error) { return over.UnwrapKey(id, blob, "private 3") },
+		"partition": func() (*Key, error) { return over.UnwrapKey([16]byte{2}, blob, "private 2") },
+		"key":       func() (*Key, error) { return k.UnwrapKey(id, blob, "private 2") },
+	} {
+		if _, err := open(); err != ErrSealBroken {
+			t.Errorf("another %s: %v", what, err)
+		}
+	}
+	tampered(blob, func(changed []byte) {
+		if _, err := over.UnwrapKey(id, changed, "private 2"); err != ErrSealBroken {
+			t.Fatalf("%x opens: %v", changed, err)
+		}
+	})
+	over.Zero()
+	if _, err := over.WrapKey(id, k, "x"); err != ErrWiped {
+		t.Errorf("a wiped key: %v", err)
+	}
+}
+
 func TestStateIsBound(t *testing.T) {
 	_, p := newPartition(t)
 	blob, _ := p.SealState("label", 5, []byte("state"))
