@@ -26,8 +26,8 @@
 //   - Hardware features (CKA_HW_FEATURE_TYPE and what displays and counters have):
 //     the token has no clock, no counter and no display.
 //   - One-time passwords (CKA_OTP_...), CMS (CKA_..._CMS_ATTRIBUTES), GOST, the double
-//     ratchet (CKA_X2RATCHET_...), and hash-based signatures (CKA_HSS_...), ML-DSA,
-//     ML-KEM and SLH-DSA (CKA_PARAMETER_SET, CKA_SEED): there are no such mechanisms.
+//     ratchet (CKA_X2RATCHET_...), hash-based signatures (CKA_HSS_...), ML-DSA and
+//     SLH-DSA: there are no such mechanisms.
 //   - CKA_PUBLIC_CRC64_VALUE, which would have to be given with every private key
 //     (section 4.9), and no program does.
 //   - CKA_SECONDARY_AUTH and CKA_AUTH_PIN_FLAGS, which the standard gave up.

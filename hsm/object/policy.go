@@ -30,6 +30,8 @@ type Rule struct {
 	// unwrap is for the use of base to unwrap, unwrapped for what came of it.
 	unwrap    func(base *Object, m *ck.Mechanism) error
 	unwrapped func(base, key *Object) error
+	// agree is for the use of base, one half of a pair, to encapsulate or decapsulate.
+	agree func(base *Object, m *ck.Mechanism) error
 	// derived is for a key derived from base, or agreed upon with it.
 	derived func(base, key *Object, by derivation) error
 	// made is for a new key; it returns the key as it is to be.
@@ -177,6 +179,17 @@ func (p *Policy) Derived(base, key *Object, m ck.MechanismType) error {
 		return nil
 	}
 	return p.derived(base, key, derivation{ck.CKA_DERIVE_TEMPLATE, m})
+}
+
+// Agree checks whether base may encapsulate or decapsulate by mechanism m:
+// CKR_MECHANISM_INVALID. It is asked before a ciphertext is looked at.
+func (p *Policy) Agree(base *Object, m *ck.Mechanism) error {
+	return p.holds(func(r *Rule) error {
+		if r.agree == nil {
+			return nil
+		}
+		return r.agree(base, m)
+	})
 }
 
 // Agreed checks a key that C_EncapsulateKey has made with the public key base, or

@@ -36,6 +36,10 @@ var strictRules = []Rule{
 	{Name: "derived-stays", Source: "Clulow", derived: derivedStays},
 	{Name: "derived-is-sound", Source: "Clulow", derived: derivedIsSound},
 	{Name: "derived-does-not-derive", Source: "DKS", derived: derivedDoesNotDerive},
+	{Name: "encapsulating-pair", Source: "Clulow", pair: encapsulatingPair},
+	{Name: "encapsulating-by-sound-mechanism", Source: "Clulow; Bardou et al.", agree: encapsulatingIsSound},
+	{Name: "decapsulating-is-all", Source: "Clulow", key: decapsulatingIsAll},
+	{Name: "decapsulating-key-stays", Source: "DKS", key: decapsulatingKeyStays},
 	{Name: "uses-are-given-up-only", Source: "DKS; Tookan", change: usesAreGivenUp},
 }
 

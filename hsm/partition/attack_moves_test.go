@@ -18,7 +18,7 @@ import (
 type move func(*attacker)
 
 var moves = []move{generate, import_, agree, trust, read, wrap, unwrap, encryptData, decryptWrapped, derive, deriveParts,
-	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, decapsulate, unwrapKEM}
+	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, outsiders, decapsulate, unwrapKEM, agreeOnCiphertext, multiply}
 
 var (
 	iv      = make([]byte, 16)

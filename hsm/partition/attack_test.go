@@ -93,7 +93,7 @@ func (a *attacker) takes(id api.ObjectID, err error, owed bool, how string) *ato
 	e := a.objects[id]
 	k := &atom{id: id, o: e.object, how: how}
 	k.value = string(k.o.Bytes(ck.CKA_MODULUS))
-	if k.o.KeyType() == ck.CKK_ML_KEM {
+	if k.value == "" {
 		k.value = string(k.o.Bytes(ck.CKA_PUBLIC_KEY_INFO))
 	}
 	if k.o.Class() == ck.CKO_SECRET_KEY {
@@ -159,7 +159,7 @@ func (a *attacker) that(use ck.AttributeType) []*atom {
 
 func TestStrictPolicyHolds(t *testing.T) {
 	rules, _ := object.PolicyNamed(object.StrictPolicy)
-	if found := attack(t, rules, append(slices.Clone(moves), generatePairs, generateWrappingPair, generateTrustedPair)); found != "" {
+	if found := attack(t, rules, append(slices.Clone(moves), generatePairs, generateWrappingPair, generateTrustedPair, generateRSAKEM)); found != "" {
 		t.Error(found)
 	}
 }
@@ -168,12 +168,14 @@ func TestStrictPolicyHolds(t *testing.T) {
 var costly = map[string][]move{
 	"wrapping-pair":                 {generatePairs},
 	"unwrapped-by-pair-needs-trust": {generateTrustedPair},
+
+	"encapsulating-by-sound-mechanism": {generateRSAKEM},
 }
 
 // TestEveryRuleIsNeeded: less any one of its rules, the policy falls.
 func TestEveryRuleIsNeeded(t *testing.T) {
 	rules, _ := object.PolicyNamed(object.StrictPolicy)
-	if len(rules.Rules()) < 18 {
+	if len(rules.Rules()) < 22 {
 		t.Fatalf("only %d rules", len(rules.Rules()))
 	}
 	for _, r := range rules.Rules() {

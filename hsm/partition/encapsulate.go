@@ -19,6 +19,9 @@ type agreement struct {
 	base   *object.Object
 	tmpl   ck.Template
 	secret *secret.Bytes // nil if no key is to be made
+	// wrapped: the secret was unwrapped, and a length that the key type does not have
+	// must not tell that the padding was right.
+	wrapped bool
 }
 
 // EncapsulateKey is C_EncapsulateKey.
@@ -35,7 +38,7 @@ func (p *Partition) EncapsulateKey(who api.Caller, m *ck.Mechanism, public api.O
 		return 0, api.ObjectID{}, err
 	}
 	var written int
-	a, err := p.agree(who, useEncapsulate, mechanism, public, tmpl, func(k *service.Key, n int) (s *secret.Bytes, err error) {
+	a, err := p.agree(who, useEncapsulate, mechanism, m, public, tmpl, func(k *service.Key, n int) (s *secret.Bytes, err error) {
 		written, s, err = mechanism.Encapsulate(k, m, n, dst)
 		return s, err
 	})
@@ -63,23 +66,37 @@ func (p *Partition) DecapsulateKey(who api.Caller, m *ck.Mechanism, private api.
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	a, err := p.agree(who, useDecapsulate, mechanism, private, tmpl, func(k *service.Key, n int) (*secret.Bytes, error) {
+	a, err := p.agree(who, useDecapsulate, mechanism, m, private, tmpl, func(k *service.Key, n int) (*secret.Bytes, error) {
 		return mechanism.Decapsulate(k, m, n, ciphertext)
 	})
 	if err != nil {
-		return api.ObjectID{}, unwrappingKeyError(err)
+		return api.ObjectID{}, decapsulateError(err)
 	}
-	return p.agreedKey(who, a, so)
+	a.wrapped = mechanism.Unwrap != nil
+	id, err := p.agreedKey(who, a, so)
+	return id, decapsulateError(err)
+}
+
+// decapsulateError gives the codes of C_DecapsulateKey, which has none for the size of
+// the new key: it is the template's fault.
+func decapsulateError(err error) error {
+	if ck.Code(err) == ck.CKR_KEY_SIZE_RANGE {
+		return ck.Errorf(ck.CKR_TEMPLATE_INCONSISTENT, "%w", err)
+	}
+	return unwrappingKeyError(err)
 }
 
 // agree runs give with a key that who may use so, and with the bytes that the new key
 // is to have, 0 if the template does not say.
-func (p *Partition) agree(who api.Caller, u use, mechanism *service.Mechanism, id api.ObjectID, tmpl ck.Template,
+func (p *Partition) agree(who api.Caller, u use, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, tmpl ck.Template,
 	give func(k *service.Key, n int) (*secret.Bytes, error)) (*agreement, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	k, err := p.keyFor(who, u, mechanism, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.rules.Agree(k.Object, m); err != nil {
 		return nil, err
 	}
 	if tmpl, err = object.MergeAgreedTemplate(k.Object, tmpl); err != nil {
@@ -90,13 +107,16 @@ func (p *Partition) agree(who api.Caller, u use, mechanism *service.Mechanism, i
 		return nil, err
 	}
 	s, err := give(k, n)
-	return &agreement{k.Object, tmpl, s}, err
+	return &agreement{base: k.Object, tmpl: tmpl, secret: s}, err
 }
 
 // agreedKey makes the key of an agreement, which ends here.
 func (p *Partition) agreedKey(who api.Caller, a *agreement, so bool) (api.ObjectID, error) {
 	defer a.secret.Zero()
 	made, err := secretKey(a.secret.Expose(), a.tmpl)
+	if a.wrapped && ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID {
+		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_INVALID
+	}
 	if err != nil {
 		return api.ObjectID{}, err
 	}

@@ -16,12 +16,12 @@ func init() {
 		m.Param = ck.ParamECDH1
 		m.KeyTypes = []ck.KeyType{ck.CKK_EC, ck.CKK_EC_MONTGOMERY}
 		m.Derive = deriveECDH
+		m.Encapsulate, m.Decapsulate = encapsulateECDH, decapsulateECDH
 		register(m)
 	}
 }
 
-// deriveECDH is CKM_ECDH1_DERIVE. Without a key derivation function the secret
-// is cut at its front (PKCS #11, section on ECDH).
+// deriveECDH is CKM_ECDH1_DERIVE (section 6.3.20).
 func deriveECDH(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error) {
 	priv, err := parsedAs[*ecPrivateKey](k)
 	if err != nil {
@@ -32,13 +32,19 @@ func deriveECDH(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error) {
 	if err != nil {
 		return nil, err
 	}
-	z, err := priv.agree(p.PublicData)
+	return priv.shared(kdf, p, p.PublicData, n)
+}
+
+// shared is the secret of n bytes that the other side of peer has too. Without a key
+// derivation function it is cut at its front.
+func (k *ecPrivateKey) shared(f *kdf, p *ck.ECDH1Params, peer []byte, n int) (*secret.Bytes, error) {
+	z, err := k.agree(peer)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(z)
-	if kdf != nil {
-		return kdf.derive(z, p.SharedData, n)
+	if f != nil {
+		return f.derive(z, p.SharedData, n)
 	}
 	if n == 0 {
 		n = len(z)

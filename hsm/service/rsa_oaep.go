@@ -12,6 +12,7 @@ func init() {
 	m := rsaMechanism(ck.CKM_RSA_PKCS_OAEP, ck.ParamRSAOAEP)
 	m.Encrypt, m.Decrypt = encryptOAEP, decryptOAEP
 	m.Wrap, m.Unwrap = wrapBy(encryptOAEP), unwrapBy(decryptOAEP)
+	m.Encapsulate, m.Decapsulate = encapsulateBy(m.Wrap), decapsulateBy(m.Unwrap)
 	register(m)
 }
 

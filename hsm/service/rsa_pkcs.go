@@ -29,6 +29,7 @@ func init() {
 	pkcs := rsaMechanism(ck.CKM_RSA_PKCS, ck.ParamNone)
 	pkcs.Encrypt, pkcs.Decrypt = encryptPKCS1, decryptPKCS1
 	pkcs.Wrap, pkcs.Unwrap = wrapBy(encryptPKCS1), unwrapBy(decryptPKCS1)
+	pkcs.Encapsulate, pkcs.Decapsulate = encapsulateBy(pkcs.Wrap), decapsulateBy(pkcs.Unwrap)
 	pkcs.Sign, pkcs.Verify = signPKCS1(nil), verifyPKCS1(nil)
 	pkcs.SignRecover, pkcs.VerifyRecover = signRecoverPKCS1, verifyRecoverPKCS1
 	register(gen, pkcs)

@@ -15,6 +15,7 @@ func init() {
 	m := rsaMechanism(ck.CKM_RSA_X_509, ck.ParamNone)
 	m.Encrypt, m.Decrypt = encryptX509, decryptX509
 	m.Wrap, m.Unwrap = wrapBy(encryptX509), unwrapBy(decryptX509)
+	m.Encapsulate, m.Decapsulate = encapsulateBy(m.Wrap), decapsulateNumber(m.Unwrap)
 	m.Leads = true
 	m.Sign, m.Verify = signX509, verifyX509
 	m.SignRecover, m.VerifyRecover = signRecoverX509, verifyRecoverX509
