@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // Config says where a module lives. Empty fields have defaults; a Config with all
@@ -22,6 +23,7 @@ type Config struct {
 	ConfigFile string // COFFER_CONF: coffer.toml in the home, if there is one
 	UserHome   string // HOME, for the default of Home
 	DataHome   string // XDG_DATA_HOME, for the default of Home
+	NetworkFS  string // COFFER_NETWORK_FS: "allow" is as network-filesystem = true
 }
 
 // FromEnvironment reads a Config from the environment, for programs of our own.
@@ -32,6 +34,7 @@ func FromEnvironment() Config {
 		ConfigFile: os.Getenv("COFFER_CONF"),
 		UserHome:   os.Getenv("HOME"),
 		DataHome:   os.Getenv("XDG_DATA_HOME"),
+		NetworkFS:  os.Getenv("COFFER_NETWORK_FS"),
 	}
 }
 
@@ -66,7 +69,13 @@ type settings struct {
 	Policy   string      `toml:"policy"`    // strict if absent
 	KeyDates bool        `toml:"key-dates"` // whether keys are used between their dates only
 	PIN      pinSettings `toml:"pin"`
+	// NetworkFS allows partitions on a network file system. Its owner answers for it
+	// that one process at a time uses them.
+	NetworkFS bool `toml:"network-filesystem"`
 }
+
+// store are the settings as a store takes them.
+func (s settings) store() store.Options { return store.Options{Network: s.NetworkFS} }
 
 // options are the settings as a partition takes them.
 func (s settings) options() partition.Options {
@@ -124,6 +133,18 @@ func (c Config) load(home string) (s settings, path string, err error) {
 		return settings{}, path, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: unknown key %s", path, strings.Join(names, ", "))
 	}
 	return s, path, s.check(path)
+}
+
+// overrule takes what the environment says over the configuration file.
+func (c Config) overrule(s *settings) error {
+	switch c.NetworkFS {
+	case "":
+	case "allow":
+		s.NetworkFS = true
+	default:
+		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "COFFER_NETWORK_FS is %q: it can be \"allow\" only", c.NetworkFS)
+	}
+	return nil
 }
 
 func (s pinSettings) check(path string) error {

@@ -102,6 +102,31 @@ func TestHideBlankSlot(t *testing.T) {
 	}
 }
 
+// TestNetworkFilesystem: the configuration or the environment allow one, in so many
+// words. What is refused otherwise is the store's.
+func TestNetworkFilesystem(t *testing.T) {
+	for _, c := range []struct {
+		text, environment string
+		allowed           bool
+		code              ck.RV
+	}{
+		{"", "", false, ck.CKR_OK},
+		{"network-filesystem = true\n", "", true, ck.CKR_OK},
+		{"network-filesystem = false\n", "allow", true, ck.CKR_OK},
+		{"", "0", false, ck.CKR_ARGUMENTS_BAD},
+	} {
+		cfg := newHome(t, c.text)
+		cfg.NetworkFS = c.environment
+		m, err := Open(cfg)
+		if ck.Code(err) != c.code {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if err == nil && m.settings.store().Network != c.allowed {
+			t.Errorf("%+v: the store is not told", c)
+		}
+	}
+}
+
 // TestPolicyOfConfiguration: the configuration says what a new partition is made
 // with, and nothing of those that are there.
 func TestPolicyOfConfiguration(t *testing.T) {

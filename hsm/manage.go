@@ -93,7 +93,7 @@ func (m *Module) makePartition(slot ck.SlotID, label string, soPIN []byte) error
 }
 
 func (m *Module) fillPartition(dir, label string, soPIN []byte) error {
-	st, err := store.CreateFile(dir, store.Options{})
+	st, err := store.CreateFile(dir, m.settings.store())
 	if err != nil {
 		return err
 	}

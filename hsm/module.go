@@ -68,6 +68,9 @@ func Open(c Config) (*Module, error) {
 	if m.settings, m.configFile, err = c.load(dir); err != nil {
 		return nil, err
 	}
+	if err := c.overrule(&m.settings); err != nil {
+		return nil, err
+	}
 	made, err := m.home.exists()
 	if err != nil {
 		return nil, err
@@ -154,7 +157,7 @@ func (m *Module) openPartition(n ck.SlotID) *partition.Partition {
 }
 
 func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
-	st, err := store.OpenFile(dir, store.Options{})
+	st, err := store.OpenFile(dir, m.settings.store())
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func configuration(s *C.coffer_settings) (hsm.Config, error) {
 		ConfigFile: text(s.config),
 		UserHome:   text(s.user_home),
 		DataHome:   text(s.data_home),
+		NetworkFS:  text(s.network_fs),
 	}
 	return cfg, readParameters(text(s.parameters), map[string]*string{
 		"home": &cfg.Home,

@@ -15,6 +15,8 @@ who uses the keys. PINs are asked for at the terminal, or read from a file
 Environment:
   COFFER_HOME     the directory that holds everything
   COFFER_CONF     the configuration file; none is needed
+  COFFER_NETWORK_FS=allow
+                  go on although the home is on a network file system
   COFFER_PIN      the user PIN
   COFFER_SO_PIN   the SO PIN
 

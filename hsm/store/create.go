@@ -58,21 +58,27 @@ func (s *file) writeFirst() error {
 	if err := writeEmpty(unfinished); err != nil {
 		return err
 	}
-	if err := os.Rename(unfinished, s.path); err != nil {
-		return openError(s.path, err)
-	}
-	return syncDir(filepath.Dir(s.path))
+	return s.putInPlace(unfinished)
 }
 
-// writeEmpty writes the database of a store without records.
-func writeEmpty(path string) error {
+// newDB makes a database.
+func newDB(path string) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		OpenFile: func(path string, flag int, _ os.FileMode) (*os.File, error) {
 			return openPrivate(path, flag|os.O_EXCL)
 		},
 	})
 	if err != nil {
-		return asFileError(path, err)
+		return nil, asFileError(path, err)
+	}
+	return db, nil
+}
+
+// writeEmpty writes the database of a store without records.
+func writeEmpty(path string) error {
+	db, err := newDB(path)
+	if err != nil {
+		return err
 	}
 	defer db.Close()
 	err = db.Update(func(tx *bbolt.Tx) error {

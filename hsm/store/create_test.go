@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestCreate(t *testing.T) {
@@ -221,14 +219,5 @@ func TestOwner(t *testing.T) {
 	}
 	if err := checkOwner("f", uint32(os.Geteuid())+1); !errors.Is(err, ErrPermission) {
 		t.Errorf("another's file: %v", err)
-	}
-}
-
-func TestNetworkFilesystem(t *testing.T) {
-	if err := checkType("d", unix.NFS_SUPER_MAGIC); !errors.Is(err, ErrNetwork) {
-		t.Errorf("NFS: %v", err)
-	}
-	if err := checkType("d", unix.EXT4_SUPER_MAGIC); err != nil {
-		t.Errorf("ext4: %v", err)
 	}
 }

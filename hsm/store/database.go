@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"go.etcd.io/bbolt"
@@ -52,7 +53,8 @@ func (t *fileTx) openToWrite() error {
 // writer that was killed may have left it in the system's memory only; one whose
 // fdatasync failed may have left it there marked as written. So the page that
 // makes it valid is written again. Without it on the disk, the pages that are
-// free in this state may belong to the one that a crash would bring back.
+// free in this state may belong to the one that a crash would bring back. The
+// name of the file may be as new, after a compaction.
 func (t *fileTx) resync() error {
 	size := int64(t.db.Info().PageSize)
 	at := int64(t.tx.ID()-1) % 2 * size // bbolt counts itself up for a writer
@@ -67,7 +69,7 @@ func (t *fileTx) resync() error {
 	if err != nil {
 		return &FileError{Path: t.store.path, Err: err, Detail: "nothing was changed"}
 	}
-	return nil
+	return syncDir(filepath.Dir(t.store.path))
 }
 
 // openExisting refuses an empty file, which bbolt would make a database of.

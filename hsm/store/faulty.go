@@ -40,6 +40,14 @@ func (f *Faults) View(do func(Tx) error) error {
 	return f.Store.View(func(t Tx) error { return do(faultyTx{t, f}) })
 }
 
+// Snapshot is Store's.
+func (f *Faults) Snapshot(do func(Tx) error) error {
+	if err := f.next(); err != nil {
+		return err
+	}
+	return f.Store.Snapshot(func(t Tx) error { return do(faultyTx{t, f}) })
+}
+
 // Update is Store's.
 func (f *Faults) Update(do func(Tx) error) error {
 	if err := f.next(); err != nil {

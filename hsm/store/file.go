@@ -19,6 +19,9 @@ type Options struct {
 	// Wait is how long a transaction waits for other processes before ErrBusy;
 	// 0 means 10 s.
 	Wait time.Duration
+	// Network allows a network file system: the caller answers for it that one
+	// process at a time has the store open.
+	Network bool
 }
 
 const (
@@ -26,6 +29,13 @@ const (
 	defaultLog  = 4096
 	defaultWait = 10 * time.Second
 )
+
+func (o Options) checkFilesystem(dir string) error {
+	if o.Network {
+		return nil
+	}
+	return checkFilesystem(dir)
+}
 
 // file is a Store in a directory.
 type file struct {
@@ -60,6 +70,9 @@ func CreateFile(dir string, o Options) (Store, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
+	if err := o.checkFilesystem(dir); err != nil {
+		return nil, err
+	}
 	if err := makeLock(filepath.Join(dir, lockName)); err != nil {
 		return nil, err
 	}
@@ -80,6 +93,9 @@ func open(dir string, o Options) (*file, error) {
 		return nil, &FileError{Path: dir, Err: err}
 	}
 	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	if err := o.checkFilesystem(dir); err != nil {
 		return nil, err
 	}
 	if o.Log <= 0 {

@@ -42,6 +42,19 @@ func (m *memory) View(f func(Tx) error) error {
 	return f(&memoryTx{memory: m})
 }
 
+// Snapshot copies the maps: what is in them is never changed.
+func (m *memory) Snapshot(f func(Tx) error) error {
+	m.mu.RLock()
+	if m.closed {
+		m.mu.RUnlock()
+		return ErrClosed
+	}
+	now := &memory{records: maps.Clone(m.records), meta: maps.Clone(m.meta), log: maps.Clone(m.log)}
+	now.generation.Store(m.generation.Load())
+	m.mu.RUnlock()
+	return f(&memoryTx{memory: now})
+}
+
 func (m *memory) Update(f func(Tx) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,6 +17,9 @@ type Store interface {
 	Generation() uint64
 	// View runs f on a consistent state. Slices it gets are valid until f returns.
 	View(f func(Tx) error) error
+	// Snapshot is View for f that takes its time, a backup: it runs f on a copy, and
+	// writers wait only while that is made.
+	Snapshot(f func(Tx) error) error
 	// Update runs f and makes what it did durable, all or nothing: nil means that
 	// it is on the disk. Any error, f's included, means that nothing changed,
 	// but ErrUncertain, which says that it cannot be told.

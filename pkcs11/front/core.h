@@ -29,6 +29,7 @@ typedef struct coffer_settings {
   const char *config;     /* COFFER_CONF */
   const char *user_home;  /* HOME */
   const char *data_home;  /* XDG_DATA_HOME */
+  const char *network_fs; /* COFFER_NETWORK_FS */
   const char *parameters; /* pReserved of CK_C_INITIALIZE_ARGS, if it is a string */
   /* Called by the core around every store transaction: fork() waits in between,
    * since a child inherits the file lock. Enter before the file is opened that

@@ -26,6 +26,7 @@ static CK_RV start_core(const coffer_core *core, const char *parameters) {
       .config = secure_getenv("COFFER_CONF"),
       .user_home = secure_getenv("HOME"),
       .data_home = secure_getenv("XDG_DATA_HOME"),
+      .network_fs = secure_getenv("COFFER_NETWORK_FS"),
       .parameters = parameters,
       .transaction_enter = coffer_transaction_enter,
       .transaction_leave = coffer_transaction_leave,
