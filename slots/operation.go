@@ -13,11 +13,12 @@ type operation[O api.Operation] struct {
 	active bool
 	parts  bool // a part has been processed: the one-shot call comes too late
 
-	lent     *task        // the pending call that has it, if any
-	key      api.ObjectID // the key it uses, if keyed
-	keyed    bool
-	private  bool // it ends with the login for another reason
-	admitted bool // a login for this operation alone has been done
+	lent      *task         // the pending call that has it, if any
+	mechanism *ck.Mechanism // what it was started with
+	key       api.ObjectID  // the key it uses, if keyed
+	keyed     bool
+	private   bool // it ends with the login for another reason
+	admitted  bool // a login for this operation alone has been done
 }
 
 // activity is an operation of any kind.
@@ -112,7 +113,7 @@ func begin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mechan
 	if err != nil {
 		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
 	}
-	*p = operation[O]{op: op, active: true, key: id, keyed: !k.keyless}
+	*p = operation[O]{op: op, active: true, mechanism: m, key: id, keyed: !k.keyless}
 	return nil
 }
 

@@ -1,14 +1,12 @@
 package slots_test
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding"
 	"hash"
 	"math/big"
 	"sync"
@@ -204,20 +202,6 @@ func (p *twinPartition) Verify(who api.Caller, m *ck.Mechanism, key api.ObjectID
 		return nil, err
 	}
 	return twinCheck{&twinHash{hmac.New(sha256.New, o.value(ck.CKA_VALUE))}}, nil
-}
-
-// SaveDigest of the twin puts the context in front and trusts what it gets back.
-func (p *twinPartition) SaveDigest(d api.Digester, context []byte) ([]byte, error) {
-	return d.(*twinHash).Hash.(encoding.BinaryAppender).AppendBinary(context)
-}
-
-func (p *twinPartition) RestoreDigest(state, context []byte) (api.Digester, error) {
-	saved, ok := bytes.CutPrefix(state, context)
-	h := sha256.New()
-	if !ok || h.(encoding.BinaryUnmarshaler).UnmarshalBinary(saved) != nil {
-		return nil, ck.CKR_SAVED_STATE_INVALID
-	}
-	return &twinHash{h}, nil
 }
 
 // twinRSASigner is RSA with the padding of PKCS #1, in one call only.

@@ -73,7 +73,8 @@ type twinPartition struct {
 	failed     map[twinUser]int // of those too who do not exist
 	identities map[api.Identity]twinUser
 	lastID     api.Identity
-	objects    []*twinObject // oldest first
+	objects    []*twinObject   // oldest first
+	states     [][]api.Started // that were saved
 }
 
 // twinUser is whose PIN it is; the name is empty for those without.

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/coffer-hsm/coffer/hsm/ck"
+
 // Operation is what all operations have in common.
 type Operation interface {
 	// Close forgets the operation and wipes what it holds. It is called once,
@@ -51,4 +53,16 @@ type Digester interface {
 type ContextLogin interface {
 	// Authenticate lets the operation be used once; the codes are Login's.
 	Authenticate(pin []byte) error
+}
+
+// Started is an operation under way, with what it was started with, for
+// SaveOperations. Init says with which method: CKF_ENCRYPT, CKF_DECRYPT,
+// CKF_DIGEST, CKF_SIGN or CKF_VERIFY. Key is zero for a digest. Parts, whether it has
+// processed a part, is the caller's to set.
+type Started struct {
+	Init      ck.Flags
+	Mechanism *ck.Mechanism
+	Key       ObjectID
+	Parts     bool
+	Operation Operation
 }

@@ -137,11 +137,15 @@ type Operations interface {
 	SignRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
 	VerifyRecover(who Caller, m *ck.Mechanism, key ObjectID) (Cipher, error)
 	Digest(m *ck.Mechanism) (Digester, error)
-	// SaveDigest seals the state of d, so that RestoreDigest can go on from there:
-	// in this module, on this partition, with the same context.
-	// CKR_STATE_UNSAVEABLE, CKR_SAVED_STATE_INVALID.
-	SaveDigest(d Digester, context []byte) ([]byte, error)
-	RestoreDigest(state, context []byte) (Digester, error)
+	// SaveOperations seals the state of operations, so that RestoreOperations can go
+	// on from there: in this module, on this partition, under the same login, with
+	// the same context. CKR_STATE_UNSAVEABLE.
+	SaveOperations(who Caller, ops []Started, context []byte) ([]byte, error)
+	// RestoreOperations starts the operations anew, with all that the methods above
+	// check, and puts each where it was; they come in the order in which they were
+	// saved. The login that a key with CKA_ALWAYS_AUTHENTICATE wants is wanted again.
+	// CKR_SAVED_STATE_INVALID also for a key that who may not use so any more.
+	RestoreOperations(who Caller, state, context []byte) ([]Started, error)
 	// DigestKey adds the value of a secret key to d: CKR_KEY_INDIGESTIBLE.
 	DigestKey(who Caller, d Digester, key ObjectID) error
 }

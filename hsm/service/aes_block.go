@@ -27,11 +27,9 @@ func newECB(k *Key, _ *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode := key.ECBEncrypter()
-	if d == decrypting {
-		mode = key.ECBDecrypter()
-	}
-	return &blockCipher{direction: d, block: key.Block, mode: mode}, nil
+	c := &blockCipher{direction: d, key: key}
+	c.start()
+	return c, nil
 }
 
 func newCBC(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
@@ -50,13 +48,9 @@ func cbcWith(k *Key, iv []byte, d direction, pad bool) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &blockCipher{direction: d, pad: pad, block: key.Block}
+	c := &blockCipher{direction: d, pad: pad, chained: true, key: key}
 	copy(c.prev[:], iv)
-	if d == decrypting {
-		c.mode = key.CBCDecrypter(&c.prev)
-	} else {
-		c.mode = key.CBCEncrypter(&c.prev)
-	}
+	c.start()
 	return c, nil
 }
 

@@ -1,29 +1,28 @@
 package service
 
 import (
-	"hash"
-
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/crypto/cmac"
 )
 
 // AES-CMAC (section 6.13.9).
 func init() {
-	mac := macAlgorithm{size: cmac.Size, start: newCMAC}
+	mac := macAlgorithm{size: cmac.Size, start: startCMAC}
 	register(
 		mac.full(aesMechanism(ck.CKM_AES_CMAC, ck.ParamNone)),
 		mac.general(aesMechanism(ck.CKM_AES_CMAC_GENERAL, ck.ParamUlong)),
 	)
 }
 
-func newCMAC(k *Key) (hash.Hash, error) {
+func startCMAC(s *summer, k *Key) error {
 	key, err := k.aes()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	h, err := cmac.New(key.Block)
 	if err != nil {
-		return nil, refusal(err)
+		return refusal(err)
 	}
-	return h, nil
+	s.Hash, s.inner = h, h
+	return nil
 }

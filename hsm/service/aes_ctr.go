@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -23,7 +24,18 @@ func newCTR(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ctrCipher{d, key.CTR(&p.Block), keystream(p)}, nil
+	return newStream(d, keystream(p), aesBlockSize, func(n uint64) (cipher.Stream, error) {
+		counter := plus(p.Block, n)
+		return key.CTR(&counter), nil
+	})
+}
+
+// plus is the counter n blocks on.
+func plus(counter [aesBlockSize]byte, n uint64) [aesBlockSize]byte {
+	lo, carry := bits.Add64(binary.BigEndian.Uint64(counter[8:]), n, 0)
+	binary.BigEndian.PutUint64(counter[8:], lo)
+	binary.BigEndian.PutUint64(counter[:8], binary.BigEndian.Uint64(counter[:8])+carry)
+	return counter
 }
 
 // keystream is how many bytes there are before the counter, the last Bits bits of
@@ -47,18 +59,31 @@ func keystream(p *ck.CTRParams) uint64 {
 // ctrCipher is an api.Cipher that gives as many bytes as it takes.
 type ctrCipher struct {
 	direction
-	stream cipher.Stream
-	left   uint64 // bytes of keystream
+	stream     cipher.Stream
+	size, done uint64 // bytes of key stream, and of those used
+	block      int    // bytes of a block of it
+	at         streamAt
+}
+
+// streamAt makes a key stream that begins with block n of it.
+type streamAt func(n uint64) (cipher.Stream, error)
+
+func newStream(d direction, size uint64, block int, at streamAt) (api.Cipher, error) {
+	stream, err := at(0)
+	if err != nil {
+		return nil, err
+	}
+	return &ctrCipher{direction: d, stream: stream, size: size, block: block, at: at}, nil
 }
 
 func (c *ctrCipher) Update(dst, src []byte) (int, error) {
 	if n, done, err := fits(dst, len(src)); done {
 		return n, err
 	}
-	if uint64(len(src)) > c.left {
+	if uint64(len(src)) > c.size-c.done {
 		return 0, c.lengthRange()
 	}
-	c.left -= uint64(len(src))
+	c.done += uint64(len(src))
 	c.stream.XORKeyStream(dst[:len(src)], src)
 	return len(src), nil
 }

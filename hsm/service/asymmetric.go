@@ -20,6 +20,7 @@ type intake interface {
 	sum(last []byte) ([]byte, error)
 	// Close wipes what has been taken in.
 	Close()
+	saveable
 }
 
 // hashIntake hashes the data.

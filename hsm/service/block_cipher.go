@@ -34,15 +34,29 @@ func (d direction) lengthRange() error {
 // may be the last.
 type blockCipher struct {
 	direction
-	pad   bool
-	block cipher.Block
-	mode  cipher.BlockMode
-	// prev is the last ciphertext block that went into mode, or the IV; kept where
-	// a last block is to be decrypted on its own.
+	pad     bool
+	chained bool // CBC, not ECB
+	key     *aesKey
+	mode    cipher.BlockMode
+	// prev is the last ciphertext block that mode has seen, or the IV.
 	prev [aesBlockSize]byte
 	part [aesBlockSize]byte // what is held back
 	n    int                // bytes in part
 	work [aesBlockSize]byte // a block on its way
+}
+
+// start makes the mode, from prev on.
+func (c *blockCipher) start() {
+	switch {
+	case !c.chained && c.direction == decrypting:
+		c.mode = c.key.ECBDecrypter()
+	case !c.chained:
+		c.mode = c.key.ECBEncrypter()
+	case c.direction == decrypting:
+		c.mode = c.key.CBCDecrypter(&c.prev)
+	default:
+		c.mode = c.key.CBCEncrypter(&c.prev)
+	}
 }
 
 // whole is how many bytes come out at once after more bytes have gone in.
@@ -67,8 +81,7 @@ func (c *blockCipher) Update(dst, src []byte) (int, error) {
 		src = c.shifted(dst[done:], src)
 	}
 	if bulk := out - done; bulk > 0 {
-		c.keepPrev(src[bulk-aesBlockSize:])
-		c.mode.CryptBlocks(dst[done:out], src[:bulk])
+		c.crypt(dst[done:out], src[:bulk])
 		src = src[bulk:]
 	}
 	c.n += copy(c.part[c.n:], src)
@@ -82,14 +95,19 @@ func (c *blockCipher) shifted(dst, src []byte) []byte {
 	copy(c.work[:], c.part[:c.n])
 	src = src[copy(c.work[c.n:], src):]
 	c.n = copy(c.part[:c.n], src)
-	c.keepPrev(c.work[:])
-	c.mode.CryptBlocks(dst[:aesBlockSize], c.work[:])
+	c.crypt(dst[:aesBlockSize], c.work[:])
 	return src[c.n:]
 }
 
-func (c *blockCipher) keepPrev(last []byte) {
-	if c.holdsBlock() {
-		copy(c.prev[:], last)
+// crypt does whole blocks and keeps the last of the ciphertext.
+func (c *blockCipher) crypt(dst, src []byte) {
+	last := len(src) - aesBlockSize
+	if c.direction == decrypting { // dst may be the memory of src
+		copy(c.prev[:], src[last:])
+	}
+	c.mode.CryptBlocks(dst, src)
+	if c.direction == encrypting {
+		copy(c.prev[:], dst[last:])
 	}
 }
 
@@ -142,7 +160,7 @@ func (c *blockCipher) finalUnpad(dst []byte) (int, error) {
 // returns how many bytes of it are not padding. All paddings that are wrong take
 // the same time and get the same answer.
 func (c *blockCipher) unpad(prev, last []byte) (int, error) {
-	c.block.Decrypt(c.work[:], last)
+	c.key.Decrypt(c.work[:], last)
 	subtle.XORBytes(c.work[:], c.work[:], prev)
 	pad := int(c.work[aesBlockSize-1])
 	ok := subtle.ConstantTimeLessOrEq(1, pad) & subtle.ConstantTimeLessOrEq(pad, aesBlockSize)

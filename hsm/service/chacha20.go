@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/cipher"
 	"math"
 
 	"golang.org/x/crypto/chacha20"
@@ -58,10 +59,15 @@ func newChaCha20(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if upper != 0 || len(nonce) != ietfNonceSize && len(nonce) != extendedNonceSize {
 		return nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
-	stream, err := chacha20.NewUnauthenticatedCipher(key.value[:], nonce)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	stream.SetCounter(uint32(p.Counter))
-	return &ctrCipher{d, stream, chachaBlockSize * (math.MaxUint32 - p.Counter&math.MaxUint32 + 1)}, nil
+	first := p.Counter & math.MaxUint32
+	return newStream(d, chachaBlockSize*(math.MaxUint32-first+1), chachaBlockSize, func(n uint64) (cipher.Stream, error) {
+		stream, err := chacha20.NewUnauthenticatedCipher(key.value[:], nonce)
+		if err != nil {
+			return nil, refusal(err)
+		}
+		if first+n <= math.MaxUint32 { // else nothing is left of it
+			stream.SetCounter(uint32(first + n))
+		}
+		return stream, nil
+	})
 }

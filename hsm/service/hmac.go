@@ -13,7 +13,7 @@ import (
 func init() {
 	for i := range hashes {
 		h := &hashes[i]
-		mac := macAlgorithm{size: h.size, start: func(k *Key) (hash.Hash, error) { return newHMAC(h, k) }}
+		mac := macAlgorithm{size: h.size, start: h.startHMAC}
 		register(
 			mac.full(hmacMechanism(h, h.hmac.full)),
 			mac.general(hmacMechanism(h, h.hmac.general)),
@@ -33,13 +33,19 @@ func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
 // approves for HMAC. Enforced, crypto/hmac panics over a shorter one.
 const minApprovedMAC = 112 / 8
 
-func newHMAC(h *hashInfo, k *Key) (hash.Hash, error) {
+// startHMAC keeps hold of the inner hash, which crypto/hmac makes last and shows to
+// nobody: a MAC is saved by its state.
+func (h *hashInfo) startHMAC(s *summer, k *Key) error {
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {
 		shortest = minApprovedMAC
 	}
 	if len(key) < shortest || len(key) > maxSecret {
-		return nil, ck.CKR_KEY_SIZE_RANGE
+		return ck.CKR_KEY_SIZE_RANGE
 	}
-	return hmac.New(h.new, key), nil
+	s.Hash = hmac.New(func() hash.Hash {
+		s.inner = h.new()
+		return s.inner
+	}, key)
+	return nil
 }

@@ -1,16 +1,15 @@
 package service
 
 import (
-	"hash"
-
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
 // macAlgorithm is a MAC and how to start it.
 type macAlgorithm struct {
-	size  int // bytes of a full MAC
-	start func(*Key) (hash.Hash, error)
+	size int // bytes of a full MAC
+	// start fills in Hash and inner.
+	start func(*summer, *Key) error
 }
 
 // full completes m, the mechanism that gives the whole MAC.
@@ -39,11 +38,8 @@ func (a macAlgorithm) sized(m Mechanism, size func(*ck.Mechanism) (int, error)) 
 		if err != nil {
 			return nil, err
 		}
-		h, err := a.start(k)
-		if err != nil {
-			return nil, err
-		}
-		return &summer{Hash: h, size: n}, nil
+		s := &summer{size: n}
+		return s, a.start(s, k)
 	}
 	m.Sign = func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		s, err := start(k, m)

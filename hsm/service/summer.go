@@ -14,8 +14,10 @@ const maxSum = 64
 // output is the first size bytes of the hash.
 type summer struct {
 	hash.Hash
-	size   int
-	digest ck.MechanismType // of a digest: its name
+	// inner is what knows how far the computation has come: the hash itself, or the
+	// inner one of HMAC.
+	inner hash.Hash
+	size  int
 
 	sum [maxSum]byte // room for the output, here because it would escape elsewhere
 }
