@@ -2,6 +2,11 @@
 // libcoffer-pkcs11.so as an application does and calls its functions with the
 // pointers and lengths that a binding in Go would never let through. Its tests
 // need what `make build` makes.
+//
+// testdata/listed.tsv is the standard's list of codes for each function, and
+// the files rows_*_test.go are the table of functions, conditions and codes:
+// TestConditions goes through it, and demands that each listed code comes, or has its
+// reason in testdata/never.tsv.
 package abitest
 
 /*

@@ -28,6 +28,9 @@ var shared struct {
 	lib  *Library
 	slot uintptr
 	err  error
+
+	// What each function answered before C_Initialize.
+	uninitialized map[string]ck.RV
 }
 
 func TestMain(m *testing.M) {
@@ -67,6 +70,12 @@ func load() {
 		return
 	}
 	shared.lib.Heed = heed
+	shared.uninitialized = map[string]ck.RV{}
+	for _, f := range readFunctions() {
+		if scopes["initialized"](f) {
+			shared.uninitialized[f.name] = shared.lib.Call(f.name, make([]uintptr, len(f.params))...)
+		}
+	}
 	m := &Memory{}
 	defer m.Free()
 	call := func(name string, args ...uintptr) {
