@@ -17,6 +17,7 @@ type PartitionRoot struct {
 	digest *secret.Bytes // tags records for the digest of the set
 	header *secret.Bytes // authenticates the state of the partition
 	state  *secret.Bytes // seals it
+	audit  *secret.Bytes // signs the checkpoints of its log
 }
 
 // NewPartitionRoot makes random keys for a new partition with this id.
@@ -50,7 +51,7 @@ func (r *Root) Partition(id [16]byte) *PartitionRoot {
 func partitionRoot(id [16]byte, origin *secret.Bytes) (*PartitionRoot, error) {
 	p := &PartitionRoot{id: id, origin: origin}
 	for label, key := range map[string]**secret.Bytes{
-		"pepper": &p.pepper, "wrap": &p.wrap, "digest": &p.digest, "header": &p.header, "state": &p.state,
+		"pepper": &p.pepper, "wrap": &p.wrap, "digest": &p.digest, "header": &p.header, "state": &p.state, "audit": &p.audit,
 	} {
 		var err error
 		if *key, err = expand(origin, label); err != nil {
@@ -88,7 +89,7 @@ func (r *Root) UnwrapPartition(id [16]byte, blob []byte) (*PartitionRoot, error)
 
 // Zero wipes the keys.
 func (p *PartitionRoot) Zero() {
-	for _, k := range []*secret.Bytes{p.origin, p.pepper, p.wrap, p.digest, p.header, p.state} {
+	for _, k := range []*secret.Bytes{p.origin, p.pepper, p.wrap, p.digest, p.header, p.state, p.audit} {
 		k.Zero()
 	}
 }

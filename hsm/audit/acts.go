@@ -1,0 +1,54 @@
+package audit
+
+// Act is what was done.
+type Act string
+
+// The acts. The text is what stands in the log and in exports: never changed.
+const (
+	TokenInit  Act = "token.init"   // C_InitToken, a new partition included
+	PINSet     Act = "pin.set"      // C_InitPIN
+	PINChange  Act = "pin.change"   // C_SetPIN
+	PINLock    Act = "pin.lock"     // a wrong try was the last
+	Login      Act = "login"        // C_Login
+	Prove      Act = "pin.check"    // a PIN given again, for one operation or one command
+	Logout     Act = "logout"       // C_Logout, or the end of the program
+	UserCreate Act = "user.create"  //
+	UserDelete Act = "user.delete"  //
+	UserChange Act = "user.change"  //
+	PolicySet  Act = "policy.set"   //
+	RotateKeys Act = "keys.rotate"  // partition keys
+	RotateRoot Act = "root.rotate"  // the root key, or what seals it
+	SealChange Act = "seal.change"  //
+	Backup     Act = "backup"       //
+	Restore    Act = "restore"      //
+	ConfigSet  Act = "audit.config" // uses on or off
+	Accept     Act = "audit.accept" // the SO accepted a log and a store that do not fit
+	Create     Act = "object.create"
+	Generate   Act = "object.generate"
+	Unwrap     Act = "object.unwrap"
+	Derive     Act = "object.derive"
+	Agree      Act = "object.agree" // C_EncapsulateKey, C_DecapsulateKey
+	Copy       Act = "object.copy"
+	Modify     Act = "object.modify"
+	Destroy    Act = "object.destroy"
+	Wrap       Act = "object.wrap" // a key went out, encrypted
+
+	PartitionCreate Act = "partition.create" // of the home's log
+	PartitionDelete Act = "partition.delete"
+
+	LogCut   Act = "log.cut"   // a torn end was moved to `torn`
+	UseBegin Act = "use.begin" // a process begins to record uses
+	UseEnd   Act = "use.end"
+
+	Sign          Act = "use.sign"
+	Verification  Act = "use.verify"
+	Encrypt       Act = "use.encrypt"
+	Decrypt       Act = "use.decrypt"
+	SignRecover   Act = "use.sign-recover"
+	VerifyRecover Act = "use.verify-recover"
+	UseWrap       Act = "use.wrap"
+	UseUnwrap     Act = "use.unwrap"
+	UseDerive     Act = "use.derive"
+	Encapsulate   Act = "use.encapsulate"
+	Decapsulate   Act = "use.decapsulate"
+)

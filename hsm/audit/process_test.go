@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The environment that makes the test binary a program that appends to a log.
+const (
+	programEnv = "COFFER_AUDIT_APPENDER"
+	killsLong  = 500
+	killsShort = 60
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(programEnv); dir != "" {
+		if err := appender(dir, os.Args[1]); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// appender appends for ever, and says so after each record.
+func appender(dir, name string) error {
+	l, err := Open(dir, testName, testKey(1))
+	if err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		detail := fmt.Sprintf("%s/%d", name, i)
+		if err := l.Append(Event{Act: Wrap, Detail: detail}); err != nil {
+			return err
+		}
+		fmt.Println(detail)
+	}
+}
+
+// startAppender starts one appender.
+func startAppender(t *testing.T, dir, name string) (*exec.Cmd, *strings.Builder) {
+	t.Helper()
+	var out strings.Builder
+	c := exec.Command(os.Args[0], name)
+	c.Env = append(os.Environ(), programEnv+"="+dir)
+	c.Stdout = &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c, &out
+}
+
+// TestKilled: of several processes that append, one after another is killed. The log
+// verifies, and has every record that was acknowledged, in its process's order.
+func TestKilled(t *testing.T) {
+	kills := killsShort
+	if os.Getenv("COFFER_SOAK") != "" {
+		kills = killsLong
+	}
+	dir := filepath.Join(t.TempDir(), "audit")
+	type run struct {
+		*exec.Cmd
+		out *strings.Builder
+	}
+	var all []run
+	begin := func() run {
+		c, out := startAppender(t, dir, strconv.Itoa(len(all)))
+		all = append(all, run{c, out})
+		return all[len(all)-1]
+	}
+	live := []run{begin(), begin(), begin(), begin()}
+	for range kills {
+		time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
+		i := rand.IntN(len(live))
+		_ = live[i].Process.Kill()
+		_ = live[i].Wait()
+		live[i] = begin()
+	}
+	for _, r := range live {
+		_ = r.Process.Kill()
+		_ = r.Wait()
+	}
+	w := &twin{t: t, dir: dir}
+	w.reopen()
+	w.must(w.log.Append(Event{Act: Logout}))
+	at := map[string]int64{}
+	for _, r := range w.verify() {
+		at[r.Detail] = r.Seq
+	}
+	for _, r := range all {
+		last := int64(-1)
+		for _, said := range strings.Fields(r.out.String()) {
+			seq, there := at[said]
+			if !there || seq <= last {
+				t.Fatalf("%s was acknowledged and is at %d, after %d", said, seq, last)
+			}
+			last = seq
+		}
+	}
+	t.Logf("%d records of %d processes", len(at), len(all))
+}

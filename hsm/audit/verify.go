@@ -1,0 +1,201 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Report is what Verify has found in a log that is sound.
+type Report struct {
+	Last     Checkpoint
+	Torn     int64    // bytes at the end that were never acknowledged
+	Cuts     []Record // log.cut
+	Accepted []Record // audit.accept: before them, store and log did not fit
+	Lost     []Record // use.begin without a use.end: processes that were killed, or run still
+}
+
+// Verify reads the whole log in dir: every record hashes into the tree, every
+// checkpoint is of the records before it and signed with the key of v, and
+// nothing of what since tells was changed, removed or put elsewhere. since are
+// checkpoints kept elsewhere, opened with OpenCheckpoint.
+// Errors: ErrDamaged, ErrInconsistent, ErrNewer.
+func Verify(dir string, v note.Verifier, since ...Checkpoint) (*Report, error) {
+	f, err := os.Open(filepath.Join(dir, logName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return verifyNone(since)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w := newWalker(f, v.Name(), v)
+	r := &Report{}
+	past, err := verifyWalk(w, r, since)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range since {
+		if root, ok := past[c.Size]; !ok || root != c.Root || c.Size > w.last.Size {
+			return nil, fmt.Errorf("%w: its first %d records are not those of the checkpoint", ErrInconsistent, c.Size)
+		}
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	r.Last, r.Torn = w.last, size-w.offset
+	return r, err
+}
+
+func verifyNone(since []Checkpoint) (*Report, error) {
+	for _, c := range since {
+		if c.Size > 0 {
+			return nil, fmt.Errorf("%w: there is no log", ErrInconsistent)
+		}
+	}
+	return &Report{}, nil
+}
+
+// verifyWalk walks through the log, fills in r, and returns the roots of the sizes
+// that since names.
+func verifyWalk(w *walker, r *Report, since []Checkpoint) (map[int64]tlog.Hash, error) {
+	past := map[int64]tlog.Hash{}
+	note := func() error {
+		for _, c := range since {
+			if c.Size != w.edge.size {
+				continue
+			}
+			root, err := w.edge.root()
+			if err != nil {
+				return err
+			}
+			past[c.Size] = root
+		}
+		return nil
+	}
+	var waiting []Record
+	generation := uint64(0)
+	for err := note(); ; err = note() {
+		if err != nil {
+			return nil, err
+		}
+		s, err := w.next()
+		if err == io.EOF {
+			return past, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.record != nil {
+			waiting = append(waiting, *s.record)
+			continue
+		}
+		for _, rec := range waiting { // they count now
+			if err := r.take(rec, &generation); err != nil {
+				return nil, err
+			}
+		}
+		waiting = waiting[:0]
+	}
+}
+
+// take sorts a record into the report. The generation that records tell of only goes
+// back where the SO has accepted that.
+func (r *Report) take(rec Record, generation *uint64) error {
+	switch rec.Act {
+	case LogCut:
+		r.Cuts = append(r.Cuts, rec)
+	case Accept:
+		r.Accepted = append(r.Accepted, rec)
+		*generation = 0
+	case UseBegin:
+		r.Lost = append(r.Lost, rec)
+	case UseEnd:
+		for i, begun := range r.Lost {
+			if begun.PID == rec.PID && begun.Program == rec.Program {
+				r.Lost = append(r.Lost[:i], r.Lost[i+1:]...)
+				break
+			}
+		}
+	}
+	if rec.Generation == 0 {
+		return nil
+	}
+	if rec.Generation < *generation {
+		return damaged(rec.Seq, "it is of generation %d, after %d", rec.Generation, *generation)
+	}
+	*generation = rec.Generation
+	return nil
+}
+
+// Read yields the records of the log in dir, from record first, as far as there is a
+// checkpoint behind them. It checks their form only; Verify checks all. An error ends
+// it.
+func Read(dir string, first int64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		f, err := os.Open(filepath.Join(dir, logName))
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		defer f.Close()
+		w := newWalker(f, "", nil)
+		var waiting []Record
+		for {
+			s, err := w.next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			if s.record != nil {
+				waiting = append(waiting, *s.record)
+				continue
+			}
+			for _, rec := range waiting {
+				if rec.Seq >= first && !yield(rec, nil) {
+					return
+				}
+			}
+			waiting = waiting[:0]
+		}
+	}
+}
+
+// Checkpoint is the last checkpoint of the log, signed; false if the log is empty.
+func (l *Log) Checkpoint() (c Checkpoint, ok bool, err error) {
+	if !l.exists() {
+		return c, false, nil
+	}
+	h, err := l.acquire(false)
+	if err != nil {
+		return c, false, err
+	}
+	defer h.release()
+	if err := h.catchUp(); err != nil {
+		return c, false, err
+	}
+	return h.at.Checkpoint, h.at.Size > 0, nil
+}
+
+// Verifier checks signatures of the log.
+func (l *Log) Verifier() note.Verifier { return l.signer.Verifier }
+
+// VerifierKey is the log's public key, in the form of package note.
+func (l *Log) VerifierKey() (string, error) {
+	public, err := l.signer.key.Public()
+	if err != nil {
+		return "", err
+	}
+	return VerifierKey(l.signer.Name(), public)
+}
