@@ -12,11 +12,40 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// Create makes a partition in the next free slot, with a user PIN if userPIN is
-// not nil. The home is made if there is none.
+// Rules are what a partition is held to.
+type Rules struct {
+	Policy string        // of keys: object.StrictPolicy or object.StandardPolicy; for good
+	Dates  bool          // whether keys are used between their dates only; for good
+	PIN    api.PINPolicy // the SO can change it
+}
+
+// Rules are those that the configuration gives to new partitions.
+func (m *Module) Rules() Rules {
+	o := m.settings.options()
+	return Rules{o.Policy, o.Dates, o.PINPolicy()}
+}
+
+// options are r as a partition takes them.
+func (m *Module) options(r Rules) partition.Options {
+	o := m.settings.options()
+	o.Policy, o.Dates = r.Policy, r.Dates
+	return o.WithPINPolicy(r.PIN)
+}
+
+// Create makes a partition in the next free slot under the rules of the configuration,
+// with a user PIN if userPIN is not nil. The home is made if there is none.
 func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) {
+	return m.CreateUnder(m.Rules(), label, soPIN, userPIN)
+}
+
+// CreateUnder is Create under other rules: CKR_ARGUMENTS_BAD if they cannot be.
+func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.SlotID, error) {
+	o := m.options(r)
+	if err := o.Check(); err != nil {
+		return 0, err
+	}
 	for _, pin := range [][]byte{soPIN, userPIN} {
-		if err := m.settings.PIN.options().CheckPIN(pin); pin != nil && err != nil {
+		if err := o.CheckPIN(pin); pin != nil && err != nil {
 			return 0, err // before there is a partition with one PIN and not the other
 		}
 	}
@@ -25,7 +54,7 @@ func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) 
 	if err := m.refresh(); err != nil {
 		return 0, err
 	}
-	slot, err := m.create(0, label, soPIN)
+	slot, err := m.create(0, func(st store.Store) error { return partition.Create(st, m.root, o, label, soPIN) })
 	if err != nil || userPIN == nil {
 		return slot, err
 	}
@@ -38,9 +67,9 @@ func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) 
 	return slot, p.InitPIN(api.Caller{Identity: so, ReadWrite: true}, userPIN)
 }
 
-// create makes a partition in the slot that is next, which must be want unless
-// that is 0. The caller holds m.mu.
-func (m *Module) create(want ck.SlotID, label string, soPIN []byte) (ck.SlotID, error) {
+// create makes a partition, which fill puts into its store, in the slot that is next,
+// which must be want unless that is 0. The caller holds m.mu.
+func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (ck.SlotID, error) {
 	if m.root == nil {
 		if err := m.home.create(); err != nil {
 			return 0, err
@@ -65,19 +94,19 @@ func (m *Module) create(want ck.SlotID, label string, soPIN []byte) (ck.SlotID, 
 	if want != 0 && want != next {
 		return 0, ck.Errorf(ck.CKR_SLOT_ID_INVALID, "another process has made a partition in slot %d", want)
 	}
-	if err := m.makePartition(next, label, soPIN); err != nil {
+	if err := m.makePartition(next, fill); err != nil {
 		return 0, err
 	}
 	return next, m.refresh()
 }
 
 // makePartition builds a partition aside and moves it into its place.
-func (m *Module) makePartition(slot ck.SlotID, label string, soPIN []byte) error {
+func (m *Module) makePartition(slot ck.SlotID, fill func(store.Store) error) error {
 	dir := m.home.path(partitionsName, fmt.Sprintf("%s%d", newPrefix, slot))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return homeError("home: %w", err)
 	}
-	err := m.fillPartition(dir, label, soPIN)
+	err := m.fillPartition(dir, fill)
 	if err == nil {
 		err = os.Rename(dir, m.home.partitionDir(slot))
 	}
@@ -92,13 +121,12 @@ func (m *Module) makePartition(slot ck.SlotID, label string, soPIN []byte) error
 	return syncDir(m.home.path(partitionsName))
 }
 
-func (m *Module) fillPartition(dir, label string, soPIN []byte) error {
+func (m *Module) fillPartition(dir string, fill func(store.Store) error) error {
 	st, err := store.CreateFile(dir, m.settings.store())
 	if err != nil {
 		return err
 	}
-	err = partition.Create(st, m.root, m.settings.options(), label, soPIN)
-	return errors.Join(err, st.Close())
+	return errors.Join(fill(st), st.Close())
 }
 
 // Delete removes the partition in a slot and all that is in it. soPIN proves the

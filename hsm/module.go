@@ -198,7 +198,9 @@ func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 	if slot != m.blank {
 		return ck.CKR_SLOT_ID_INVALID
 	}
-	_, err := m.create(slot, label, soPIN)
+	_, err := m.create(slot, func(st store.Store) error {
+		return partition.Create(st, m.root, m.settings.options(), label, soPIN)
+	})
 	return err
 }
 

@@ -58,12 +58,12 @@ var pinAdvice = map[ck.RV]advised{
 		"wrong tries are counted, and after too many the PIN is locked: coffer partition show", exitWrongPIN},
 	ck.CKR_PIN_LOCKED: {errors.New("the %s is locked after too many wrong tries"), "", exitLocked},
 	ck.CKR_USER_PIN_NOT_INITIALIZED: {errors.New("the %s has not been set yet"),
-		"the security officer sets it: pkcs11-tool --module libcoffer-pkcs11.so --login --login-type so --init-pin", exitFailed},
+		"the security officer sets it: coffer user unlock --new-pin", exitFailed},
 }
 
 // lockedHint says who unlocks a PIN.
 var lockedHint = map[ck.UserType]string{
-	ck.CKU_USER: "the security officer sets a new one: pkcs11-tool --module libcoffer-pkcs11.so --login --login-type so --init-pin",
+	ck.CKU_USER: "the security officer unlocks it: coffer user unlock",
 	ck.CKU_SO:   "nobody can unlock it: keys are still used with the user PIN; coffer partition delete --force removes the partition",
 }
 
@@ -72,6 +72,9 @@ var pinNames = map[ck.UserType]string{ck.CKU_USER: "user PIN", ck.CKU_SO: "SO PI
 // pinError explains why the PIN of user did not open partition s.
 func pinError(err error, s api.Slot, user ck.UserType) error {
 	advice, ok := pinAdvice[ck.Code(err)]
+	if ck.Code(err) == ck.CKR_PIN_LOCKED && err != ck.CKR_PIN_LOCKED { // only for a while, and it says how long
+		return &advised{fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err), "wait, and be sure of the PIN", exitLocked}
+	}
 	if !ok {
 		return fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err)
 	}

@@ -27,7 +27,7 @@ func newKeyDelete(t *tool) *cobra.Command {
 		},
 	}
 	partitionFlag(c, &partition)
-	t.user.register(c)
+	t.userFlags(c)
 	t.yesFlag(c)
 	return c
 }

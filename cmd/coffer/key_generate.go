@@ -89,7 +89,7 @@ func newKeyGenerate(t *tool) *cobra.Command {
 	f.StringSliceVar(&r.uses, "use", nil, "what the key is for: `USES` of those above (default: by type)")
 	f.BoolVar(&r.extractable, "extractable", false, "allow the key to leave, wrapped under another")
 	partitionFlag(c, &r.partition)
-	t.user.register(c)
+	t.userFlags(c)
 	t.jsonFlag(c)
 	return c
 }

@@ -34,7 +34,7 @@ func newKeyList(t *tool) *cobra.Command {
 		},
 	}
 	partitionFlag(c, &partition)
-	t.user.register(c)
+	t.userFlags(c)
 	t.jsonFlag(c)
 	c.Flags().BoolVar(&public, "public", false, "list what can be seen without a PIN")
 	return c

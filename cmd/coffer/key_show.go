@@ -24,7 +24,7 @@ such as the halves of a pair, shows them all.`,
 		},
 	}
 	partitionFlag(c, &partition)
-	t.user.register(c)
+	t.userFlags(c)
 	t.jsonFlag(c)
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,14 +14,15 @@ import (
 func newPartition(t *tool) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "partition",
-		Short: "Make, list, show and delete partitions",
-		Long: `Make, list, show and delete partitions. A partition holds keys under two PINs;
+		Short: "Make, list, show, set and delete partitions",
+		Long: `Make, list, show, set and delete partitions. A partition holds keys under two PINs;
 PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 		Example: "  coffer partition create demo\n  coffer partition list",
 		Args:    subcommandOnly,
 		RunE:    showHelp,
 	}
-	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionRotate(t), newPartitionDelete(t))
+	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionSet(t),
+		newPartitionRotate(t), newPartitionDelete(t))
 	return c
 }
 
@@ -36,6 +38,14 @@ type partitionView struct {
 	Objects int    `json:"objects"`
 	MinPIN  int    `json:"min_pin_length"`
 	MaxPIN  int    `json:"max_pin_length"`
+	Made    string `json:"made"`      // RFC 3339; empty if it cannot be told
+	Policy  string `json:"policy"`    // for keys: "strict" or "standard"
+	Dates   bool   `json:"key_dates"` // whether keys are used between their dates only
+	Tries   int    `json:"pin_tries"`
+	After   int    `json:"pin_delay_after"`
+	Delay   int    `json:"pin_delay_seconds"` // 0: none
+
+	pins api.PINPolicy
 }
 
 // pinState is a flag of the token and the word for it, the worst first.
@@ -74,17 +84,35 @@ func viewPartition(s api.Slot) partitionView {
 	if info.Flags&ck.CKF_ERROR_STATE != 0 {
 		state = "broken"
 	}
-	return partitionView{
+	v := partitionView{
 		Slot:    uint64(s.ID),
 		State:   state,
 		Label:   info.Label,
 		Serial:  info.Serial,
-		UserPIN: stateOf(info.Flags, userPINStates),
-		SOPIN:   stateOf(info.Flags, soPINStates),
+		UserPIN: heldOr(info.UserHeld, stateOf(info.Flags, userPINStates)),
+		SOPIN:   heldOr(info.SOHeld, stateOf(info.Flags, soPINStates)),
 		Objects: info.Objects,
 		MinPIN:  info.MinPIN,
 		MaxPIN:  info.MaxPIN,
+		Policy:  info.Policy,
+		Dates:   info.Dates,
+		Tries:   info.PIN.Tries,
+		After:   info.PIN.DelayAfter,
+		Delay:   int(info.PIN.Delay / time.Second),
+		pins:    info.PIN,
 	}
+	if !info.Created.IsZero() {
+		v.Made = info.Created.Format(time.RFC3339)
+	}
+	return v
+}
+
+// heldOr is the state of a PIN that is refused for a while, or else state.
+func heldOr(held time.Duration, state string) string {
+	if held > 0 {
+		return "held back"
+	}
+	return state
 }
 
 // viewPartitions is never nil: an empty list is [] in JSON.
@@ -104,6 +132,9 @@ func printPartitions(w io.Writer, views []partitionView) {
 	printTable(w, []string{"SLOT", "LABEL", "SERIAL", "STATE", "USER PIN", "SO PIN", "OBJECTS"}, rows)
 }
 
+// keyDates says whether CKA_START_DATE and CKA_END_DATE are held.
+var keyDates = map[bool]string{true: "enforced", false: "not enforced"}
+
 func printPartition(w io.Writer, v partitionView) {
 	printFields(w, [][2]string{
 		{"Label", plain(v.Label)},
@@ -113,6 +144,11 @@ func printPartition(w io.Writer, v partitionView) {
 		{"User PIN", v.UserPIN},
 		{"SO PIN", v.SOPIN},
 		{"PIN length", strconv.Itoa(v.MinPIN) + " to " + strconv.Itoa(v.MaxPIN) + " bytes"},
+		{"PIN tries", strconv.Itoa(v.Tries)},
+		{"PIN delay", describeDelay(v.pins)},
+		{"Policy", orDash(v.Policy)},
+		{"Key dates", keyDates[v.Dates]},
+		{"Made", orDash(v.Made)},
 		{"Objects", strconv.Itoa(v.Objects)},
 	})
 }

@@ -17,14 +17,19 @@ const partitionCreateText = `Make a partition and set its two PINs. The home is 
 
 The SO PIN is for looking after the partition: it sets a new user PIN and wipes
 the partition. The user PIN is for using keys; with --no-user-pin it is left for
-the SO to set later.`
+the SO to set later.
+
+What is asked of PINs, and the policy for keys, are those of the configuration
+unless flags say otherwise. The policy for keys cannot be changed later.`
 
 const partitionCreateExample = `  coffer partition create demo
   coffer partition create demo --so-pin-file so.pin --pin-file user.pin
-  coffer partition create demo --no-user-pin`
+  coffer partition create demo --no-user-pin
+  coffer partition create demo --policy standard --pin-min 8 --pin-tries 5`
 
 func newPartitionCreate(t *tool) *cobra.Command {
 	var noUser bool
+	var policy string
 	c := &cobra.Command{
 		Use:               "create LABEL",
 		Short:             "Make a partition",
@@ -36,13 +41,22 @@ func newPartitionCreate(t *tool) *cobra.Command {
 			if err := checkTokenLabel(c, args[0]); err != nil {
 				return err
 			}
-			return t.withModule(func(m *hsm.Module) error { return t.createPartition(m, args[0], noUser) })
+			return t.withModule(func(m *hsm.Module) error {
+				rules := m.Rules()
+				if policy != "" {
+					rules.Policy = policy
+				}
+				changePINPolicy(c, &rules.PIN)
+				return t.createPartition(m, rules, args[0], noUser)
+			})
 		},
 	}
 	t.so.register(c)
 	t.user.register(c)
 	t.jsonFlag(c)
 	c.Flags().BoolVar(&noUser, "no-user-pin", false, "leave the user PIN for the SO to set")
+	c.Flags().StringVar(&policy, "policy", "", "`POLICY` for keys: strict or standard (default: that of the configuration)")
+	pinRuleFlags(c)
 	return c
 }
 
@@ -56,7 +70,7 @@ func checkTokenLabel(c *cobra.Command, label string) error {
 	return nil
 }
 
-func (t *tool) createPartition(m *hsm.Module, label string, noUser bool) error {
+func (t *tool) createPartition(m *hsm.Module, rules hsm.Rules, label string, noUser bool) error {
 	for _, s := range partitions(m) {
 		if s.Partition.Info().Label == label {
 			return hintf("choose another label", "there is a partition %s already", quote(label))
@@ -74,7 +88,7 @@ func (t *tool) createPartition(m *hsm.Module, label string, noUser bool) error {
 		}
 		defer user.Zero()
 	}
-	slot, err := m.Create(label, so.Expose(), user.Expose())
+	slot, err := m.CreateUnder(rules, label, so.Expose(), user.Expose())
 	if err != nil {
 		return undoCreate(m, slot, so, err)
 	}

@@ -48,7 +48,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newStatus(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newStatus(t), newVersion(t))
 	return c
 }
 
@@ -68,6 +68,14 @@ func noArguments(c *cobra.Command, args []string) error {
 		return nil
 	}
 	return usageError(c, "unexpected argument %q", args[0])
+}
+
+// atMostOneArgument refuses a second one.
+func atMostOneArgument(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError(c, "unexpected argument %q", args[1])
+	}
+	return nil
 }
 
 // oneArgument demands exactly one argument; what says what it is.

@@ -18,6 +18,7 @@ type tool struct {
 	json     bool
 	yes      bool
 	user, so pinSource
+	userName string // of --user; empty: the user without a name
 }
 
 // run runs one command line and returns the exit code.
@@ -119,22 +120,42 @@ type login struct {
 	who api.Caller
 }
 
-// withLogin logs the user in to the partition called name for the time of f.
+// withLogin logs the user in, --user or the one without a name, to the partition
+// called name for the time of f.
 func (t *tool) withLogin(name string, f func(login) error) error {
+	prompt := "User PIN of"
+	if t.userName != "" {
+		prompt = "PIN of user " + quote(t.userName) + " of"
+	}
+	return t.withPIN(name, ck.CKU_USER, t.userName, &t.user, prompt, f)
+}
+
+// withSO logs the SO in.
+func (t *tool) withSO(name string, f func(login) error) error {
+	return t.withPIN(name, ck.CKU_SO, "", &t.so, "SO PIN of", f)
+}
+
+func (t *tool) withPIN(name string, user ck.UserType, userName string, from *pinSource, prompt string, f func(login) error) error {
 	return t.withPartition(name, func(_ *hsm.Module, s api.Slot) error {
 		info := s.Partition.Info()
-		pin, err := t.user.read(t, "User PIN of "+quote(info.Label))
+		pin, err := from.read(t, prompt+" "+quote(info.Label))
 		if err != nil {
 			return err
 		}
-		id, err := s.Partition.Login(ck.CKU_USER, pin.Expose())
+		id, err := s.Partition.LoginUser(user, userName, pin.Expose())
 		pin.Zero()
 		if err != nil {
-			return pinError(err, s, ck.CKU_USER)
+			return pinError(err, s, user)
 		}
 		defer s.Partition.Logout(id)
 		return f(login{s.Partition, api.Caller{Identity: id, ReadWrite: true}})
 	})
+}
+
+// userFlags adds --pin-file and --user, for who uses keys.
+func (t *tool) userFlags(c *cobra.Command) {
+	t.user.register(c)
+	c.Flags().StringVarP(&t.userName, "user", "u", "", "log in as the user called `NAME` (default: the user without a name)")
 }
 
 // partitionFlag adds --partition.

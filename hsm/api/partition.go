@@ -35,6 +35,8 @@ type PartitionInfo struct {
 	Policy string // of keys: strict or standard; empty if it cannot be told
 	Dates  bool   // whether keys are used between their dates only
 	PIN    PINPolicy
+	// When the token was initialised, in UTC to the second.
+	Created time.Time
 	// How long the PIN of the SO and that of the user without a name are refused from
 	// now on because of wrong tries. A PIN that is locked for good is not held.
 	SOHeld, UserHeld time.Duration

@@ -69,6 +69,23 @@ func (o Options) PINPolicy() api.PINPolicy {
 	return api.PINPolicy{MinLength: o.MinPIN, MaxLength: o.MaxPIN, Tries: o.Tries, DelayAfter: o.DelayAfter, Delay: max(0, o.Delay)}
 }
 
+// WithPINPolicy is o with another PIN policy.
+func (o Options) WithPINPolicy(r api.PINPolicy) Options {
+	o.MinPIN, o.MaxPIN, o.Tries, o.DelayAfter, o.Delay = r.MinLength, r.MaxLength, r.Tries, r.DelayAfter, r.Delay
+	if r.Delay == 0 {
+		o.Delay = -1
+	}
+	return o
+}
+
+// Check holds o against what a partition can be made with: CKR_ARGUMENTS_BAD.
+func (o Options) Check() error {
+	if _, known := object.PolicyNamed(o.Policy); !known {
+		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "the policy of keys is %s or %s", object.StrictPolicy, object.StandardPolicy)
+	}
+	return checkPINPolicy(o.PINPolicy())
+}
+
 // CheckPIN holds a PIN of a new partition against the policy: CKR_PIN_LEN_RANGE.
 func (o Options) CheckPIN(pin []byte) error { return checkPIN(o.PINPolicy(), pin) }
 
@@ -118,7 +135,7 @@ var _ api.Partition = (*Partition)(nil)
 // SO PIN. There is no user PIN until InitPIN.
 func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []byte) error {
 	o = o.Default()
-	if err := checkPINPolicy(o.PINPolicy()); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	if err := o.CheckPIN(soPIN); err != nil {
@@ -129,9 +146,6 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 		return err
 	}
 	h.Policy, h.Dates = o.Policy, o.Dates
-	if _, err := policyOf(h); err != nil {
-		return err
-	}
 	keys, err := seal.NewPartitionRoot(h.id)
 	if err != nil {
 		return err
@@ -284,6 +298,7 @@ func (p *Partition) Info() api.PartitionInfo {
 		Policy:   p.Policy(),
 		Dates:    p.dates,
 		PIN:      policy,
+		Created:  p.header.Created,
 		SOHeld:   p.heldSeen(accountSO),
 		UserHeld: p.heldSeen(accountUser),
 	}
