@@ -5,25 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
-
-// allowedImports are what the shell may use of Coffer; it uses nothing else
-// from outside the standard library.
-var allowedImports = map[string]bool{
-	"github.com/coffer-hsm/coffer/hsm":        true,
-	"github.com/coffer-hsm/coffer/hsm/api":    true,
-	"github.com/coffer-hsm/coffer/hsm/ck":     true,
-	"github.com/coffer-hsm/coffer/hsm/object": true,
-	"github.com/coffer-hsm/coffer/hsm/store":  true, // for its transaction hook
-	"github.com/coffer-hsm/coffer/slots":      true,
-}
-
-// refusedImports would start goroutines, read the environment that the front
-// reads, or write where the host does.
-var refusedImports = map[string]bool{"fmt": true, "log": true, "net": true, "os": true, "syscall": true, "time": true}
 
 // sources are the files of this package but its tests.
 func sources(t *testing.T) map[string]*ast.File {
@@ -44,18 +28,6 @@ func sources(t *testing.T) map[string]*ast.File {
 		files[name] = f
 	}
 	return files
-}
-
-func TestImports(t *testing.T) {
-	for name, f := range sources(t) {
-		for _, spec := range f.Imports {
-			path, _ := strconv.Unquote(spec.Path.Value)
-			first, _, _ := strings.Cut(path, "/")
-			if refusedImports[first] || strings.Contains(first, ".") && !allowedImports[path] {
-				t.Errorf("%s imports %s", name, path)
-			}
-		}
-	}
 }
 
 // The first thing that an export does is to defer contain: a panic must not get
