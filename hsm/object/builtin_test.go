@@ -45,7 +45,6 @@ func TestClassesThatNobodyMakes(t *testing.T) {
 		"clock":                {class(ck.CKO_HW_FEATURE), ck.Ulong(ck.CKA_HW_FEATURE_TYPE, uint64(ck.CKH_CLOCK))},
 		"DH parameters":        {class(ck.CKO_DOMAIN_PARAMETERS), keyTypeOf(ck.CKK_DH)},
 		"DSA parameters":       {class(ck.CKO_DOMAIN_PARAMETERS), keyTypeOf(ck.CKK_DSA)},
-		"EC parameters":        {class(ck.CKO_DOMAIN_PARAMETERS), keyTypeOf(ck.CKK_EC)},
 		"OTP key":              {class(ck.CKO_OTP_KEY), keyTypeOf(ck.CKK_HOTP), value(20)},
 		"attribute":            {class(ck.CKO_CERTIFICATE), ck.Ulong(ck.CKA_CERTIFICATE_TYPE, ck.CKC_X_509_ATTR_CERT), bytesOf(ck.CKA_OWNER), value(9)},
 		"WTLS":                 {class(ck.CKO_CERTIFICATE), ck.Ulong(ck.CKA_CERTIFICATE_TYPE, ck.CKC_WTLS), value(9)},

@@ -28,10 +28,14 @@ func (o *Object) Set(tmpl ck.Template, so bool) (*Object, error) {
 // with tmpl, under a new id. CKR_ACTION_PROHIBITED if CKA_COPYABLE is false, else
 // the codes of Set. The copy of a private object cannot be public
 // (CKR_TEMPLATE_INCONSISTENT); unless the security officer makes it, it is not
-// trusted.
+// trusted. What a key that is not modifiable is for, its copies are for
+// (CKR_ATTRIBUTE_READ_ONLY).
 func (o *Object) Copy(tmpl ck.Template, m *Material, so bool) (*Object, *Material, error) {
 	if !o.Bool(ck.CKA_COPYABLE) {
 		return nil, nil, ck.Errorf(ck.CKR_ACTION_PROHIBITED, "the object is not copyable")
+	}
+	if err := o.keepsUses(tmpl); err != nil {
+		return nil, nil, err
 	}
 	id := newID()
 	from := withUniqueID(id, o.attrs)
@@ -46,6 +50,19 @@ func (o *Object) Copy(tmpl ck.Template, m *Material, so bool) (*Object, *Materia
 		return nil, nil, refuse(ck.CKR_TEMPLATE_INCONSISTENT, ck.CKA_PRIVATE, "stays true in a copy")
 	}
 	return c, m.Clone(), nil
+}
+
+// keepsUses holds the template of a copy against CKA_MODIFIABLE.
+func (o *Object) keepsUses(tmpl ck.Template) error {
+	if o.Bool(ck.CKA_MODIFIABLE) {
+		return nil
+	}
+	for i := range tmpl {
+		if t := tmpl[i].Type; usageBit(t) != 0 && o.Bool(t) != isTrue(&tmpl[i]) {
+			return refuse(ck.CKR_ATTRIBUTE_READ_ONLY, t, "is not changed in a copy of what is not modifiable")
+		}
+	}
+	return nil
 }
 
 // changed returns an object of from, which belongs to o's type, with tmpl. may

@@ -69,7 +69,7 @@ func newDraft(r *Request) (*draft, error) {
 	}
 	var kt uint64
 	switch c := ck.ObjectClass(class); {
-	case isKeyClass(c):
+	case isTyped(c):
 		kt, err = r.ulong(ck.CKA_KEY_TYPE)
 	case c == ck.CKO_CERTIFICATE:
 		err = r.checkCertificateType()

@@ -20,9 +20,9 @@
 //
 //   - Attribute and WTLS certificates, and the attributes of the former (CKA_OWNER,
 //     CKA_AC_ISSUER, CKA_ATTR_TYPES): nothing here reads them.
-//   - Domain parameters (CKA_PRIME, CKA_SUBPRIME, CKA_BASE and their lengths) and
-//     CKA_VALUE_BITS: they are for DH and DSA keys, of which there are none. RSA and
-//     EC have no domain parameter objects.
+//   - Domain parameters of DH and DSA (CKA_PRIME, CKA_SUBPRIME, CKA_BASE and their
+//     lengths) and CKA_VALUE_BITS: there are no such keys. Domain parameter objects hold
+//     the curve of EC, Edwards and Montgomery keys (CKA_EC_PARAMS).
 //   - Hardware features (CKA_HW_FEATURE_TYPE and what displays and counters have):
 //     the token has no clock, no counter and no display.
 //   - One-time passwords (CKA_OTP_...), CMS (CKA_..._CMS_ATTRIBUTES), GOST, the double

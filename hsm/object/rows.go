@@ -64,6 +64,12 @@ var (
 		{ck.CKA_OBJECT_VALIDATION_FLAGS, kindUlong, never, zero},
 	}
 
+	// Section 4.12, domain parameter objects: of them, none is generated here.
+	domainRows = []row{
+		{ck.CKA_KEY_TYPE, kindUlong, mustCreate, nil},
+		{ck.CKA_LOCAL, kindBool, never, generated},
+	}
+
 	// Section 4.8, public key objects.
 	publicKeyRows = []row{
 		{ck.CKA_SUBJECT, kindBytes, mayModify, empty},
@@ -139,6 +145,9 @@ var (
 		{ck.CKA_EC_PARAMS, kindBytes, mustCreate | mustGenerate | restated, nil},
 		{ck.CKA_EC_POINT, kindBytes, mustCreate | notGenerate | restated, nil},
 	}
+
+	// The parameters of such keys by themselves.
+	ecDomainRows = []row{{ck.CKA_EC_PARAMS, kindBytes, mustCreate | restated, nil}}
 
 	// Sections 6.3.4, 6.3.6 and 6.3.8: their private keys.
 	ecPrivateRows = []row{

@@ -53,7 +53,7 @@ func TestRowsOfEveryType(t *testing.T) {
 				t.Errorf("%v is missing", c)
 			}
 		}
-		if isKeyClass(s.class) != (s.row(ck.CKA_KEY_TYPE) != nil) {
+		if isTyped(s.class) != (s.row(ck.CKA_KEY_TYPE) != nil) {
 			t.Error("CKA_KEY_TYPE is where it should not be, or the other way round")
 		}
 	})

@@ -54,6 +54,9 @@ var types = []typeOf{
 	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_EC_MONTGOMERY}, with(privateKey, ecPrivateRows),
 		[]ck.AttributeType{ck.CKA_DERIVE}, checkPrivateKey},
 
+	{ck.CKO_DOMAIN_PARAMETERS, []ck.KeyType{ck.CKK_EC, ck.CKK_EC_EDWARDS, ck.CKK_EC_MONTGOMERY},
+		[][]row{storageRows, openRows, domainRows, ecDomainRows}, nil, nil},
+
 	{ck.CKO_PUBLIC_KEY, []ck.KeyType{ck.CKK_ML_KEM}, with(publicKey, mlkemPublicRows),
 		[]ck.AttributeType{ck.CKA_ENCAPSULATE}, nil},
 	{ck.CKO_PRIVATE_KEY, []ck.KeyType{ck.CKK_ML_KEM}, with(privateKey, mlkemPrivateRows),
@@ -69,6 +72,10 @@ var types = []typeOf{
 		ck.CKK_SHA3_224_HMAC, ck.CKK_SHA3_256_HMAC, ck.CKK_SHA3_384_HMAC, ck.CKK_SHA3_512_HMAC}, secretKey,
 		[]ck.AttributeType{ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
 }
+
+// domainParameters are the attributes of domain parameters for a key type that only a
+// newer version knows.
+var domainParameters = newSchema(typeOf{class: ck.CKO_DOMAIN_PARAMETERS, rows: [][]row{storageRows, openRows, domainRows}}, 0)
 
 // strangers are the attributes of objects that only a newer version knows: those
 // of a key type it added, and those of a class it added.
@@ -178,8 +185,11 @@ func (s *schema) row(t ck.AttributeType) *row {
 	return &s.rows[i]
 }
 
-// isKeyClass reports whether objects of class c have a CKA_KEY_TYPE.
+// isKeyClass reports whether objects of class c are keys.
 func isKeyClass(c ck.ObjectClass) bool { return fallbacks[c] != nil }
+
+// isTyped reports whether objects of class c have a CKA_KEY_TYPE.
+func isTyped(c ck.ObjectClass) bool { return isKeyClass(c) || c == ck.CKO_DOMAIN_PARAMETERS }
 
 // schemaFor returns the schema of a new object: CKR_ATTRIBUTE_VALUE_INVALID for a
 // class or key type that there is not, CKR_TEMPLATE_INCONSISTENT for a key type
@@ -191,7 +201,7 @@ func schemaFor(class ck.ObjectClass, kt ck.KeyType) (*schema, error) {
 	switch {
 	case provided[class] != nil:
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %v are the token's own", class)
-	case !isKeyClass(class):
+	case !isTyped(class):
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %v are not supported", class)
 	case !keyTypes[kt]:
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "keys of type %v are not supported", kt)
@@ -209,6 +219,9 @@ func schemaOf(class ck.ObjectClass, kt ck.KeyType) *schema {
 	}
 	if s := provided[class]; s != nil {
 		return s
+	}
+	if class == ck.CKO_DOMAIN_PARAMETERS {
+		return domainParameters
 	}
 	return unknownClass
 }

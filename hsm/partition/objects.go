@@ -30,7 +30,7 @@ func completed(tmpl ck.Template) (ck.Template, error) {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
 	switch ck.ObjectClass(class) {
-	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY, ck.CKO_SECRET_KEY:
+	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY, ck.CKO_SECRET_KEY, ck.CKO_DOMAIN_PARAMETERS:
 	default:
 		return nil, nil
 	}
@@ -141,8 +141,13 @@ func (p *Partition) addSession(who api.Caller, n pair) {
 }
 
 // insertToken seals token objects and commits them in one transaction. A session
-// object among them (one half of a key pair may be) is cached when that is done.
+// object among them (one half of a key pair may be) is cached before, under the lock
+// that its right was checked under, so that a logout in between destroys it like any
+// other; it goes if the transaction fails.
 func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
+	if err := p.cacheSessionHalves(who, pairs); err != nil {
+		return err
+	}
 	err := p.update(func(w *writer) error {
 		for _, n := range pairs {
 			if !n.object.Token() {
@@ -154,18 +159,33 @@ func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, n := range pairs {
-		if !n.object.Token() {
-			if n.material != nil {
-				n.material = n.material.Clone() // insert wipes the first
-			}
-			p.addSession(who, n)
+		if e := p.objects[n.object.ID()]; e != nil && e.session != 0 {
+			p.remove(e)
 		}
+	}
+	return err
+}
+
+func (p *Partition) cacheSessionHalves(who api.Caller, pairs []pair) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.mayInsert(who, pairs); err != nil {
+		return err
+	}
+	for _, n := range pairs {
+		if n.object.Token() {
+			continue
+		}
+		if n.material != nil {
+			n.material = n.material.Clone() // insert wipes the first
+		}
+		p.addSession(who, n)
 	}
 	return nil
 }

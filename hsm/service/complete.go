@@ -1,6 +1,10 @@
 package service
 
-import "github.com/coffer-hsm/coffer/hsm/ck"
+import (
+	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
 
 // parsedKey is what the parsers of asymmetric keys return.
 type parsedKey interface {
@@ -24,8 +28,33 @@ func Complete(class ck.ObjectClass, kt ck.KeyType, tmpl ck.Template) (ck.Templat
 		return completeSecret(kt, sourceOf(tmpl)(ck.CKA_VALUE))
 	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY:
 		return completePair(form{class, kt}, tmpl)
+	case ck.CKO_DOMAIN_PARAMETERS:
+		return completeDomain(kt, tmpl)
 	}
 	return nil, nil
+}
+
+// completeDomain completes domain parameters, of which there are curves.
+func completeDomain(kt ck.KeyType, tmpl ck.Template) (ck.Template, error) {
+	if !slices.ContainsFunc(curves, func(c *curve) bool { return c.kt == kt }) {
+		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "no domain parameters of type %v", kt)
+	}
+	keyType := ck.AppendUlong(nil, uint64(kt))
+	given := sourceOf(tmpl)
+	c, err := curveOf(func(t ck.AttributeType) []byte {
+		if t == ck.CKA_KEY_TYPE {
+			return keyType
+		}
+		return given(t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_DOMAIN_PARAMETERS),
+		ck.Ulong(ck.CKA_KEY_TYPE, kt),
+		ck.Bytes(ck.CKA_EC_PARAMS, c.params()),
+	}, nil
 }
 
 // completePair completes one half of a key pair.
