@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,17 +25,24 @@ type Config struct {
 	UserHome   string // HOME, for the default of Home
 	DataHome   string // XDG_DATA_HOME, for the default of Home
 	NetworkFS  string // COFFER_NETWORK_FS: "allow" is as network-filesystem = true
+	// Where a root key may be found (hsm/seal).
+	RuntimeDir  string // XDG_RUNTIME_DIR: an unlocked one, where there are no kernel keyrings
+	Credentials string // CREDENTIALS_DIRECTORY: what systemd gives to a service
+	// Methods find the keys of sealed copies that the library does not open by itself.
+	Methods seal.Methods
 }
 
 // FromEnvironment reads a Config from the environment, for programs of our own.
 // The library is told by its C front instead, which reads the environment itself.
 func FromEnvironment() Config {
 	return Config{
-		Home:       os.Getenv("COFFER_HOME"),
-		ConfigFile: os.Getenv("COFFER_CONF"),
-		UserHome:   os.Getenv("HOME"),
-		DataHome:   os.Getenv("XDG_DATA_HOME"),
-		NetworkFS:  os.Getenv("COFFER_NETWORK_FS"),
+		Home:        os.Getenv("COFFER_HOME"),
+		ConfigFile:  os.Getenv("COFFER_CONF"),
+		UserHome:    os.Getenv("HOME"),
+		DataHome:    os.Getenv("XDG_DATA_HOME"),
+		NetworkFS:   os.Getenv("COFFER_NETWORK_FS"),
+		RuntimeDir:  os.Getenv("XDG_RUNTIME_DIR"),
+		Credentials: os.Getenv("CREDENTIALS_DIRECTORY"),
 	}
 }
 
@@ -55,6 +63,19 @@ func (c Config) home() (string, error) {
 		return filepath.Join(c.UserHome, ".local", "share", "coffer"), nil
 	}
 	return "", ck.Errorf(ck.CKR_ARGUMENTS_BAD, "no home: set COFFER_HOME to the directory that holds the keys")
+}
+
+// open returns the home itself, and how it is unsealed.
+func (c Config) open() (home, error) {
+	dir, err := c.home()
+	return home{dir: dir, methods: c.methods(), holders: seal.Holders(c.RuntimeDir)}, err
+}
+
+// methods are those that work without a person, and those of the program.
+func (c Config) methods() seal.Methods {
+	m := seal.Methods{seal.KindKeyFile: seal.KeyFiles{}, seal.KindCredential: seal.Credentials(c.Credentials)}
+	maps.Copy(m, c.Methods)
+	return m
 }
 
 // configName is the configuration file's name in the home.

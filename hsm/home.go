@@ -22,6 +22,7 @@ const (
 	homeName       = "coffer.home"
 	rootName       = "root.key"
 	nextRootName   = "root.next"
+	sealsName      = "seals"
 	lockName       = "home.lock"
 	partitionsName = "partitions"
 	deletedSuffix  = ".deleted"
@@ -32,7 +33,11 @@ const (
 )
 
 // home is the directory of a Coffer.
-type home struct{ dir string }
+type home struct {
+	dir     string
+	methods seal.Methods  // for sealed copies of the root key
+	holders []seal.Holder // of an unlocked one
+}
 
 func (h home) path(names ...string) string {
 	return filepath.Join(append([]string{h.dir}, names...)...)
@@ -90,53 +95,9 @@ func (h home) refuseOrphans() error {
 	return nil
 }
 
-// create makes the home and its root key, or finishes one that was begun. The
-// caller holds no lock: it is taken here.
-func (h home) create() error {
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
-		return homeError("home: %w", err)
-	}
-	unlock, err := h.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if made, err := h.exists(); made || err != nil {
-		return err
-	}
-	h.sweepKeys()
-	if err := os.MkdirAll(h.path(partitionsName), 0o700); err != nil {
-		return homeError("home: %w", err)
-	}
-	if _, err := os.Lstat(h.path(rootName)); errors.Is(err, fs.ErrNotExist) {
-		if err := seal.CreateKeyFile(h.path(rootName)); err != nil {
-			return homeError("root key: %w", err)
-		}
-	}
-	root, err := h.unseal(rootName)
-	if err != nil {
-		return err
-	}
-	defer root.Zero()
-	print, err := root.Fingerprint()
-	if err != nil {
-		return err
-	}
-	return h.writeMagic(print)
-}
-
 // writeMagic writes the home's first file, which says which root key is the home's.
 func (h home) writeMagic(fingerprint string) error {
 	return h.writeFile(homeName, fmt.Sprintf("%s\nroot %s\n", homeMagic, fingerprint))
-}
-
-// sweepKeys removes what killed processes have left of making the root key, so that
-// it has one name only. The caller holds the lock.
-func (h home) sweepKeys() {
-	left, _ := filepath.Glob(h.path(newPrefix + "*"))
-	for _, path := range left {
-		os.Remove(path)
-	}
 }
 
 // unseal opens the root key in the file called name.

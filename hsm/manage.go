@@ -71,7 +71,7 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 // which must be want unless that is 0. The caller holds m.mu.
 func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (ck.SlotID, error) {
 	if m.root == nil {
-		if err := m.home.create(); err != nil {
+		if err := m.home.create(home.makeKeyFile); err != nil {
 			return 0, err
 		}
 		if err := m.lateHome(); err != nil {
@@ -171,7 +171,7 @@ type Status struct {
 	Home       string
 	Made       bool   // whether the home exists
 	ConfigFile string // in use; empty if there is none
-	Unsealer   string // what opens the root key
+	Unsealer   string // what opens the root key: all that there is
 	Locked     bool   // whether secrets are in memory that is not swapped
 	Partitions int
 	Problems   []string // one line each, with what to do
@@ -186,10 +186,10 @@ func (m *Module) Status() Status {
 		Home:       m.home.dir,
 		Made:       m.root != nil,
 		ConfigFile: m.configFile,
-		Unsealer:   "key file " + m.home.path(rootName),
 		Locked:     secret.Locked(),
 		Partitions: len(m.partitions),
 	}
+	s.Unsealer, s.Problems = m.home.unsealers()
 	if m.home.rotating() {
 		s.Problems = append(s.Problems, "the root key is being changed, or that was cut off: coffer seal rotate finishes it")
 	}

@@ -6,7 +6,6 @@ package hsm
 import (
 	"crypto/rand"
 	"errors"
-	"os"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -36,36 +35,18 @@ type Module struct {
 
 var _ api.Module = (*Module)(nil)
 
-// Init makes a home with a fresh root key, and says where. It fails with
-// fs.ErrExist if there is one.
-func Init(c Config) (string, error) {
-	dir, err := c.home()
-	if err != nil {
-		return "", err
-	}
-	h := home{dir}
-	made, err := h.exists()
-	if err != nil {
-		return dir, err
-	}
-	if made {
-		return dir, ck.Errorf(ck.CKR_DEVICE_ERROR, "home %s: %w", dir, os.ErrExist)
-	}
-	return dir, h.create()
-}
-
 // Open opens the home that c names. A home that does not exist yet is an empty
 // one: it is made with the first partition. The errors carry CKR_ARGUMENTS_BAD
 // for a bad configuration, CKR_DEVICE_ERROR for a home that cannot be read or is
 // damaged, CKR_TOKEN_NOT_RECOGNIZED for a root key that is not the home's. A
 // single partition that cannot be opened is not an error here: its slot says so.
 func Open(c Config) (*Module, error) {
-	dir, err := c.home()
+	h, err := c.open()
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{home: home{dir}, partitions: map[ck.SlotID]*partition.Partition{}}
-	if m.settings, m.configFile, err = c.load(dir); err != nil {
+	m := &Module{home: h, partitions: map[ck.SlotID]*partition.Partition{}}
+	if m.settings, m.configFile, err = c.load(h.dir); err != nil {
 		return nil, err
 	}
 	if err := c.overrule(&m.settings); err != nil {

@@ -1,9 +1,7 @@
 package hsm
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"os"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -80,6 +78,9 @@ func (m *Module) changeRoot(ctx context.Context, next *seal.Root, progress Progr
 		if err := each(func(p *partition.Partition) error { return p.AddRoot(next) }); err != nil {
 			return err
 		}
+		if err := m.home.reseal(current, next); err != nil {
+			return err
+		}
 		if err := m.home.writeMagic(name); err != nil {
 			return err
 		}
@@ -89,7 +90,13 @@ func (m *Module) changeRoot(ctx context.Context, next *seal.Root, progress Progr
 		return err
 	}
 	progress(total, total)
-	return m.home.adoptNext()
+	if err := m.home.adoptNext(); err != nil {
+		return err
+	}
+	if current != name {
+		_ = seal.Release(m.home.holders, current) // whoever needs the new one has root.key
+	}
+	return m.home.dropAllResealed(name)
 }
 
 // allOpen opens all partitions that there are and fails if one is broken.
@@ -153,6 +160,10 @@ func (h home) rotating() bool {
 // cut off had made, or a new one. The caller holds the lock.
 func (h home) nextRoot() (*seal.Root, error) {
 	if !h.rotating() {
+		if !h.has(rootName) {
+			return nil, homeError("the next root key is made as a file like %s, and this home has none: "+
+				"coffer seal add key-file, and remove root.key afterwards", h.path(rootName))
+		}
 		h.sweepKeys()
 		if err := seal.CreateKeyFile(h.path(nextRootName)); err != nil {
 			return nil, homeError("root key: %w", err)
@@ -187,26 +198,4 @@ func (h home) open() (*seal.Root, error) {
 		}
 		before = want // a change of the root key may just have ended: look again
 	}
-}
-
-// unsealNamed unseals the root key with a fingerprint, of the two that there are while
-// it is being changed.
-func (h home) unsealNamed(want string) (*seal.Root, error) {
-	var missed error
-	for _, name := range []string{rootName, nextRootName} {
-		root, err := h.unseal(name)
-		if err != nil {
-			if name == rootName || !errors.Is(err, seal.ErrKeyFileMissing) {
-				missed = cmp.Or(missed, err)
-			}
-			continue
-		}
-		got, err := root.Fingerprint()
-		if err != nil || got == want {
-			return root, err
-		}
-		root.Zero()
-	}
-	return nil, cmp.Or(missed, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
-		"%s is not the root key of %s: put back the one that was there when it was made", h.path(rootName), h.dir))
 }

@@ -15,7 +15,7 @@ import (
 
 func fingerprint(t *testing.T, c Config) string {
 	t.Helper()
-	print, err := home{c.Home}.fingerprint()
+	print, err := home{dir: c.Home}.fingerprint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func checkRotated(t *testing.T, c Config, print string) {
 			t.Errorf("slot %d is under %v, want %s", slot, roots, print)
 		}
 	}
-	if (home{c.Home}).rotating() {
+	if (home{dir: c.Home}).rotating() {
 		t.Error("the next root key is still there")
 	}
 }
@@ -143,14 +143,14 @@ func TestRotateRootOthers(t *testing.T) {
 // A partition that cannot be opened would be lost with the old root key.
 func TestRotateRootRefusesBroken(t *testing.T) {
 	c := oldHome(t)
-	if err := os.Truncate(home{c.Home}.partitionDir(2)+"/store.db", 100); err != nil {
+	if err := os.Truncate(home{dir: c.Home}.partitionDir(2)+"/store.db", 100); err != nil {
 		t.Fatal(err)
 	}
 	before := fingerprint(t, c)
 	if err := open(t, c).RotateRoot(t.Context(), noProgress); ck.Code(err) != ck.CKR_DEVICE_ERROR {
 		t.Error(err)
 	}
-	if fingerprint(t, c) != before || (home{c.Home}).rotating() {
+	if fingerprint(t, c) != before || (home{dir: c.Home}).rotating() {
 		t.Error("the root key was changed all the same")
 	}
 }

@@ -17,11 +17,13 @@ import (
 // environment, so it wins.
 func configuration(s *C.coffer_settings) (hsm.Config, error) {
 	cfg := hsm.Config{
-		Home:       text(s.home),
-		ConfigFile: text(s.config),
-		UserHome:   text(s.user_home),
-		DataHome:   text(s.data_home),
-		NetworkFS:  text(s.network_fs),
+		Home:        text(s.home),
+		ConfigFile:  text(s.config),
+		UserHome:    text(s.user_home),
+		DataHome:    text(s.data_home),
+		NetworkFS:   text(s.network_fs),
+		RuntimeDir:  text(s.runtime_dir),
+		Credentials: text(s.credentials),
 	}
 	return cfg, readParameters(text(s.parameters), map[string]*string{
 		"home": &cfg.Home,

@@ -16,26 +16,62 @@ The home is COFFER_HOME, or else /var/lib/coffer for root, or else coffer in
 XDG_DATA_HOME, or else .local/share/coffer in your home directory. Only its owner
 can read it. Nothing that is there already is changed.
 
-Keep a copy of the root key file apart from the rest: without it nothing in the
-home can be opened again, and with it whoever has the rest can guess PINs.`
+The root key is in the file root.key. Keep a copy of it apart from the rest: without
+it nothing in the home can be opened again, and with it whoever has the rest can
+guess PINs. With --seal it is in no file in the clear but sealed with something else,
+of which "coffer seal add --help" has the kinds; that can be changed later.`
 
 func newInit(t *tool) *cobra.Command {
-	return &cobra.Command{
+	var o sealOptions
+	var kind string
+	c := &cobra.Command{
 		Use:     "init",
 		Short:   "Make the home directory and its root key",
 		Long:    initText,
-		Example: "  coffer init\n  COFFER_HOME=/var/lib/coffer coffer init",
+		Example: "  coffer init\n  COFFER_HOME=/var/lib/coffer coffer init\n  coffer init --seal passphrase",
 		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			home, err := hsm.Init(hsm.FromEnvironment())
-			if errors.Is(err, fs.ErrExist) {
+		RunE: func(c *cobra.Command, _ []string) error {
+			home, err := t.init(c, kind, &o)
+			if errors.Is(err, fs.ErrExist) && home != "" {
 				return hintf("it is ready for use: coffer status", "there is a home in %s already; nothing was changed", home)
 			}
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(t.out, "made %s\nnext: coffer partition create LABEL\n", plain(home))
+			fmt.Fprintf(t.out, "made %s\nnext: %scoffer partition create LABEL\n", plain(home), unlockFirst(kind))
 			return nil
 		},
 	}
+	c.Flags().StringVar(&kind, "seal", "", "`KIND` of what seals the root key instead of root.key")
+	_ = c.RegisterFlagCompletionFunc("seal", sealKindNames)
+	o.registerNew(t, c)
+	return c
+}
+
+// init makes the home. What it returns is the home, if it came that far.
+func (t *tool) init(c *cobra.Command, name string, o *sealOptions) (string, error) {
+	if name == "" {
+		return hsm.Init(hsm.FromEnvironment())
+	}
+	kind := findSealKind(name)
+	if kind == nil {
+		return "", usageError(c, "there is no kind %q", name)
+	}
+	if home, err := hsm.CanInit(hsm.FromEnvironment()); err != nil {
+		return home, err // before a person makes up a passphrase
+	}
+	with, err := kind.make(t, o)
+	if err != nil {
+		return "", err
+	}
+	defer with.Zero()
+	return hsm.InitSealed(hsm.FromEnvironment(), name, with)
+}
+
+// unlockFirst says that a home that is sealed with this kind is locked.
+func unlockFirst(kind string) string {
+	if kind == "" || hsm.Unattended(kind) {
+		return ""
+	}
+	return "coffer seal unlock, and then "
 }

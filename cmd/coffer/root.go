@@ -13,12 +13,13 @@ who uses the keys. PINs are asked for at the terminal, or read from a file
 (--pin-file, --so-pin-file) or from the environment. They are never arguments.
 
 Environment:
-  COFFER_HOME     the directory that holds everything
-  COFFER_CONF     the configuration file; none is needed
+  COFFER_HOME         the directory that holds everything
+  COFFER_CONF         the configuration file; none is needed
   COFFER_NETWORK_FS=allow
-                  go on although the home is on a network file system
-  COFFER_PIN      the user PIN
-  COFFER_SO_PIN   the SO PIN
+                      go on although the home is on a network file system
+  COFFER_PIN          the user PIN
+  COFFER_SO_PIN       the SO PIN
+  COFFER_PASSPHRASE   a passphrase of the root key (coffer seal)
 
 Exit codes:
   0   done

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func newSealRotate(t *tool) *cobra.Command {
 		Example: "  coffer seal rotate",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			return t.withModule(func(m *hsm.Module) error {
+			return t.withModuleOf(configuration(), func(m *hsm.Module) error {
 				ctx, stop := interruptible()
 				defer stop()
 				bar := t.progress("sealing partitions")
@@ -33,8 +34,18 @@ func newSealRotate(t *tool) *cobra.Command {
 					return unfinished(err, "coffer seal rotate")
 				}
 				fmt.Fprintf(t.out, "changed the root key of %s\n", m.Home())
-				return nil
+				return t.warnFormer(m)
 			})
 		},
 	}
+}
+
+// warnFormer tells of sealed copies that could not be taken along.
+func (t *tool) warnFormer(m *hsm.Module) error {
+	names, err := m.FormerSeals()
+	if len(names) > 0 {
+		t.warn("no longer open the home, since nobody was asked for them: %s; add them again: coffer seal add",
+			strings.Join(names, ", "))
+	}
+	return err
 }

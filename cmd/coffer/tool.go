@@ -14,17 +14,19 @@ import (
 
 // tool is what all commands share: the streams, and the flags that several have.
 type tool struct {
-	out, err io.Writer
-	json     bool
-	yes      bool
-	user, so pinSource
-	userName string // of --user; empty: the user without a name
+	out, err   io.Writer
+	json       bool
+	yes        bool
+	user, so   pinSource
+	userName   string    // of --user; empty: the user without a name
+	passphrase pinSource // of a sealed copy of the root key
 }
 
 // run runs one command line and returns the exit code.
 func (t *tool) run(args []string) int {
 	t.user = pinSource{who: "user PIN", flag: "pin-file", env: "COFFER_PIN"}
 	t.so = pinSource{who: "SO PIN", flag: "so-pin-file", env: "COFFER_SO_PIN"}
+	t.passphrase = pinSource{who: "passphrase", flag: "passphrase-file", env: "COFFER_PASSPHRASE"}
 	root := newRoot(t)
 	root.SetArgs(args)
 	return t.report(root.Execute())
@@ -44,7 +46,11 @@ func (t *tool) warn(format string, args ...any) {
 
 // withModule opens the module for the time of f.
 func (t *tool) withModule(f func(*hsm.Module) error) error {
-	m, err := hsm.Open(hsm.FromEnvironment())
+	return t.withModuleOf(hsm.FromEnvironment(), f)
+}
+
+func (t *tool) withModuleOf(c hsm.Config, f func(*hsm.Module) error) error {
+	m, err := hsm.Open(c)
 	if err != nil {
 		return err
 	}

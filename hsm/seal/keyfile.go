@@ -8,11 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+	"runtime"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -28,14 +26,25 @@ var (
 	ErrKeyFileNewer      = errors.New("key file of a newer version of this program")
 )
 
-// A key file is three lines of text (FORMAT.md, "Key file").
+// keyText is the form of a file that holds a key: three lines of text (FORMAT.md,
+// "Key file"). It is the first line up to the number of the version.
+type keyText string
+
 const (
-	keyFileMagic = "coffer root key, version "
-	keyFileHead  = keyFileMagic + "1\n"
-	checkSize    = 16 // bytes of SHA-256
-	keyDigits    = 2 * KeySize
-	keyFileSize  = len(keyFileHead) + len("key ") + keyDigits + 1 + len("check ") + 2*checkSize + 1
+	rootKeyText keyText = "coffer root key, version " // the root key itself
+	sealKeyText keyText = "coffer seal key, version " // a key that a copy of it is sealed under
+	heldKeyText keyText = "coffer held key, version " // the root key while it is unlocked
+
+	checkSize = 16 // bytes of SHA-256
+	keyDigits = 2 * KeySize
 )
+
+func (t keyText) head() string { return string(t) + "1\n" }
+
+// size is the length of the file in bytes.
+func (t keyText) size() int {
+	return len(t.head()) + len("key ") + keyDigits + 1 + len("check ") + 2*checkSize + 1
+}
 
 type keyFile string
 
@@ -45,15 +54,18 @@ func KeyFile(path string) Unsealer { return keyFile(path) }
 
 func (f keyFile) Name() string { return "key file " + string(f) }
 
-func (f keyFile) Unseal() (*secret.Bytes, error) {
-	text, err := readPrivate(string(f))
+func (f keyFile) Unseal() (*secret.Bytes, error) { return rootKeyText.read(string(f)) }
+
+// read reads the key of a file that is private.
+func (t keyText) read(path string) (*secret.Bytes, error) {
+	text, err := readPrivate(path, t.size()+1)
 	if err != nil {
 		return nil, err
 	}
 	defer text.Zero()
-	key, err := parseKeyFile(text.Expose())
+	key, err := t.parse(text.Expose())
 	if err != nil {
-		return nil, keyFileError(string(f), err)
+		return nil, keyFileError(path, err)
 	}
 	return key, nil
 }
@@ -72,68 +84,24 @@ func keyFileError(path string, err error) error {
 	return fmt.Errorf("seal: %s: %w; %s", path, err, hints[err])
 }
 
-// readPrivate reads a file that nobody but its owner, who we are, can read. It
-// reads one byte more than a key file has, if they are there.
-func readPrivate(path string) (*secret.Bytes, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, keyFileError(path, ErrKeyFileMissing)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, keyFileError(path, ErrKeyFilePermission)
-	case err != nil:
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	defer f.Close()
-	if err := checkPrivate(f); err != nil {
-		return nil, err
-	}
-	text := secret.New(keyFileSize + 1)
-	n, err := io.ReadFull(f, text.Expose())
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		text.Zero()
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	defer text.Zero()
-	return secret.From(text.Expose()[:n]), nil
-}
-
-func checkPrivate(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return keyFileError(f.Name(), ErrKeyFileForeign)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return keyFileError(f.Name(), ErrKeyFilePermission)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("seal: %s: %w: it belongs to user %d, and this process to user %d; run as its owner or chown it",
-			f.Name(), ErrKeyFilePermission, st.Uid, os.Geteuid())
-	}
-	return nil
-}
-
-// parseKeyFile reads the text of a key file, exactly as formatKeyFile writes it.
-func parseKeyFile(text []byte) (*secret.Bytes, error) {
-	if !bytes.HasPrefix(text, []byte(keyFileHead)) {
-		if isNewer(text) {
+// parse reads the text of a file, exactly as format writes it.
+func (t keyText) parse(text []byte) (*secret.Bytes, error) {
+	if !bytes.HasPrefix(text, []byte(t.head())) {
+		if isNewer(text, string(t)) {
 			return nil, ErrKeyFileNewer
 		}
 		return nil, ErrKeyFileForeign
 	}
-	if len(text) != keyFileSize {
+	if len(text) != t.size() {
 		return nil, ErrKeyFileDamaged
 	}
-	digits := text[len(keyFileHead)+len("key "):][:keyDigits]
+	digits := text[len(t.head())+len("key "):][:keyDigits]
 	key := secret.New(KeySize)
 	if _, err := hex.Decode(key.Expose(), digits); err != nil {
 		key.Zero()
 		return nil, ErrKeyFileDamaged
 	}
-	want := formatKeyFile(key)
+	want := t.format(key)
 	defer want.Zero()
 	if subtle.ConstantTimeCompare(want.Expose(), text) != 1 {
 		key.Zero()
@@ -142,10 +110,10 @@ func parseKeyFile(text []byte) (*secret.Bytes, error) {
 	return key, nil
 }
 
-// isNewer reports whether a first line is that of a key file, of a version that
-// is not 1.
-func isNewer(text []byte) bool {
-	rest, ok := bytes.CutPrefix(text, []byte(keyFileMagic))
+// isNewer reports whether the first line is magic and a number of a version that is
+// not 1.
+func isNewer(text []byte, magic string) bool {
+	rest, ok := bytes.CutPrefix(text, []byte(magic))
 	number, _, line := bytes.Cut(rest, []byte("\n"))
 	if !ok || !line || len(number) == 0 || len(number) > 5 || number[0] == '0' {
 		return false
@@ -153,10 +121,10 @@ func isNewer(text []byte) bool {
 	return len(bytes.Trim(number, "0123456789")) == 0
 }
 
-// formatKeyFile writes a key as the text of its file.
-func formatKeyFile(key *secret.Bytes) *secret.Bytes {
-	s := secret.New(keyFileSize)
-	b := append(s.Expose()[:0], keyFileHead...)
+// format writes a key as the text of its file.
+func (t keyText) format(key *secret.Bytes) *secret.Bytes {
+	s := secret.New(t.size())
+	b := append(s.Expose()[:0], t.head()...)
 	b = append(b, "key "...)
 	b = hex.AppendEncode(b, key.Expose())
 	b = append(b, '\n')
@@ -164,57 +132,51 @@ func formatKeyFile(key *secret.Bytes) *secret.Bytes {
 	b = append(b, "check "...)
 	b = hex.AppendEncode(b, sum[:checkSize])
 	copy(s.Expose()[len(b):], "\n")
+	runtime.KeepAlive(key)
 	return s
+}
+
+// create writes a key to a new file at path, readable for its owner alone, and
+// returns when it is on the disk: ErrKeyFileExists. Whoever is cut off in the middle
+// leaves no file at path.
+func (t keyText) create(path string, key *secret.Bytes) error {
+	if key.Len() != KeySize {
+		return ErrWiped
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return keyFileError(path, ErrKeyFileExists)
+	}
+	text := t.format(key)
+	defer text.Zero()
+	whole, err := stage(filepath.Dir(path), text.Expose())
+	if err != nil {
+		return err
+	}
+	defer os.Remove(whole)
+	return publish(whole, path)
+}
+
+// randomKey makes a key of KeySize random bytes.
+func randomKey() *secret.Bytes {
+	key := secret.New(KeySize)
+	rand.Read(key.Expose()) // never fails
+	return key
 }
 
 // CreateKeyFile writes a new random root key to a new file at path, readable for
 // its owner alone, and returns when it is on the disk: ErrKeyFileExists. Whoever is
 // cut off in the middle leaves no file at path.
 func CreateKeyFile(path string) error {
-	key := secret.New(KeySize)
+	key := randomKey()
 	defer key.Zero()
-	if _, err := rand.Read(key.Expose()); err != nil {
-		return err
-	}
-	text := formatKeyFile(key)
-	defer text.Zero()
-	if _, err := os.Lstat(path); err == nil {
-		return keyFileError(path, ErrKeyFileExists)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 600; package hsm sweeps up such names
-	if err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text.Expose())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	return publish(f.Name(), path)
+	return rootKeyText.create(path, key)
 }
 
-// publish gives a whole file its name, unless there is one of that name, durably. A
-// link does that at once, where a rename would take the place of another key.
-func publish(whole, path string) error {
-	err := os.Link(whole, path)
-	if errors.Is(err, fs.ErrExist) {
-		return keyFileError(path, ErrKeyFileExists)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	return nil
-}
+// GenerateRoot makes a random root key, which is nowhere but in memory.
+func GenerateRoot() *Root { return &Root{randomKey()} }
 
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+// WriteKeyFile is CreateKeyFile for a root key that is there already.
+func (r *Root) WriteKeyFile(path string) error {
+	defer runtime.KeepAlive(r)
+	return rootKeyText.create(path, r.key)
 }

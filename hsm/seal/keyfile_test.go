@@ -22,7 +22,7 @@ func newKeyFile(t testing.TB) string {
 func TestKeyFile(t *testing.T) {
 	path := newKeyFile(t)
 	info, err := os.Stat(path)
-	if err != nil || info.Mode() != 0o600 || info.Size() != int64(keyFileSize) {
+	if err != nil || info.Mode() != 0o600 || info.Size() != int64(rootKeyText.size()) {
 		t.Fatalf("%v, %v", info, err)
 	}
 	u := KeyFile(path)
@@ -86,7 +86,7 @@ func TestKeyFileTampered(t *testing.T) {
 		for _, flip := range []byte{1, 0x20, 0x80} {
 			changed := bytes.Clone(text)
 			changed[i] ^= flip
-			if _, err := parseKeyFile(changed); err == nil {
+			if _, err := rootKeyText.parse(changed); err == nil {
 				t.Fatalf("byte %d may change by %#x", i, flip)
 			}
 		}
@@ -112,8 +112,8 @@ func FuzzParseKeyFile(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte("coffer root key, version 2\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		key, err := parseKeyFile(b)
-		if err == nil && !bytes.Equal(formatKeyFile(key).Expose(), b) {
+		key, err := rootKeyText.parse(b)
+		if err == nil && !bytes.Equal(rootKeyText.format(key).Expose(), b) {
 			t.Fatal("a text is read that would not be written")
 		}
 	})
@@ -129,7 +129,7 @@ func TestKeyFileIsWholeOrNot(t *testing.T) {
 		go func() { made <- CreateKeyFile(path) }()
 		for {
 			text, err := os.ReadFile(path)
-			if err == nil && len(text) == keyFileSize {
+			if err == nil && len(text) == rootKeyText.size() {
 				break
 			}
 			if err == nil {

@@ -73,7 +73,7 @@ func TestVersion1(t *testing.T) {
 		}
 		same(what, got.key.Expose(), k.Key, nil)
 	}
-	file, err := parseKeyFile([]byte(k.KeyFile))
+	file, err := rootKeyText.parse([]byte(k.KeyFile))
 	same("key file", file.Expose(), k.Root, err)
 }
 
@@ -91,7 +91,7 @@ func TestVersion1Tags(t *testing.T) {
 	if name, err := r.Fingerprint(); err != nil || name != k.Fingerprint {
 		t.Errorf("fingerprint %s, %v", name, err)
 	}
-	if text := formatKeyFile(secret.From(bytes.Clone(k.Root))); string(text.Expose()) != k.KeyFile {
+	if text := rootKeyText.format(secret.From(bytes.Clone(k.Root))); string(text.Expose()) != k.KeyFile {
 		t.Errorf("key file %q", text.Expose())
 	}
 }

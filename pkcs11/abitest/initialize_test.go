@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // childVariable, set to a parameter string, makes this test binary call C_Initialize
@@ -50,6 +53,30 @@ func made(t *testing.T) string {
 	return dir
 }
 
+// sealed is a home whose root key opens with a passphrase only, unlocked or not.
+func sealed(t *testing.T, unlocked bool) string {
+	t.Helper()
+	c := hsm.Config{Home: filepath.Join(t.TempDir(), "home")}
+	with, err := seal.NewPassphrase(secret.From([]byte("correct horse")), seal.Stretching{Argon2id: seal.KDF{Time: 1, Memory: 64, Threads: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hsm.InitSealed(c, "ops", with); err != nil {
+		t.Fatal(err)
+	}
+	s, err := hsm.OpenSeals(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if unlocked {
+		t.Cleanup(func() { s.Lock() })
+		if _, err := s.Unlock("ops", with.Key, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.Home
+}
+
 // TestInitializeCodes tells the causes apart by the code alone, and by the text
 // that COFFER_DEBUG shows, which names the file.
 func TestInitializeCodes(t *testing.T) {
@@ -83,6 +110,9 @@ func TestInitializeCodes(t *testing.T) {
 		{name: "bad configuration by parameter", home: good, parameters: "conf=" + conf, rv: ck.CKR_ARGUMENTS_BAD, says: conf},
 		{name: "home is open to others", home: open, rv: ck.CKR_FUNCTION_FAILED, says: open},
 		{name: "wrong root key", home: foreign, rv: ck.CKR_GENERAL_ERROR, says: filepath.Join(foreign, "root.key")},
+		{name: "sealed and unlocked", home: sealed(t, true), rv: ck.CKR_OK},
+		{name: "sealed and locked", home: sealed(t, false), rv: ck.CKR_FUNCTION_FAILED, says: "kernel keyring of the user: not unlocked"},
+		{name: "sealed, by what", home: sealed(t, false), rv: ck.CKR_FUNCTION_FAILED, says: "sealed copy ops (passphrase)"},
 		{name: "a damaged home", home: damaged, rv: ck.CKR_FUNCTION_FAILED, says: filepath.Join(damaged, "coffer.home")},
 	} {
 		cmd := exec.Command(os.Args[0])

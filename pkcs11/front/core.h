@@ -8,7 +8,7 @@
 #include "pkcs11.h"
 
 /* Raised whenever anything below changes; the front refuses another core. */
-#define COFFER_CORE_ABI 1
+#define COFFER_CORE_ABI 2
 
 /* COFFER_BUILD, set by the Makefile, is a digest of this file and of those that it
  * includes, so that it changes with the boundary even if the number above was
@@ -25,12 +25,14 @@
  * read in C because the Go runtime keeps pointers into the block that
  * setproctitle() overwrites. */
 typedef struct coffer_settings {
-  const char *home;       /* COFFER_HOME */
-  const char *config;     /* COFFER_CONF */
-  const char *user_home;  /* HOME */
-  const char *data_home;  /* XDG_DATA_HOME */
-  const char *network_fs; /* COFFER_NETWORK_FS */
-  const char *parameters; /* pReserved of CK_C_INITIALIZE_ARGS, if it is a string */
+  const char *home;        /* COFFER_HOME */
+  const char *config;      /* COFFER_CONF */
+  const char *user_home;   /* HOME */
+  const char *data_home;   /* XDG_DATA_HOME */
+  const char *network_fs;  /* COFFER_NETWORK_FS */
+  const char *runtime_dir; /* XDG_RUNTIME_DIR */
+  const char *credentials; /* CREDENTIALS_DIRECTORY */
+  const char *parameters;  /* pReserved of CK_C_INITIALIZE_ARGS, if it is a string */
   /* Called by the core around every store transaction: fork() waits in between,
    * since a child inherits the file lock. Enter before the file is opened that
    * will be locked: a child with its descriptor keeps the lock if this process is

@@ -27,6 +27,8 @@ static CK_RV start_core(const coffer_core *core, const char *parameters) {
       .user_home = secure_getenv("HOME"),
       .data_home = secure_getenv("XDG_DATA_HOME"),
       .network_fs = secure_getenv("COFFER_NETWORK_FS"),
+      .runtime_dir = secure_getenv("XDG_RUNTIME_DIR"),
+      .credentials = secure_getenv("CREDENTIALS_DIRECTORY"),
       .parameters = parameters,
       .transaction_enter = coffer_transaction_enter,
       .transaction_leave = coffer_transaction_leave,

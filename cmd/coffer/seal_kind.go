@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
+)
+
+// sealKind is something that the root key can be sealed with.
+type sealKind struct {
+	kind  string
+	about string // for the help
+	// make makes it anew, from the options.
+	make func(*tool, *sealOptions) (*seal.Sealer, error)
+	// key gets the key of a copy that is there, from the options or by asking; nil
+	// where nobody has anything to say.
+	key func(*tool, *sealOptions, *seal.Slot) (*secret.Bytes, error)
+}
+
+// sealKinds are those there are, in the order of the help.
+var sealKinds = []sealKind{
+	{seal.KindPassphrase, "a passphrase, which is asked for", newPassphraseSeal, passphraseKey},
+	{seal.KindKeyFile, "a key in the file --path, or without it root.key itself", newKeyFileSeal, nil},
+	{seal.KindCredential, "a key for systemd to keep, in the new file --path", newCredentialSeal, nil},
+}
+
+// sealMethods are the kinds that need nobody, beside those that the library knows.
+func sealMethods() seal.Methods { return seal.Methods{} }
+
+// sealKindsText lists the kinds for the help.
+func sealKindsText() string {
+	var b strings.Builder
+	for _, k := range sealKinds {
+		b.WriteString("  " + k.kind + strings.Repeat(" ", 12-len(k.kind)) + k.about + "\n")
+	}
+	return b.String()
+}
+
+func findSealKind(name string) *sealKind {
+	i := slices.IndexFunc(sealKinds, func(k sealKind) bool { return k.kind == name })
+	if i < 0 {
+		return nil
+	}
+	return &sealKinds[i]
+}
+
+// sealKindNames completes the name of a kind.
+func sealKindNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, k := range sealKinds {
+		names = append(names, k.kind)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// sealOptions are the flags of the kinds.
+type sealOptions struct {
+	path string
+	kdf  string
+}
+
+// registerNew adds the flags of what is made anew.
+func (o *sealOptions) registerNew(t *tool, c *cobra.Command) {
+	t.passphrase.register(c)
+	c.Flags().StringVar(&o.path, "path", "", "`FILE` of a key file or credential")
+	c.Flags().StringVar(&o.kdf, "kdf", "argon2id", "what stretches a passphrase: argon2id, or pbkdf2 as approved mode wants it")
+}
+
+// registerUnlock adds the flags of what opens a copy that is there.
+func (o *sealOptions) registerUnlock(t *tool, c *cobra.Command) { t.passphrase.register(c) }
+
+// stretchings are the values of --kdf.
+var stretchings = map[string]func() seal.Stretching{
+	"argon2id": seal.DefaultStretching,
+	"pbkdf2":   seal.ApprovedStretching,
+}
+
+func newPassphraseSeal(t *tool, o *sealOptions) (*seal.Sealer, error) {
+	stretching := stretchings[o.kdf]
+	if stretching == nil {
+		return nil, &advised{errors.New("--kdf is argon2id or pbkdf2"), "", exitUsage}
+	}
+	p, err := t.passphrase.readNew(t, "New passphrase")
+	if err != nil {
+		return nil, err
+	}
+	defer p.Zero()
+	return seal.NewPassphrase(p, stretching())
+}
+
+func passphraseKey(t *tool, _ *sealOptions, s *seal.Slot) (*secret.Bytes, error) {
+	p, err := t.passphrase.read(t, "Passphrase "+quote(s.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer p.Zero()
+	return seal.PassphraseKey(s, p)
+}
+
+var errNoPath = &advised{errors.New("--path is missing: the file for the key"), "", exitUsage}
+
+func newKeyFileSeal(_ *tool, o *sealOptions) (*seal.Sealer, error) {
+	if o.path == "" {
+		return nil, errNoPath
+	}
+	return seal.NewKeyFile(o.path)
+}
+
+func newCredentialSeal(_ *tool, o *sealOptions) (*seal.Sealer, error) {
+	if o.path == "" {
+		return nil, errNoPath
+	}
+	return seal.NewCredential(o.path)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coffer-hsm/coffer/hsm"
+)
+
+const sealRemoveText = `Remove a sealed copy of the root key, or root.key itself. The last that opens the home
+cannot be removed.
+
+Blocks of a removed file may stay on a disk, and in backups: to be rid of a root.key
+for good, "coffer seal rotate" afterwards.`
+
+func newSealRemove(t *tool) *cobra.Command {
+	c := &cobra.Command{
+		Use:               "remove NAME",
+		Aliases:           []string{"rm"},
+		Short:             "Remove something that opens the home",
+		Long:              sealRemoveText,
+		Example:           "  coffer seal remove root.key",
+		Args:              oneArgument("the NAME of the sealed copy"),
+		ValidArgsFunction: completeSeal,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return withSeals(func(s *hsm.Seals) error {
+				if err := t.confirm(fmt.Sprintf("%s will not open the home any more.", args[0])); err != nil {
+					return err
+				}
+				return t.removeSeal(s, args[0])
+			})
+		},
+	}
+	t.yesFlag(c)
+	return c
+}
+
+func (t *tool) removeSeal(s *hsm.Seals, name string) error {
+	err := s.Remove(name)
+	if errors.Is(err, hsm.ErrLastSeal) {
+		return hintf("add another one first: coffer seal add", "%s is the last that opens the home", name)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "removed %s\n", name)
+	return nil
+}

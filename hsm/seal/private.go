@@ -1,0 +1,106 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/coffer-hsm/coffer/hsm/secret"
+)
+
+// readPrivate reads a file that nobody but its owner, who we are, can read: at most
+// most bytes of it.
+func readPrivate(path string, most int) (*secret.Bytes, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, keyFileError(path, ErrKeyFileMissing)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, keyFileError(path, ErrKeyFilePermission)
+	case err != nil:
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	defer f.Close()
+	if err := checkPrivate(f); err != nil {
+		return nil, err
+	}
+	return readSome(f, most)
+}
+
+// readSome reads at most most bytes.
+func readSome(f *os.File, most int) (*secret.Bytes, error) {
+	text := secret.New(most)
+	n, err := io.ReadFull(f, text.Expose())
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		text.Zero()
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	defer text.Zero()
+	return secret.From(text.Expose()[:n]), nil
+}
+
+func checkPrivate(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return keyFileError(f.Name(), ErrKeyFileForeign)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return keyFileError(f.Name(), ErrKeyFilePermission)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("seal: %s: %w: it belongs to user %d, and this process to user %d; run as its owner or chown it",
+			f.Name(), ErrKeyFilePermission, st.Uid, os.Geteuid())
+	}
+	return nil
+}
+
+// newPrefix begins the names of files that are being made; package hsm sweeps them up.
+const newPrefix = ".new-"
+
+// stage writes text to a new file in dir, mode 600, and returns its name when it is
+// on the disk. The caller removes it, or gives it its real name.
+func stage(dir string, text []byte) (string, error) {
+	f, err := os.CreateTemp(dir, newPrefix+"*")
+	if err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	return f.Name(), nil
+}
+
+// publish gives a whole file its name, unless there is one of that name, durably. A
+// link does that at once, where a rename would take the place of another key.
+func publish(whole, path string) error {
+	err := os.Link(whole, path)
+	if errors.Is(err, fs.ErrExist) {
+		return keyFileError(path, ErrKeyFileExists)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

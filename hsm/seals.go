@@ -1,0 +1,251 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
+)
+
+// Seals is how the root key of a home is sealed, for who looks after it: no partition
+// is opened. Each call stands for itself; changes are made under the home's lock and
+// are on the disk when the call returns.
+type Seals struct {
+	home home
+	root string // fingerprint
+}
+
+// ErrLastSeal says that nothing would be left to open a home with.
+var ErrLastSeal = errors.New("it is the last that opens the home: add another one first")
+
+// RootKeyName names the root key's file, root.key, among what opens a home.
+const RootKeyName = rootName
+
+// OpenSeals opens the home that c names, which must have been made, and no root key.
+func OpenSeals(c Config) (*Seals, error) {
+	h, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	made, err := h.exists()
+	if err == nil && !made {
+		err = homeError("there is no home in %s yet: make one: coffer init", h.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &Seals{home: h}
+	s.root, err = h.fingerprint()
+	return s, err
+}
+
+// Fingerprint is that of the home's root key.
+func (s *Seals) Fingerprint() string { return s.root }
+
+// List tells of every sealed copy of the root key, by name, and whether there is a
+// root.key.
+func (s *Seals) List() (list []seal.SlotEntry, keyFile bool, err error) {
+	list, err = s.home.slots().List(s.root)
+	return list, s.home.has(rootName), asHomeError(err)
+}
+
+// Held says where the root key is unlocked, or "".
+func (s *Seals) Held() string {
+	for _, h := range s.home.holders {
+		if key, err := h.Get(s.root); err == nil {
+			key.Zero()
+			return h.Name()
+		}
+	}
+	return ""
+}
+
+// Stale lists the fingerprints of former root keys that sealed copies are left of.
+func (s *Seals) Stale() ([]string, error) {
+	if s.home.rotating() {
+		return nil, nil // one of them is the next
+	}
+	roots, err := s.home.slots().Roots()
+	var stale []string
+	for _, r := range roots {
+		if r != s.root {
+			stale = append(stale, r)
+		}
+	}
+	return stale, asHomeError(err)
+}
+
+// Unattended reports whether programs open copies of this kind by themselves.
+func Unattended(kind string) bool { return Config{}.methods()[kind] != nil }
+
+// Get reads the copy of this name.
+func (s *Seals) Get(name string) (*seal.Slot, error) {
+	slot, err := s.home.slots().Get(s.root, name)
+	return slot, asHomeError(err)
+}
+
+// Free fails with seal.ErrSlotName or seal.ErrSlotExists if a copy cannot have this
+// name.
+func (s *Seals) Free(name string) error {
+	if !seal.IsSlotName(name) {
+		return fmt.Errorf("%q: %w", name, seal.ErrSlotName)
+	}
+	if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err == nil {
+		return fmt.Errorf("%s: %w", name, seal.ErrSlotExists)
+	}
+	return nil
+}
+
+// Opens fails if the root key cannot be had without a person.
+func (s *Seals) Opens() error {
+	root, err := s.Root()
+	if err == nil {
+		root.Zero()
+	}
+	return err
+}
+
+// Root unseals the root key; the caller wipes it.
+func (s *Seals) Root() (*seal.Root, error) { return s.home.open() }
+
+// Add seals the root key under another key as well.
+func (s *Seals) Add(name string, with *seal.Sealer) error {
+	return s.put(name, with, s.home.slots().Add)
+}
+
+// Rekey seals the root key under another key in the place of the copy of this name,
+// which must exist, damaged or not. At any moment the old or the new one opens it.
+func (s *Seals) Rekey(name string, with *seal.Sealer) error {
+	return s.put(name, with, func(slot *seal.Slot) error {
+		if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err != nil {
+			return fmt.Errorf("%s: %w", name, seal.ErrSlotMissing)
+		}
+		return s.home.slots().Replace(slot)
+	})
+}
+
+func (s *Seals) put(name string, with *seal.Sealer, write func(*seal.Slot) error) error {
+	return s.locked(func() error {
+		root, err := s.Root()
+		if err != nil {
+			return err
+		}
+		defer root.Zero()
+		slot, err := seal.NewSlot(name, root, with)
+		if err != nil {
+			return err
+		}
+		return write(slot)
+	})
+}
+
+// AddKeyFile writes root.key: the root key in the clear.
+func (s *Seals) AddKeyFile() error {
+	return s.locked(func() error {
+		root, err := s.Root()
+		if err != nil {
+			return err
+		}
+		defer root.Zero()
+		return root.WriteKeyFile(s.home.path(rootName))
+	})
+}
+
+// Remove removes the copy of this name, or root.key, or all copies of a former root
+// key that Stale lists: ErrLastSeal if no other one that
+// can be read is left.
+func (s *Seals) Remove(name string) error {
+	return s.locked(func() error {
+		if stale, err := s.Stale(); err == nil && slices.Contains(stale, name) {
+			return s.home.slots().Drop(name)
+		}
+		if err := s.spares(name); err != nil {
+			return err
+		}
+		if name != rootName {
+			return s.home.slots().Remove(s.root, name)
+		}
+		if s.home.rotating() {
+			return homeError("the root key is being changed: coffer seal rotate finishes that")
+		}
+		if err := os.Remove(s.home.path(rootName)); err != nil {
+			return err
+		}
+		return syncDir(s.home.dir)
+	})
+}
+
+// spares fails unless something but name opens the home: a copy that is whole, or a
+// root.key that is the home's.
+func (s *Seals) spares(name string) error {
+	list, err := s.home.slots().List(s.root)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if e.Err == nil && e.Name != name {
+			return nil
+		}
+	}
+	if name == rootName {
+		return fmt.Errorf("%s: %w", name, ErrLastSeal)
+	}
+	root, err := s.home.unseal(rootName)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, ErrLastSeal)
+	}
+	defer root.Zero()
+	if print, err := root.Fingerprint(); err != nil || print != s.root {
+		return fmt.Errorf("%s: %w", name, ErrLastSeal)
+	}
+	return nil
+}
+
+// Unlock opens the copy of this name with its key and keeps the root key for d where
+// the programs of the same user find it. It says where: seal.ErrSlotKey.
+func (s *Seals) Unlock(name string, key *secret.Bytes, d time.Duration) (string, error) {
+	slot, err := s.home.slots().Get(s.root, name)
+	if err != nil {
+		return "", asHomeError(err)
+	}
+	root, err := slot.Open(key)
+	if err != nil {
+		return "", asHomeError(fmt.Errorf("sealed copy %s: %w", name, err))
+	}
+	defer root.Zero()
+	h, err := seal.Hold(s.home.holders, root, d)
+	if err != nil {
+		return "", homeError("the root key cannot be kept unlocked: %w", err)
+	}
+	return h.Name(), nil
+}
+
+// Lock forgets the root key that was unlocked: seal.ErrNotHeld.
+func (s *Seals) Lock() error { return seal.Release(s.home.holders, s.root) }
+
+// locked does f under the home's lock, for the root key that is the home's then.
+func (s *Seals) locked(f func() error) error {
+	unlock, err := s.home.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.root, err = s.home.fingerprint(); err != nil {
+		return err
+	}
+	return asHomeError(f())
+}
+
+// asHomeError gives an error that has no code that of a broken token.
+func asHomeError(err error) error {
+	var rv ck.RV
+	if err == nil || errors.As(err, &rv) {
+		return err
+	}
+	return homeError("home: %w", err)
+}
