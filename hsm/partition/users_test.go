@@ -169,19 +169,19 @@ func TestStrangersTakeAsLong(t *testing.T) {
 	if err := r.InitUserPIN(so, "alice", alicePIN); err != nil {
 		t.Fatal(err)
 	}
-	took := func(name string) time.Duration {
-		best := time.Hour
-		for range 4 {
+	// In turns, and the best of each: other programs run on this machine as well.
+	best := map[string]time.Duration{"alice": time.Hour, "nobody": time.Hour}
+	for range 8 {
+		for name := range best {
 			start := time.Now()
 			_, err := r.LoginUser(ck.CKU_USER, name, []byte("wrong"))
 			expect(t, name, err, ck.CKR_PIN_INCORRECT)
-			best = min(best, time.Since(start))
+			best[name] = min(best[name], time.Since(start))
 		}
-		return best
 	}
-	alice, nobody := took("alice"), took("nobody")
-	if nobody < alice/2 || nobody > alice*2 {
-		t.Errorf("alice takes %v, nobody %v", alice, nobody)
+	// Without the work it would be a hundred times.
+	if best["nobody"] < best["alice"]/3 || best["nobody"] > best["alice"]*3 {
+		t.Errorf("best times: %v", best)
 	}
 }
 
