@@ -90,7 +90,7 @@ func (h home) dropAllResealed(next string) error {
 }
 
 // FormerSeals names the sealed copies that a change of the root key could not take
-// along, because nobody was there to give their passphrase or shares. They open the
+// along, because nobody was there to give their passphrase. They open the
 // home no more: add them again.
 func (m *Module) FormerSeals() (names []string, err error) {
 	current, err := m.home.fingerprint()

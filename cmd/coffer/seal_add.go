@@ -14,8 +14,8 @@ const sealAddText = `Seal the root key with one thing more. What opened the home
 Kinds:
 %s
 The home must open, by itself or because it is unlocked. To have the root key in the
-clear no more, add something else, try it, and remove root.key; then change the root
-key with "coffer seal rotate", for copies of that file that may be left.`
+clear no more, add something else, try it, and remove root.key. Copies of that file
+that are left somewhere still open the home: best begin with "coffer init --seal".`
 
 func newSealAdd(t *tool) *cobra.Command {
 	var o sealOptions

@@ -8,9 +8,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm"
 )
 
-const sealRekeyText = `Seal the root key anew in the place of a sealed copy: with another passphrase, other
-shares, another key. The old ones open nothing any more, but for older copies of the
-home: after they have become known, "coffer seal rotate" as well.
+const sealRekeyText = `Seal the root key anew in the place of a sealed copy: with another passphrase or
+another key. The old one opens nothing any more, but for older copies of the home.
 
 The home must open, by itself or because it is unlocked.`
 
@@ -18,7 +17,7 @@ func newSealRekey(t *tool) *cobra.Command {
 	var o sealOptions
 	c := &cobra.Command{
 		Use:               "rekey NAME",
-		Short:             "Change the passphrase, shares or key of a sealed copy",
+		Short:             "Change the passphrase or key of a sealed copy",
 		Long:              sealRekeyText,
 		Example:           "  coffer seal rekey passphrase",
 		Args:              oneArgument("the NAME of the sealed copy"),

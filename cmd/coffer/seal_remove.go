@@ -12,8 +12,9 @@ import (
 const sealRemoveText = `Remove a sealed copy of the root key, or root.key itself. The last that opens the home
 cannot be removed.
 
-Blocks of a removed file may stay on a disk, and in backups: to be rid of a root.key
-for good, "coffer seal rotate" afterwards.`
+Blocks of a removed file may stay on a disk, and in backups: a root.key that was there
+is not gone for good. The fingerprint of a former root key, as "coffer seal status"
+shows it, removes all copies of that one.`
 
 func newSealRemove(t *tool) *cobra.Command {
 	c := &cobra.Command{

@@ -24,7 +24,7 @@ var (
 	ErrSlotNewer   = errors.New("a sealed root key of a newer version of this program: upgrade it")
 	ErrSlotMoved   = errors.New("the sealed root key is that of another home or another name: put it back where it was")
 	ErrSlotName    = errors.New("a name has 1 to 32 of a-z, 0-9 and -")
-	// ErrSlotKey says that a passphrase, shares or another key do not open the copy.
+	// ErrSlotKey says that a passphrase or another key does not open the copy.
 	ErrSlotKey = errors.New("does not open the root key: it is another one")
 )
 
@@ -33,8 +33,6 @@ const (
 	KindKeyFile    = "key-file"
 	KindCredential = "credential"
 	KindPassphrase = "passphrase"
-	KindShares     = "shares"
-	KindTPM        = "tpm"
 )
 
 // Slot is one copy of a root key, sealed under a key of its own: as LUKS has them, a
