@@ -23,6 +23,7 @@ var children = map[string]func(args []string) error{
 	"fault": faultChild,
 	"crash": crashChild,
 	"work":  workChild,
+	"slow":  slowChild,
 }
 
 // soak asks for the long forms of tests.
