@@ -31,6 +31,7 @@ var children = map[string]func(dir string) error{
 	"slow":           slowChild,
 	"read":           readChild,
 	"compact":        compactChild,
+	"create faults":  createFaultsChild,
 	"compact faults": compactFaultsChild,
 }
 
