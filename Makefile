@@ -1,5 +1,6 @@
 # make build   build/coffer and the two libraries
 # make test    everything that a change must pass
+# make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
 # make soak    the long forms of the tests
 # make bench   Coffer beside other tokens; BENCH='...' is for its options
@@ -9,7 +10,7 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool test demo soak bench clean
+.PHONY: build build-id front core tool test race demo soak bench clean
 build: front tool core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -60,6 +61,11 @@ test:
 	$(MAKE) build
 	$(GO) vet ./...
 	$(GO) test -p 2 -timeout 20m ./...
+	$(MAKE) race
+
+# What many threads do at once, under the race detector: a minute or two.
+race:
+	$(GO) test -race -count 1 -timeout 10m -run 'Thread|Storm|Goroutine|AtOnce' ./slots ./hsm/object ./hsm/partition ./hsm/secret ./hsm/store
 
 soak:
 	.ci/install test
