@@ -115,7 +115,7 @@ func newWorld(module api.Module) *world {
 
 // answer runs one command and says what came of it: the code and what there
 // was to tell.
-func (w *world) answer(t *testing.T, line string) string {
+func (w *world) answer(t testing.TB, line string) string {
 	words := strings.Fields(line)
 	do, ok := commands[words[0]]
 	if !ok {

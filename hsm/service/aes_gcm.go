@@ -17,7 +17,10 @@ func init() {
 }
 
 func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
-	p := m.Param.(*ck.GCMParams)
+	p, ok := m.Param.(*ck.GCMParams)
+	if !ok { // one of the structures for wrapping
+		return nil, ck.CKR_MECHANISM_PARAM_INVALID
+	}
 	key, err := k.aes()
 	if err != nil {
 		return nil, err

@@ -72,7 +72,10 @@ func ignoringIVRule(unwrap unwrapFunc) unwrapFunc {
 
 // wrapGCM is wrapping with the tag apart.
 func wrapGCM(k *Key, m *ck.Mechanism, aad, dst, plain []byte) (int, error) {
-	p := m.Param.(*ck.GCMMessageParams)
+	p, ok := m.Param.(*ck.GCMMessageParams)
+	if !ok {
+		return 0, ck.CKR_MECHANISM_PARAM_INVALID
+	}
 	key, err := k.aes()
 	if err != nil {
 		return 0, err
@@ -95,7 +98,10 @@ func wrapGCM(k *Key, m *ck.Mechanism, aad, dst, plain []byte) (int, error) {
 }
 
 func unwrapGCM(k *Key, m *ck.Mechanism, aad, wrapped []byte) (*secret.Bytes, error) {
-	p := m.Param.(*ck.GCMMessageParams)
+	p, ok := m.Param.(*ck.GCMMessageParams)
+	if !ok {
+		return nil, ck.CKR_MECHANISM_PARAM_INVALID
+	}
 	key, err := k.aes()
 	if err != nil {
 		return nil, err
