@@ -1,7 +1,6 @@
 package object
 
 import (
-	"encoding/hex"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -21,7 +20,7 @@ func (o *Object) Set(tmpl ck.Template, so bool) (*Object, error) {
 	if o.Bool(ck.CKA_TRUSTED) && !so {
 		return nil, ck.Errorf(ck.CKR_ACTION_PROHIBITED, "the object is trusted: only the security officer changes it")
 	}
-	return o.changed(o.id, o.attrs, tmpl, mayModify, so)
+	return o.changed(o.id, o.list(), tmpl, mayModify, so)
 }
 
 // Copy answers C_CopyObject: a copy of the object and of m (which may be nil)
@@ -38,7 +37,7 @@ func (o *Object) Copy(tmpl ck.Template, m *Material, so bool) (*Object, *Materia
 		return nil, nil, err
 	}
 	id := newID()
-	from := withUniqueID(id, o.attrs)
+	from := withUniqueID(id, o.list())
 	if o.Bool(ck.CKA_TRUSTED) && !so {
 		from = withAttribute(from, ck.Bool(ck.CKA_TRUSTED, false))
 	}
@@ -120,5 +119,5 @@ func withAttribute(attrs []ck.Attribute, a ck.Attribute) []ck.Attribute {
 }
 
 func withUniqueID(id api.ObjectID, attrs []ck.Attribute) []ck.Attribute {
-	return withAttribute(attrs, ck.Bytes(ck.CKA_UNIQUE_ID, hex.AppendEncode(nil, id[:])))
+	return withAttribute(attrs, ck.Bytes(ck.CKA_UNIQUE_ID, nameOf(id)))
 }

@@ -1,7 +1,6 @@
 package object
 
 import (
-	"encoding/hex"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -34,7 +33,7 @@ func zero(*draft, ck.AttributeType) []byte  { return zeroValue }
 // sha1Hash is the default of CKA_NAME_HASH_ALGORITHM (section 4.6.3).
 func sha1Hash(*draft, ck.AttributeType) []byte { return sha1Value }
 
-func uniqueID(d *draft, _ ck.AttributeType) []byte { return hex.AppendEncode(nil, d.id[:]) }
+func uniqueID(d *draft, _ ck.AttributeType) []byte { return nameOf(d.id) }
 
 // notForSO is true unless the caller is the security officer, who could not even
 // see what he made.

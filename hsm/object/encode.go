@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 
-	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -20,12 +19,20 @@ var errDamaged = ck.Errorf(ck.CKR_DEVICE_ERROR, "the encoding of an object is da
 
 // Encode returns the attributes as bytes (FORMAT.md).
 func (o *Object) Encode() []byte {
+	if o.packed != nil {
+		return bytes.Clone(o.packed)
+	}
 	b := make([]byte, 0, o.Size())
 	return appendList(append(b, formatVersion), o.attrs)
 }
 
 // Size is the length of Encode in bytes.
-func (o *Object) Size() int { return 1 + listLen(o.attrs) }
+func (o *Object) Size() int {
+	if o.packed != nil {
+		return len(o.packed)
+	}
+	return 1 + listLen(o.attrs)
+}
 
 // numberLen is the length of a number.
 func numberLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
@@ -66,49 +73,18 @@ func appendList(b []byte, attrs []ck.Attribute) []byte {
 	return b
 }
 
-// Decode reads what Encode has written, by this version or a newer one. b is not
-// kept. Damaged bytes are CKR_DEVICE_ERROR.
-func Decode(id api.ObjectID, b []byte) (*Object, error) {
-	r := reader{b: bytes.Clone(b)} // once, for all values
-	if !r.version() {
-		return nil, errDamaged
+// storable reports whether an object of schema s may keep a in the open.
+func storable(s *schema, a *ck.Attribute) bool {
+	r := s.row(a.Type)
+	switch {
+	case a.Type == ck.CKA_UNIQUE_ID:
+		return false
+	case r == nil: // a newer version's
+		return true
+	case r.is(secretValue), (a.Nested != nil) != (r.kind == kindTemplate):
+		return false
 	}
-	attrs, ok := r.list(maxDepth - 1)
-	if !ok {
-		return nil, errDamaged
-	}
-	class, ok := ck.Template(attrs).Ulong(ck.CKA_CLASS)
-	if !ok {
-		return nil, errDamaged
-	}
-	kt, ok := ck.Template(attrs).Ulong(ck.CKA_KEY_TYPE)
-	if !ok && isKeyClass(ck.ObjectClass(class)) {
-		return nil, errDamaged
-	}
-	s := schemaOf(ck.ObjectClass(class), ck.KeyType(kt))
-	if !storable(s, attrs) {
-		return nil, errDamaged
-	}
-	return newObject(id, s, withUniqueID(id, attrs)), nil
-}
-
-// storable reports whether attrs may be what an object of schema s keeps in the
-// open.
-func storable(s *schema, attrs []ck.Attribute) bool {
-	for i := range attrs {
-		a := &attrs[i]
-		r := s.row(a.Type)
-		if r == nil {
-			continue // a newer version's
-		}
-		if r.is(secretValue) || (a.Nested != nil) != (r.kind == kindTemplate) {
-			return false
-		}
-		if r.kind != kindTemplate && !valueFits[r.kind](a.Value) {
-			return false
-		}
-	}
-	return true
+	return r.kind == kindTemplate || valueFits[r.kind](a.Value)
 }
 
 // reader takes an encoding apart from the front. Its values share b.
@@ -169,15 +145,9 @@ func (r *reader) list(depth int) ([]ck.Attribute, bool) {
 }
 
 func (r *reader) attribute(depth int) (a ck.Attribute, ok bool) {
-	if a.Type, ok = r.typ(); !ok {
-		return a, false
-	}
-	size, ok := r.number()
-	if !ok {
-		return a, false
-	}
-	a.Value, ok = r.bytes(size >> 1)
-	if !ok || size&1 == 0 {
+	var nested bool
+	a.Type, a.Value, nested, ok = r.field()
+	if !ok || !nested {
 		return a, ok
 	}
 	if depth == 0 {
@@ -187,4 +157,17 @@ func (r *reader) attribute(depth int) (a ck.Attribute, ok bool) {
 	a.Value = nil
 	a.Nested, ok = inner.list(depth - 1)
 	return a, ok
+}
+
+// field reads an attribute and leaves a list in it as it is.
+func (r *reader) field() (t ck.AttributeType, value []byte, nested, ok bool) {
+	if t, ok = r.typ(); !ok {
+		return 0, nil, false, false
+	}
+	size, ok := r.number()
+	if !ok {
+		return 0, nil, false, false
+	}
+	value, ok = r.bytes(size >> 1)
+	return t, value, size&1 != 0, ok
 }

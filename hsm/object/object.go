@@ -81,8 +81,9 @@ import (
 
 // Object is an object less its secret attributes.
 type Object struct {
-	id    api.ObjectID
-	attrs []ck.Attribute // sorted by type, no type twice
+	id     api.ObjectID
+	attrs  []ck.Attribute // sorted by type, no type twice; nil if packed
+	packed []byte         // their encoding (packed.go); nil if there are attrs
 
 	// What is asked on every use of a key, taken out of attrs once.
 	schema  *schema
@@ -136,11 +137,8 @@ func newObject(id api.ObjectID, s *schema, attrs []ck.Attribute) *Object {
 	class, _ := o.Ulong(ck.CKA_CLASS)
 	keyType, _ := o.Ulong(ck.CKA_KEY_TYPE)
 	o.class, o.keyType = ck.ObjectClass(class), ck.KeyType(keyType)
-	o.token, o.private = o.Bool(ck.CKA_TOKEN), o.Bool(ck.CKA_PRIVATE)
 	for i := range o.attrs {
-		if len(o.attrs[i].Value) == 1 && o.attrs[i].Value[0] == ck.CK_TRUE {
-			o.usage |= usageBit(o.attrs[i].Type)
-		}
+		o.note(&o.attrs[i])
 	}
 	return o
 }
@@ -162,6 +160,9 @@ func (o *Object) Private() bool { return o.private }
 
 // find returns the attribute of type t, or nil.
 func (o *Object) find(t ck.AttributeType) *ck.Attribute {
+	if o.packed != nil {
+		return o.findPacked(t)
+	}
 	i := search(len(o.attrs), t, func(i int) ck.AttributeType { return o.attrs[i].Type })
 	if i == len(o.attrs) || o.attrs[i].Type != t {
 		return nil

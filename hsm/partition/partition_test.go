@@ -41,11 +41,17 @@ func newRig(t testing.TB) *rig { return newRigWith(t, Options{}) }
 // newRigWith makes one with another policy than usual.
 func newRigWith(t testing.TB, o Options) *rig {
 	t.Helper()
+	return newRigOn(t, store.NewMemory(), o)
+}
+
+// newRigOn makes one in an empty store.
+func newRigOn(t testing.TB, st store.Store, o Options) *rig {
+	t.Helper()
 	o.KDF = cheap
 	if o.Delay == 0 {
 		o.Delay = -1 // for tests that guess on and on
 	}
-	r := &rig{t: t, store: store.NewMemory(), root: testRoot(t)}
+	r := &rig{t: t, store: st, root: testRoot(t)}
 	if err := Create(r.store, r.root, o, "test", soPIN); err != nil {
 		t.Fatal(err)
 	}

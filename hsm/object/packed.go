@@ -1,0 +1,119 @@
+package object
+
+import (
+	"encoding/hex"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// A packed object keeps its attributes as Encode writes them, which takes a tenth of
+// the memory of a list of attributes. All that an Object does it does too; to find an
+// attribute takes longer, as there is no search but from the front.
+
+// Decode reads what Encode has written, by this version or a newer one: a packed
+// object. b is the object's from then on. Damaged bytes are CKR_DEVICE_ERROR.
+func Decode(id api.ObjectID, b []byte) (*Object, error) {
+	o := &Object{id: id, packed: b}
+	class, keyType := o.packedUlong(ck.CKA_CLASS), o.packedUlong(ck.CKA_KEY_TYPE)
+	switch {
+	case class == nil, keyType == nil && isKeyClass(ck.ObjectClass(*class)):
+		return nil, errDamaged
+	case keyType == nil:
+		keyType = new(uint64)
+	}
+	o.class, o.keyType = ck.ObjectClass(*class), ck.KeyType(*keyType)
+	o.schema = schemaOf(o.class, o.keyType)
+	r := reader{b: b}
+	if !r.version() {
+		return nil, errDamaged
+	}
+	for len(r.b) > 0 {
+		a, ok := r.attribute(maxDepth - 1)
+		if !ok || !storable(o.schema, &a) {
+			return nil, errDamaged
+		}
+		o.note(&a)
+	}
+	return o, nil
+}
+
+// packedUlong reads an attribute before the encoding is known to be whole: nil if
+// there is none.
+func (o *Object) packedUlong(t ck.AttributeType) *uint64 {
+	a := o.findPacked(t)
+	if a == nil {
+		return nil
+	}
+	v, ok := ck.ParseUlong(a.Value)
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+// note keeps what is asked on every use of a key.
+func (o *Object) note(a *ck.Attribute) {
+	if len(a.Value) != 1 || a.Value[0] != ck.CK_TRUE {
+		return
+	}
+	switch a.Type {
+	case ck.CKA_TOKEN:
+		o.token = true
+	case ck.CKA_PRIVATE:
+		o.private = true
+	}
+	o.usage |= usageBit(a.Type)
+}
+
+// findPacked is find in an encoding. The value shares its memory.
+func (o *Object) findPacked(t ck.AttributeType) *ck.Attribute {
+	if t == ck.CKA_UNIQUE_ID {
+		return &ck.Attribute{Type: t, Value: nameOf(o.id)}
+	}
+	r := reader{b: o.packed}
+	if !r.version() {
+		return nil
+	}
+	for len(r.b) > 0 {
+		here, value, nested, ok := r.field()
+		if !ok || here > t {
+			return nil
+		}
+		if here < t {
+			continue
+		}
+		a := &ck.Attribute{Type: t, Value: value}
+		if nested {
+			inner := reader{b: value}
+			a.Value = nil
+			a.Nested, _ = inner.list(maxDepth - 2)
+		}
+		return a
+	}
+	return nil
+}
+
+func nameOf(id api.ObjectID) []byte { return hex.AppendEncode(nil, id[:]) }
+
+// list returns all attributes, sorted. It is shared and not to be changed.
+func (o *Object) list() []ck.Attribute {
+	if o.packed == nil {
+		return o.attrs
+	}
+	r := reader{b: o.packed}
+	r.version()
+	attrs, _ := r.list(maxDepth - 1)
+	return withUniqueID(o.id, attrs)
+}
+
+// Unpacked returns the object in the form in which attributes are found the fastest,
+// for those that are used again and again.
+func (o *Object) Unpacked() *Object {
+	if o.packed == nil {
+		return o
+	}
+	u := *o
+	u.attrs, u.packed = o.list(), nil
+	return &u
+}
