@@ -30,6 +30,10 @@ type Config struct {
 	Credentials string // CREDENTIALS_DIRECTORY: what systemd gives to a service
 	// Methods find the keys of sealed copies that the library does not open by itself.
 	Methods seal.Methods
+
+	// Progress is told how far opening a partition has come, or a login to it, if it
+	// has more than 10,000 objects; by several threads. It may be nil.
+	Progress Progress
 }
 
 // FromEnvironment reads a Config from the environment, for programs of our own.

@@ -24,6 +24,7 @@ type Module struct {
 	home       home
 	settings   settings
 	configFile string // in use; empty if there is none
+	progress   Progress
 
 	mu         sync.RWMutex
 	root       *seal.Root // nil until the home is made
@@ -45,7 +46,7 @@ func Open(c Config) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{home: h, partitions: map[ck.SlotID]*partition.Partition{}}
+	m := &Module{home: h, partitions: map[ck.SlotID]*partition.Partition{}, progress: c.Progress}
 	if m.settings, m.configFile, err = c.load(h.dir); err != nil {
 		return nil, err
 	}
@@ -142,7 +143,9 @@ func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := partition.Open(st, m.root, m.settings.options())
+	o := m.settings.options()
+	o.Progress = m.progress
+	p, err := partition.Open(st, m.root, o)
 	if err != nil {
 		st.Close()
 		return nil, err

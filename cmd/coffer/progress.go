@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +54,21 @@ func (b *progressBar) end() {
 	if b.shown {
 		fmt.Fprint(b.w, "\r\x1b[K")
 		b.shown = false
+	}
+}
+
+// loading returns what a module tells how far it has come with a partition of many
+// objects, as it is opened and again at a login.
+func (t *tool) loading() func(done, total int) {
+	b := t.progress("reading objects")
+	var mu sync.Mutex
+	return func(done, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		b.set(done, total)
+		if done >= total {
+			b.end()
+		}
 	}
 }
 

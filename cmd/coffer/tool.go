@@ -50,6 +50,7 @@ func (t *tool) withModule(f func(*hsm.Module) error) error {
 }
 
 func (t *tool) withModuleOf(c hsm.Config, f func(*hsm.Module) error) error {
+	c.Progress = t.loading()
 	m, err := hsm.Open(c)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package object
 
 import (
-
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 

@@ -9,9 +9,9 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/service"
 )
 
-// entry is an object in this process. A token object has its record; its object
-// is nil while it is private and nobody has logged in. A session object has the
-// prepared key alone.
+// entry is an object in this process. A token object has its record, less the sealed
+// attributes; its object is nil while it is private and nobody has logged in. A session
+// object has the prepared key alone.
 type entry struct {
 	id      api.ObjectID
 	object  *object.Object
@@ -38,7 +38,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 			return nil, err
 		}
 	}
-	k := service.NewKey(e.object, m)
+	k := service.NewKey(e.object.Unpacked(), m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
 		k.Zero()
 		k = e.key.Load()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
 // Find is C_FindObjects for all of them at once: built-in objects, then token objects
@@ -18,20 +19,11 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	set, ok := p.index.candidates(tmpl)
-	if !ok {
-		set = p.objects
-	}
-	var found []*entry
-	for _, e := range set {
-		if e.object != nil && p.visible(who, e.object) && e.object.Matches(tmpl) {
-			found = append(found, e)
+	ids := builtIns().matching(tmpl)
+	for _, e := range p.candidates(tmpl) {
+		if p.visible(who, e.object) && e.object.Matches(tmpl) {
+			ids = append(ids, e.id)
 		}
-	}
-	slices.SortFunc(found, older)
-	ids := slices.Grow(builtIns().matching(tmpl), len(found))
-	for _, e := range found {
-		ids = append(ids, e.id)
 	}
 	return ids, nil
 }
@@ -108,7 +100,7 @@ func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
 		return 0, err
 	}
 	if e.session == 0 {
-		return e.record.size(), nil
+		return e.record.size() + seal.Overhead + e.object.Size(), nil
 	}
 	return e.object.Size(), nil
 }

@@ -3,11 +3,13 @@ package partition
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // tryPIN checks a PIN and returns the key of private objects, which the caller
@@ -73,23 +75,16 @@ func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (api.Id
 		key.Zero()
 		return 0, errClosed
 	}
-	if err := p.load(); err != nil {
+	var now auth
+	err = p.loadThen(func(tx store.Tx) error {
+		if now = p.authSeen(of.meta); string(now.Wrap) != string(wrap) {
+			return errPINChanged // the key may be that of another epoch
+		}
+		return p.openPrivate(tx, key)
+	})
+	if err != nil {
 		key.Zero()
 		return 0, err
-	}
-	now := p.authSeen(of.meta)
-	if string(now.Wrap) != string(wrap) {
-		key.Zero() // it may be that of another epoch
-		return 0, errPINChanged
-	}
-	if p.private == nil {
-		p.private = key
-		if err := p.openPrivate(); err != nil {
-			p.closePrivate()
-			return 0, err
-		}
-	} else {
-		key.Zero()
 	}
 	p.lastID++
 	p.identities[p.lastID] = identity{of, now.Born}
@@ -142,32 +137,31 @@ func (p *Partition) endDeleted() {
 	p.closePrivate()
 }
 
-// openPrivate opens the keys of private objects and the attributes of all of them.
-func (p *Partition) openPrivate() error {
-	if err := p.loadTerms(); err != nil {
+// openPrivate takes over the key that a PIN opened, and opens the keys of private
+// objects and the attributes of all of them, unless that is done already. tx is the
+// transaction that they were loaded in.
+func (p *Partition) openPrivate(tx store.Tx, key *seal.Key) error {
+	if p.private != nil {
+		key.Zero()
+		return nil
+	}
+	p.private = key
+	err := p.loadTerms()
+	if err == nil {
+		err = p.openObjects(tx)
+	}
+	if err != nil {
+		p.closePrivate()
 		return err
 	}
-	for _, e := range p.objects {
-		if e.object != nil {
-			continue
-		}
-		k, err := p.rings.keyOf(&e.record)
-		if err != nil {
-			return err
-		}
-		o, err := p.openObject(k, e.id, e.record)
-		if err != nil {
-			return err
-		}
-		e.object = o
-		p.index.add(e)
-	}
+	p.index.build(maps.Values(p.objects))
 	return nil
 }
 
 // closePrivate forgets private objects, destroys private session objects and
 // wipes the key that opened them.
 func (p *Partition) closePrivate() {
+	p.index.stale = true
 	for _, e := range p.objects {
 		switch {
 		case e.object == nil || !e.object.Private():
@@ -176,10 +170,10 @@ func (p *Partition) closePrivate() {
 			p.remove(e)
 		default:
 			e.wipe()
-			p.index.remove(e)
 			e.object = nil
 		}
 	}
+	p.index.build(maps.Values(p.objects))
 	p.rings.of(true).zero()
 	p.private.Zero()
 	p.private = nil

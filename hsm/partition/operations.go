@@ -38,6 +38,9 @@ func (p *Partition) keyFor(who api.Caller, u use, m *service.Mechanism, id api.O
 		return nil, err
 	}
 	o := e.object
+	if k := e.key.Load(); k != nil {
+		o = k.Object // the same, found faster
+	}
 	switch {
 	case !isKey(o.Class()):
 		return nil, ck.CKR_OBJECT_HANDLE_INVALID

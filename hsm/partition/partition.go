@@ -35,6 +35,10 @@ type Options struct {
 	Tries          int           // wrong PINs until a PIN is locked
 	DelayAfter     int           // wrong PINs until the next is refused for a while
 	Delay          time.Duration // the first such while; negative for none
+
+	// Progress is told how many objects of how many have been read, or opened at a
+	// login, where they are more than 10,000; by several threads. It may be nil.
+	Progress func(done, total int)
 }
 
 // Default fills in what is zero: PINs of 4 to 255 bytes, ten tries, a delay of 1 s
@@ -281,11 +285,9 @@ func (p *Partition) Info() api.PartitionInfo {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	tokens := 0
-	for _, e := range p.objects {
-		if e.session == 0 {
-			tokens++
-		}
+	tokens := len(p.objects)
+	for _, owned := range p.sessions {
+		tokens -= len(owned)
 	}
 	policy := p.pinPolicySeen()
 	return api.PartitionInfo{

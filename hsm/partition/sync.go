@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"errors"
+	"maps"
 	"slices"
 	"syscall"
 
@@ -54,7 +55,11 @@ func (p *Partition) sync() error {
 
 // load reads what has changed since the last load, or everything. The generation
 // word is read first: a commit that comes in between is seen next time.
-func (p *Partition) load() error {
+func (p *Partition) load() error { return p.loadThen(func(store.Tx) error { return nil }) }
+
+// loadThen is load, and then f, in the same transaction: its records are those that
+// were checked.
+func (p *Partition) loadThen(f func(store.Tx) error) error {
 	word := p.store.Generation()
 	err := p.store.View(func(tx store.Tx) error {
 		if err := p.loadMetas(tx); err != nil {
@@ -71,7 +76,7 @@ func (p *Partition) load() error {
 			return err
 		}
 		p.endDeleted()
-		return nil
+		return f(tx)
 	})
 	if err != nil {
 		p.generation = 0 // whatever was read is not to be built on
@@ -157,12 +162,14 @@ func (p *Partition) startOver(payload []byte) error {
 
 // forgetAll ends all logins, wipes the partition's keys and empties the cache of objects.
 func (p *Partition) forgetAll() {
+	p.index.stale = true
 	for _, e := range p.objects {
 		if e.session == 0 {
 			p.sum.Remove(e.tag)
 		}
 		p.remove(e)
 	}
+	p.index = index{}
 	clear(p.identities)
 	p.rings.zero()
 	if p.private != nil {
@@ -189,27 +196,42 @@ func (p *Partition) loadRecords(tx store.Tx) error {
 	return nil
 }
 
+// loadAll takes every record, and forgets the objects that there is none of.
 func (p *Partition) loadAll(tx store.Tx) error {
+	gone := map[api.ObjectID]bool{}
 	for id, e := range p.objects {
-		if _, found := tx.Get(store.ID(id)); !found && e.session == 0 {
-			p.drop(id)
+		if e.session == 0 {
+			gone[id] = true
 		}
 	}
+	p.index.stale = true
+	done := 0
 	for id, b := range tx.All() {
+		done++
+		p.told(done, tx.Len())
+		delete(gone, api.ObjectID(id))
 		if err := p.take(api.ObjectID(id), b); err != nil {
 			return err
 		}
 	}
+	for id := range gone {
+		p.drop(id)
+	}
+	p.index.build(maps.Values(p.objects))
 	return nil
 }
 
 // take puts a record of the store into the cache, in place of an older one.
 func (p *Partition) take(id api.ObjectID, b []byte) error {
-	r, err := decodeRecord(b)
+	tag := p.root.RecordTag(id, b)
+	if e := p.objects[id]; e != nil && e.tag == tag && e.session == 0 {
+		return nil // the same, bit by bit
+	}
+	r, err := splitRecord(b)
 	if err != nil {
 		return err
 	}
-	e := &entry{id: id, record: r, order: r.born, tag: p.root.RecordTag(id, b)}
+	e := &entry{id: id, order: r.born, tag: tag}
 	k, err := p.rings.keyOf(&r)
 	if err != nil {
 		return err
@@ -219,6 +241,8 @@ func (p *Partition) take(id api.ObjectID, b []byte) error {
 			return err
 		}
 	}
+	r.attributes, r.material = nil, slices.Clone(r.material)
+	e.record = r
 	p.drop(id)
 	p.add(e)
 	p.sum.Add(e.tag)
