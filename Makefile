@@ -46,9 +46,13 @@ CORE := $(BUILD)/libcoffer-core.so
 CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0 \
 	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
 
+# What a key leaves behind in memory is erased by Go's runtime (hsm/secret), where the
+# toolchain can.
+ERASING := $(shell GOEXPERIMENT=runtimesecret $(GO) version >/dev/null 2>&1 && echo runtimesecret)
+
 core: | $(BUILD)
 	GO=$(GO) pkcs11/overlay.sh $(BUILD)/.overlay
-	$(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.overlay/overlay.json \
+	GOEXPERIMENT=$(ERASING) $(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.overlay/overlay.json \
 		-ldflags='$(CORE_LDFLAGS)' -o $(BUILD)/core/libcoffer-core.so ./pkcs11
 	.ci/place $(BUILD)/core/libcoffer-core.so $(CORE)
 	.ci/place $(BUILD)/core/libcoffer-core.so $(BUILD)/libcoffer-core-fork.so

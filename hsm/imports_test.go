@@ -25,7 +25,7 @@ var lines = map[string][]string{
 	"hsm/secret":    {},
 	"hsm/service":   {"fips", "hsm/api", "hsm/ck", "hsm/crypto/", "hsm/object", "hsm/secret"},
 	"hsm/store":     {},
-	"hsm/crypto/":   {"fips", "hsm/crypto/"},
+	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
 	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/seal", "hsm/secret"},

@@ -12,6 +12,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -94,7 +95,7 @@ func (m *Module) refresh() error {
 		if m.partitions[n] == nil {
 			m.partitions[n] = m.openPartition(n)
 		}
-		list = append(list, api.Slot{ID: n, Partition: m.partitions[n]})
+		list = append(list, api.Slot{ID: n, Partition: partition.Erasing{Partition: m.partitions[n]}})
 	}
 	for n, p := range m.partitions {
 		if !present[n] {
@@ -225,5 +226,6 @@ func (m *Module) Close() error {
 	if m.root != nil {
 		m.root.Zero()
 	}
+	secret.Collect()
 	return err
 }

@@ -47,7 +47,16 @@ change stack.go 1 's/^(\tstackSystem = )/\164<<10 + /'
 # choice and may be smaller than that: there the guard stays where it was.
 without='s/([.a-z]+ \+ stackGuard)$/\1 - stackSystem/'
 change proc.go 1 "/^func mstart0\(/,/^}/$without"
-change "asm_$($go env GOARCH).s" 1 's/\$const_stackGuard,/$(const_stackGuard-const_stackSystem),/'
+
+# With runtimesecret (hsm/secret) a call of C from within secret.Do erases the registers
+# and then reads three of them. They are loaded again.
+case $($go env GOARCH) in
+amd64) reload='get_tls(CX)\n\tMOVQ\tg(CX), DI\n\tMOVQ\tg_m(DI), R8\n\tMOVQ\tm_g0(R8), SI' reloaded=4 ;;
+*) reload= reloaded=0 ;;
+esac
+change "asm_$($go env GOARCH).s" $((1 + reloaded)) \
+	's/\$const_stackGuard,/$(const_stackGuard-const_stackSystem),/' \
+	"${reload:+/^TEXT ·asmcgocall\\(/,/^nosecret:/s/(CALL\t·secretEraseRegisters\\(SB\\))\$/\\1\\n\t$reload/}"
 
 # Every call from C receives from a channel that is closed once init is done, and
 # takes its lock for that: one lock for all threads. A look at the flag does, once it

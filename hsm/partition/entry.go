@@ -6,6 +6,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/service"
 )
 
@@ -32,7 +33,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if len(e.record.material) > 0 {
 		sealing, err := p.rings.keyOf(&e.record)
 		if err == nil {
-			m, err = p.openMaterial(sealing, e.id, e.record)
+			secret.Do(func() { m, err = p.openMaterial(sealing, e.id, e.record) })
 		}
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // Find is C_FindObjects for all of them at once: built-in objects, then token objects
@@ -84,7 +85,8 @@ func (p *Partition) attribute(e *entry, want *api.AttributeResult) error {
 		want.RV = ck.CKR_ATTRIBUTE_TYPE_INVALID
 		return nil
 	}
-	want.Value = slices.Clone(value) // the material may be wiped while the caller reads
+	// The material may be wiped while the caller reads.
+	secret.Do(func() { want.Value = slices.Clone(value) })
 	return nil
 }
 

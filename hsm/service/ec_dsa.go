@@ -61,7 +61,7 @@ func signECDSA(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 			return nil, err
 		}
 		size := priv.curve.size
-		return &signer{ecdsaIntake(h, priv.curve), 2 * size, priv.using(func(digest []byte) ([]byte, error) {
+		return &signer{ecdsaIntake(h, priv.curve), 2 * size, priv.usingOften(func(digest []byte) ([]byte, error) {
 			der, err := ecdsa.SignASN1(rand.Reader, priv.ecdsa, digest)
 			if err != nil {
 				return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "ECDSA: %w", err)

@@ -4,8 +4,10 @@ import (
 	"crypto/fips140"
 	"crypto/hmac"
 	"hash"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // HMAC (FIPS 198-1) over every hash of the table, with generic secrets and with
@@ -33,8 +35,50 @@ func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
 // approves for HMAC. Enforced, crypto/hmac panics over a shorter one.
 const minApprovedMAC = 112 / 8
 
-// startHMAC keeps hold of the inner hash, which crypto/hmac makes last and shows to
-// nobody: a MAC is saved by its state.
+// keyedHash is HMAC under one key, between messages.
+type keyedHash struct {
+	hash.Hash
+	idle *sync.Pool // where it is between messages
+	// inner is the hash that the message goes into, which crypto/hmac makes last and
+	// shows to nobody: a MAC is saved by its state.
+	inner hash.Hash
+}
+
+// keyedHashes are those of one key with one hash that are not in use: to begin with
+// the key once more would cost two blocks, and leave it on the heap once more.
+type keyedHashes struct {
+	hash *hashInfo
+	pool sync.Pool
+	next *keyedHashes // with another hash
+}
+
+// keyedHashes returns those of the key with h.
+func (k *Key) keyedHashes(h *hashInfo) *keyedHashes {
+	for {
+		first := k.hmacs.Load()
+		for l := first; l != nil; l = l.next {
+			if l.hash == h {
+				return l
+			}
+		}
+		k.hmacs.CompareAndSwap(first, &keyedHashes{hash: h, next: first})
+	}
+}
+
+// newKeyedHash begins HMAC with a key. Its first Reset keeps the states after the key
+// in its place.
+func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *keyedHash {
+	m := &keyedHash{idle: idle}
+	secret.Do(func() {
+		m.Hash = hmac.New(func() hash.Hash {
+			m.inner = h.new()
+			return m.inner
+		}, key)
+		m.Reset()
+	})
+	return m
+}
+
 func (h *hashInfo) startHMAC(s *summer, k *Key) error {
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {
@@ -43,9 +87,11 @@ func (h *hashInfo) startHMAC(s *summer, k *Key) error {
 	if len(key) < shortest || len(key) > maxSecret {
 		return ck.CKR_KEY_SIZE_RANGE
 	}
-	s.Hash = hmac.New(func() hash.Hash {
-		s.inner = h.new()
-		return s.inner
-	}, key)
+	idle := &k.keyedHashes(h).pool
+	m, ok := idle.Get().(*keyedHash)
+	if !ok {
+		m = newKeyedHash(h, key, idle)
+	}
+	s.Hash, s.inner, s.keyed = m.Hash, m.inner, m
 	return nil
 }

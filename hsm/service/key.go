@@ -2,9 +2,11 @@ package service
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // Key is a key ready for use: its attributes, its secret, and the form the
@@ -19,6 +21,8 @@ type Key struct {
 	once   sync.Once
 	parsed any
 	err    error
+
+	hmacs atomic.Pointer[keyedHashes]
 }
 
 // source reads an attribute of a key, wherever it is kept. What is absent is nil,
@@ -77,7 +81,7 @@ var parsers = map[form]func(source) (any, error){
 // *chachaKey. A key that should not have got into the store is
 // CKR_KEY_TYPE_INCONSISTENT.
 func parsedAs[T any](k *Key) (T, error) {
-	k.once.Do(func() { k.parsed, k.err = k.parse() })
+	k.once.Do(func() { secret.Do(func() { k.parsed, k.err = k.parse() }) })
 	v, ok := k.parsed.(T)
 	switch {
 	case k.err != nil:

@@ -18,6 +18,7 @@ type summer struct {
 	// inner one of HMAC.
 	inner hash.Hash
 	size  int
+	keyed *keyedHash // that Hash and inner are of, or nil
 
 	sum [maxSum]byte // room for the output, here because it would escape elsewhere
 }
@@ -42,11 +43,21 @@ func (s *summer) Final(dst []byte) (int, error) {
 	return copy(dst, s.Sum(s.sum[:0])[:s.size]), nil
 }
 
-// Close wipes what the data has left in the state.
+// Close wipes what the data has left in the state. The summer is not used after that.
 func (s *summer) Close() {
 	s.Reset()
 	clear(s.sum[:])
+	if s.keyed != nil {
+		s.keyed.idle.Put(s.keyed)
+	}
+	s.Hash, s.inner, s.keyed = closedHash{}, nil, nil
 }
+
+// closedHash is the hash of a summer that has been closed: a second Close finds
+// nothing, any other use is an error in Coffer and panics.
+type closedHash struct{ hash.Hash }
+
+func (closedHash) Reset() {}
 
 // sumVerifier is the api.Verifier to a summer that is a MAC.
 type sumVerifier summer

@@ -2,8 +2,10 @@ package service
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // wipeable keeps the computations with a private key and its wiping apart: a key
@@ -12,20 +14,46 @@ import (
 type wipeable struct {
 	mu    sync.RWMutex
 	wiped bool
+	used  atomic.Bool
 }
 
-// using makes a computation hold off wiping while it runs. Once the key has been
-// wiped it answers CKR_USER_NOT_LOGGED_IN.
-func (w *wipeable) using(compute func([]byte) ([]byte, error)) func([]byte) ([]byte, error) {
-	return func(data []byte) ([]byte, error) {
+// computation is what a private key does with data.
+type computation = func(data []byte) ([]byte, error)
+
+// using makes a computation hold off wiping while it runs, and leave nothing of the
+// key behind. Once the key has been wiped it answers CKR_USER_NOT_LOGGED_IN.
+func (w *wipeable) using(compute computation) computation {
+	return func(data []byte) (out []byte, err error) {
 		w.mu.RLock()
 		defer w.mu.RUnlock()
 		if w.wiped {
-			return nil, ck.Errorf(ck.CKR_USER_NOT_LOGGED_IN, "the key has been wiped")
+			return nil, errWiped
+		}
+		secret.Do(func() { out, err = compute(data) })
+		return out, err
+	}
+}
+
+// usingOften is using for ECDSA, whose many small allocations would take twice as
+// long to erase as to use. The first computation erases: it makes what the standard
+// library keeps of the key. Of the others the one-time numbers are left to the
+// collector as they are.
+func (w *wipeable) usingOften(compute computation) computation {
+	erasing := w.using(compute)
+	return func(data []byte) ([]byte, error) {
+		if !w.used.Swap(true) {
+			return erasing(data)
+		}
+		w.mu.RLock()
+		defer w.mu.RUnlock()
+		if w.wiped {
+			return nil, errWiped
 		}
 		return compute(data)
 	}
 }
+
+var errWiped = ck.Errorf(ck.CKR_USER_NOT_LOGGED_IN, "the key has been wiped")
 
 // wipe runs erase when no computation is under way.
 func (w *wipeable) wipe(erase func()) {

@@ -87,7 +87,7 @@ func (k *Key) ECBDecrypter() cipher.BlockMode { return k.modes.ecb(true) }
 // CBCEncrypter is encryption in CBC mode, each block of which has to wait for the
 // one before: there is nothing to be gained over the standard library.
 func (k *Key) CBCEncrypter(iv *[blockSize]byte) cipher.BlockMode {
-	return cipher.NewCBCEncrypter(k.Block, iv[:])
+	return erased(func() cipher.BlockMode { return cipher.NewCBCEncrypter(k.Block, iv[:]) })
 }
 
 // CBCDecrypter is decryption in CBC mode.

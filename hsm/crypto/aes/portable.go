@@ -4,9 +4,11 @@ import (
 	"crypto/cipher"
 
 	"github.com/coffer-hsm/coffer/hsm/crypto/gcm"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
-// portable is the standard library, and hsm/crypto/gcm for what it leaves out.
+// portable is the standard library, and hsm/crypto/gcm for what it leaves out. Each
+// mode of the standard library has a copy of the key schedule.
 type portable struct{ block cipher.Block }
 
 func newPortable(_ []byte, block cipher.Block) modes { return portable{block} }
@@ -19,17 +21,28 @@ func (p portable) ecb(decrypt bool) cipher.BlockMode {
 }
 
 func (p portable) cbcDecrypter(iv []byte) cipher.BlockMode {
-	return cipher.NewCBCDecrypter(p.block, iv)
+	return erased(func() cipher.BlockMode { return cipher.NewCBCDecrypter(p.block, iv) })
 }
 
-func (p portable) ctr(counter []byte) cipher.Stream { return cipher.NewCTR(p.block, counter) }
-
-func (p portable) gcm(ivSize, tagSize int) (cipher.AEAD, error) {
-	return gcm.New(p.block, ivSize, tagSize)
+func (p portable) ctr(counter []byte) cipher.Stream {
+	return erased(func() cipher.Stream { return cipher.NewCTR(p.block, counter) })
 }
 
-func (p portable) gcmParts(iv, aad []byte, tagSize int) (GCMEncrypter, error) {
-	return gcm.NewEncrypter(p.block, iv, aad, tagSize)
+func (p portable) gcm(ivSize, tagSize int) (aead cipher.AEAD, err error) {
+	secret.Do(func() { aead, err = gcm.New(p.block, ivSize, tagSize) })
+	return aead, err
+}
+
+func (p portable) gcmParts(iv, aad []byte, tagSize int) (e GCMEncrypter, err error) {
+	secret.Do(func() { e, err = gcm.NewEncrypter(p.block, iv, aad, tagSize) })
+	return e, err
+}
+
+// erased makes something with a key in it, which is erased when nobody holds it any
+// more.
+func erased[T any](make func() T) (made T) {
+	secret.Do(func() { made = make() })
+	return made
 }
 
 func (p portable) zero() {}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // Sizes in bytes (SP 800-38C appendix A.1).
@@ -155,8 +157,10 @@ func start(block cipher.Block, nonce, aad []byte, size uint64, tagSize int) *Enc
 		first[0] |= 1 << 6
 	}
 	counter[blockSize-1] = 1 // appendix A.3: it has q bytes, of which no plaintext uses up all
-	e.ctr = cipher.NewCTR(block, counter[:])
-	e.mac.mode = cipher.NewCBCEncrypter(block, make([]byte, blockSize))
+	secret.Do(func() {       // each has a copy of the key schedule
+		e.ctr = cipher.NewCTR(block, counter[:])
+		e.mac.mode = cipher.NewCBCEncrypter(block, make([]byte, blockSize))
+	})
 	e.mac.write(first[:])
 	e.mac.associate(aad)
 	return e

@@ -3,6 +3,8 @@ package gcm
 import (
 	"crypto/cipher"
 	"encoding/binary"
+
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // Sizes in bytes: what one step of bulk takes in at most, and what is worth it.
@@ -35,7 +37,9 @@ type bulk struct {
 var bulkIV [StandardIVSize]byte
 
 func newBulk(block cipher.Block) (*bulk, error) {
-	aead, err := cipher.NewGCM(block)
+	var aead cipher.AEAD
+	var err error
+	secret.Do(func() { aead, err = cipher.NewGCM(block) }) // it copies the key schedule
 	if err != nil {
 		return nil, err
 	}

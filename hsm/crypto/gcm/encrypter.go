@@ -3,6 +3,8 @@ package gcm
 import (
 	"crypto/cipher"
 	"encoding/binary"
+
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // Encrypter is GCM-AE (SP 800-38D section 7.1) in parts.
@@ -70,7 +72,7 @@ func inc32(b *[blockSize]byte) *[blockSize]byte {
 // start begins a keystream at counter block b. The standard library counts in
 // all 128 bits, so it is used up to where the last 32 wrap around.
 func (e *Encrypter) start(b *[blockSize]byte) {
-	e.ctr = cipher.NewCTR(e.block, b[:])
+	secret.Do(func() { e.ctr = cipher.NewCTR(e.block, b[:]) }) // it copies the key schedule
 	e.left = blockSize * (1<<32 - uint64(binary.BigEndian.Uint32(b[12:])))
 	clear(b[12:])
 	e.next = *b
