@@ -83,6 +83,7 @@ func (s *stage) sessionRows() []row {
 		{"C_GetOperationState", "a search", ck.CKR_OPERATION_NOT_INITIALIZED, s.done("C_FindObjectsInit", s.h, 0, 0), []uintptr{s.h, state, s.room(512)}},
 		{"C_SetOperationState", "good", ck.CKR_OK, nil, s.state()},
 		{"C_SetOperationState", "a key too many", ck.CKR_KEY_NOT_NEEDED, nil, append(s.state()[:3], s.aes, 0)},
+		{"C_SetOperationState", "another key", ck.CKR_KEY_CHANGED, nil, append(s.savedMAC()[:3], 0, s.long)},
 		{"C_SetOperationState", "not a state", ck.CKR_SAVED_STATE_INVALID, nil, []uintptr{s.h, s.in, 64, 0, 0}},
 		{"C_SeedRandom", "no seed is taken", ck.CKR_RANDOM_SEED_NOT_SUPPORTED, nil, []uintptr{s.h, s.in, 16}},
 		{"C_SeedRandom", "NULL", ck.CKR_ARGUMENTS_BAD, nil, []uintptr{s.h, 0, 16}},
@@ -91,12 +92,16 @@ func (s *stage) sessionRows() []row {
 	}
 }
 
-// state is the arguments that restore a digest.
-func (s *stage) state() []uintptr {
-	s.done("C_DigestInit", s.h, s.sha)()
+// state is the arguments that restore a digest, and savedMAC a signature.
+func (s *stage) state() []uintptr { return s.saved("C_DigestInit", s.sha) }
+
+func (s *stage) savedMAC() []uintptr { return s.saved("C_SignInit", s.mac, s.hmac) }
+
+func (s *stage) saved(init string, args ...uintptr) []uintptr {
+	s.ok(init, append([]uintptr{s.h}, args...)...)
 	mem, n := s.Bytes(4096, 0), s.Ulongs(4096)
 	s.ok("C_GetOperationState", s.h, Address(mem), Address(n))
-	s.ok("C_DigestInit", s.h, 0)
+	s.ok(init, s.h, 0, 0)
 	return []uintptr{s.h, Address(mem), uintptr(n.At(0)), 0, 0}
 }
 
