@@ -27,8 +27,8 @@ init-pin s userpin
 create s a aes value=0123456789abcdef -token -private +encrypt +decrypt -sensitive +extractable
 create s k generic value=0123456789abcdef -token -private +sign +verify -sensitive +extractable
 create s p generic value=0123456789abcdef -token +private +sign +verify
-create s d data label=x
-create t d data +token label=x
+create s d data label=x value=y
+create t d data +token label=x value=y
 destroy s a
 destroy t d
 label s d
@@ -104,7 +104,7 @@ func FuzzSequences(f *testing.F) {
 	for _, seed := range []string{
 		"open s 1 rw|create s a aes value=0123456789abcdef -token -private +encrypt +decrypt -sensitive +extractable|encrypt-init s AES_ECB a|encrypt-update s x*7 16|encrypt s x*16 16|encrypt-final s 16",
 		"open s 1 rw|login s user userpin|create s p generic value=0123456789abcdef -token +private +sign +verify|sign-init s SHA256_HMAC p|sign-update s abc|logout s|sign-final s 32|logout s",
-		"open s 1 rw|create s d data label=x|find-init s label=x|destroy t d|find s 9|find-final s|close-all 1|find s 9",
+		"open s 1 rw|create s d data label=x value=y|find-init s label=x|destroy t d|find s 9|find-final s|close-all 1|find s 9",
 		"open s 1 rw|digest-init s SHA256|digest-update s abc|state s saved|digest-final s 32|set-state s $saved|digest-final s 32",
 	} {
 		var data []byte
