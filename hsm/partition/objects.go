@@ -10,16 +10,11 @@ import (
 
 // CreateObject is C_CreateObject.
 func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID, error) {
-	so, err := p.mayCreate(who, tmpl)
+	n, err := p.preparePair(who, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	made, err := completed(tmpl)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	defer object.WipeTemplate(made)
-	return p.newObject(who, object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so})
+	return n.object.ID(), p.insert(who, n)
 }
 
 // completed checks the material of a key that comes from outside and computes
@@ -61,15 +56,24 @@ func (p *Partition) mayCreate(who api.Caller, tmpl ck.Template) (so bool, err er
 
 // newObject makes one object of a request.
 func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, error) {
-	o, m, err := object.New(r)
+	n, err := p.newPair(r)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
+	return n.object.ID(), p.insert(who, n)
+}
+
+// newPair is newObject short of putting it anywhere.
+func (p *Partition) newPair(r object.Request) (pair, error) {
+	o, m, err := object.New(r)
+	if err != nil {
+		return pair{}, err
+	}
 	if o, err = p.checkMade(o, &r); err != nil {
 		m.Zero()
-		return api.ObjectID{}, err
+		return pair{}, err
 	}
-	return o.ID(), p.insert(who, pair{o, m})
+	return pair{o, m}, nil
 }
 
 // pair is an object and its secret, nil if it has none.

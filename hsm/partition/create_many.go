@@ -1,0 +1,51 @@
+package partition
+
+import (
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
+)
+
+// CreateObjects is CreateObject for many objects at once, in the order of the
+// templates: all of them are made, the token objects in one transaction, or none is.
+// It is not part of api.Partition: what brings keys in from elsewhere asks for it.
+func (p *Partition) CreateObjects(who api.Caller, tmpls []ck.Template) ([]api.ObjectID, error) {
+	ids := make([]api.ObjectID, 0, len(tmpls))
+	pairs := make([]pair, 0, len(tmpls))
+	for i, tmpl := range tmpls {
+		n, err := p.preparePair(who, tmpl)
+		if err != nil {
+			zeroPairs(pairs)
+			return nil, ck.Errorf(ck.Code(err), "object %d of %d: %w", i+1, len(tmpls), err)
+		}
+		pairs = append(pairs, n)
+		ids = append(ids, n.object.ID())
+	}
+	if len(pairs) == 0 {
+		return ids, nil
+	}
+	if err := p.insert(who, pairs...); err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// preparePair does all of CreateObject but putting the object anywhere.
+func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) {
+	so, err := p.mayCreate(who, tmpl)
+	if err != nil {
+		return pair{}, err
+	}
+	made, err := completed(tmpl)
+	if err != nil {
+		return pair{}, err
+	}
+	defer object.WipeTemplate(made)
+	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so})
+}
+
+func zeroPairs(pairs []pair) {
+	for _, n := range pairs {
+		n.material.Zero()
+	}
+}
