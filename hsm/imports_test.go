@@ -28,7 +28,10 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/seal", "hsm/secret"},
+	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+
+	// For tools, not the library.
+	"hsm/seal/share": {"hsm/crypto/shamir", "hsm/secret"},
 
 	// Tests, and what they need.
 	"hsm/partition/crashtest": {},
@@ -58,6 +61,22 @@ var outside = map[string][]string{
 var without = map[string][]string{
 	"slots":  {"C", "unsafe", "net", "os", "syscall"},
 	"pkcs11": {"fmt", "log", "net", "os", "syscall", "time"},
+}
+
+// toolOnly is what the PKCS #11 library is not to have in it, by whatever way.
+var toolOnly = []string{module + "hsm/crypto/shamir", module + "hsm/seal/share"}
+
+// TestLibraryIsSmall: what only tools need is in none of the library's imports.
+func TestLibraryIsSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"pkcs11").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.FieldsSeq(string(out)) {
+		if allows(toolOnly, path) {
+			t.Errorf("the library has %s in it", path)
+		}
+	}
 }
 
 // TestImports holds every package to its lines, and every package in the tree to
