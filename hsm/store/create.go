@@ -55,7 +55,7 @@ func (s *file) writeFirst() error {
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return openError(unfinished, err)
 	}
-	if err := writeEmpty(unfinished); err != nil {
+	if err := writeEmpty(unfinished, s.o.First); err != nil {
 		return err
 	}
 	return s.putInPlace(unfinished)
@@ -74,8 +74,8 @@ func newDB(path string) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// writeEmpty writes the database of a store without records.
-func writeEmpty(path string) error {
+// writeEmpty writes the database of a store without records, as of a generation.
+func writeEmpty(path string, generation uint64) error {
 	db, err := newDB(path)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func writeEmpty(path string) error {
 				return err
 			}
 		}
-		return tx.Bucket(bucketStore).Put(keyState, state{}.encode())
+		return tx.Bucket(bucketStore).Put(keyState, state{generation: generation}.encode())
 	})
 	if err != nil {
 		return asFileError(path, err)

@@ -22,6 +22,9 @@ type Options struct {
 	// Network allows a network file system: the caller answers for it that one
 	// process at a time has the store open.
 	Network bool
+	// First is the generation that CreateFile gives to the new store: that of the one
+	// which it takes the place of.
+	First uint64
 }
 
 const (
