@@ -197,19 +197,22 @@ func (p *Partition) readState(tx store.Tx, generation uint64) (state, error) {
 
 // readAuth reads a PIN's record. Where there is none it is the zero one, or for a
 // name what has been tried under it.
-func (p *Partition) readAuth(tx store.Tx, of account) (a auth, err error) {
-	payload, _, err := p.readMeta(tx, of.meta)
-	if err != nil {
-		return auth{}, err
-	}
-	if payload == nil && of.name != "" {
+func (p *Partition) readAuth(tx store.Tx, of account) (auth, error) {
+	a, there, err := p.readPIN(tx, of.meta)
+	if err == nil && !there && of.name != "" {
 		return p.readStranger(tx, of)
 	}
-	if payload == nil {
-		return auth{}, nil
+	return a, err
+}
+
+// readPIN reads a PIN's record by the name of its value; the zero one if there is none.
+func (p *Partition) readPIN(tx store.Tx, name string) (a auth, there bool, err error) {
+	payload, _, err := p.readMeta(tx, name)
+	if err != nil || payload == nil {
+		return auth{}, false, err
 	}
 	if err := json.Unmarshal(payload, &a); err != nil {
-		return auth{}, damaged("value %q: %w", of.meta, err)
+		return auth{}, true, damaged("value %q: %w", name, err)
 	}
-	return a, nil
+	return a, true, nil
 }

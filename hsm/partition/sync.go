@@ -260,8 +260,11 @@ func (p *Partition) drop(id api.ObjectID) {
 // check compares what was loaded with the state that the last writer left.
 func (p *Partition) check(tx store.Tx, s state) error {
 	if subtle.ConstantTimeCompare(p.sum[:], s.digest[:]) != 1 || s.records != uint64(tx.Len()) {
-		return damaged("its records are not those that were written: one was removed, put back or exchanged")
+		return errOtherSet
 	}
 	p.generation = tx.Generation()
 	return nil
 }
+
+// errOtherSet is what a digest says that does not fit.
+var errOtherSet = damaged("its records are not those that were written: one was removed, put back or exchanged")

@@ -1,0 +1,96 @@
+package partition
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// Undone says, a sentence each, what would be undone if older took the place of p or
+// was used beside it: older is a partition of the same ID in a store, restored from a
+// backup. What was destroyed, locked or changed since is told; what would only be
+// missing is not.
+func (p *Partition) Undone(older store.Store) (reasons []string, err error) {
+	if err := p.sync(); err != nil {
+		return nil, err
+	}
+	err = older.View(func(old store.Tx) error {
+		return p.store.View(func(now store.Tx) error {
+			reasons = destroyed(old, now)
+			pins, err := p.undonePINs(old, now)
+			reasons = append(reasons, pins...)
+			return err
+		})
+	})
+	return reasons, storeError(err)
+}
+
+// destroyed tells of objects that would be back.
+func destroyed(old, now store.Tx) []string {
+	n := 0
+	for id := range old.All() {
+		if _, there := now.Get(id); !there {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("objects that were destroyed since would be back: %d", n)}
+}
+
+// undonePINs tells of PINs that would be other ones, or have their wrong tries back.
+func (p *Partition) undonePINs(old, now store.Tx) (reasons []string, err error) {
+	policy, err := p.readPINPolicy(now)
+	if err != nil {
+		return nil, err
+	}
+	for name := range old.Metas() {
+		if !isPIN(name) {
+			continue
+		}
+		a, _, err := p.readPIN(old, name)
+		if err != nil {
+			return nil, err
+		}
+		b, _, err := p.readPIN(now, name)
+		if err != nil {
+			return nil, err
+		}
+		reasons = append(reasons, undonePIN(whose(name, a), a, b, policy)...)
+	}
+	return reasons, nil
+}
+
+// undonePIN compares the records of somebody's PIN, as it was and as it is.
+func undonePIN(who string, was, is auth, policy api.PINPolicy) (reasons []string) {
+	if !is.initialised() {
+		return []string{fmt.Sprintf("%s, whose PIN was removed since, would be back", who)}
+	}
+	now := time.Now()
+	if is.locked(policy, now) && !was.locked(policy, now) {
+		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which is locked, would be unlocked", who))
+	} else if n := is.failed(now) - was.failed(now); n > 0 {
+		reasons = append(reasons, fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", who, n))
+	}
+	if string(was.Wrap) != string(is.Wrap) {
+		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", who))
+	}
+	return reasons
+}
+
+// isPIN reports whether a value is the record of a PIN.
+func isPIN(name string) bool { return name == metaSO || name == metaUser || isNamed(name) }
+
+// whose says whose PIN's record a value is.
+func whose(name string, a auth) string {
+	switch name {
+	case metaSO:
+		return "the SO"
+	case metaUser:
+		return "the user"
+	}
+	return fmt.Sprintf("user %q", a.Name)
+}
