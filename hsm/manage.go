@@ -69,35 +69,25 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 
 // create makes a partition, which fill puts into its store, in the slot that is next,
 // which must be want unless that is 0. The caller holds m.mu.
-func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (ck.SlotID, error) {
-	if m.root == nil {
-		if err := m.home.create(home.makeKeyFile); err != nil {
-			return 0, err
+func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (slot ck.SlotID, err error) {
+	err = m.underLock(func() error {
+		_, next, err := m.home.numbers()
+		if err != nil {
+			return err
 		}
-		if err := m.lateHome(); err != nil {
-			return 0, err
+		if want != 0 && want != next {
+			return ck.Errorf(ck.CKR_SLOT_ID_INVALID, "another process has made a partition in slot %d", want)
 		}
-	}
-	unlock, err := m.home.lock()
+		if err := m.makePartition(next, fill); err != nil {
+			return err
+		}
+		slot = next
+		return nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	defer unlock()
-	if _, err := m.renewRoot(); err != nil {
-		return 0, err
-	}
-	m.home.sweep()
-	_, next, err := m.home.numbers()
-	if err != nil {
-		return 0, err
-	}
-	if want != 0 && want != next {
-		return 0, ck.Errorf(ck.CKR_SLOT_ID_INVALID, "another process has made a partition in slot %d", want)
-	}
-	if err := m.makePartition(next, fill); err != nil {
-		return 0, err
-	}
-	return next, m.refresh()
+	return slot, m.refresh()
 }
 
 // makePartition builds a partition aside and moves it into its place.

@@ -1,0 +1,252 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+	"golang.org/x/sys/unix"
+)
+
+const replacedSuffix = ".replaced-"
+
+// Export runs f on copies of the partitions in some slots, all of them made before f
+// begins. Others go on meanwhile; the copies take as much room as the partitions until
+// f returns.
+func (m *Module) Export(slots []ck.SlotID, f func([]*partition.Export) error) error {
+	return m.export(slots, nil, f)
+}
+
+func (m *Module) export(slots []ck.SlotID, have []*partition.Export, f func([]*partition.Export) error) error {
+	if len(slots) == 0 {
+		return f(have)
+	}
+	m.mu.RLock()
+	p := m.partitions[slots[0]]
+	m.mu.RUnlock()
+	if p == nil {
+		return ck.CKR_SLOT_ID_INVALID
+	}
+	var inner error
+	err := p.Export(func(e *partition.Export) error {
+		inner = m.export(slots[1:], append(have, e), f)
+		return inner
+	})
+	if err != nil && inner == nil {
+		return ck.Errorf(ck.Code(asDeviceError(err)), "slot %d: %w", slots[0], err)
+	}
+	return inner
+}
+
+// Restored is a partition that is to come into the home.
+type Restored struct {
+	Serial     string
+	Label      string
+	Slot       ck.SlotID // where it was; it comes there if that was never in use here
+	Generation uint64    // that its store begins with
+	Replace    ck.SlotID // the partition whose place it takes; 0: none's
+
+	At    ck.SlotID // where it came, when Restore has returned
+	Aside string    // where the partition is that it replaced
+}
+
+// Undoes is the error of Restore for partitions that are older than what the home has
+// of them, and what would be undone.
+type Undoes struct{ Reasons []string }
+
+func (u *Undoes) Error() string {
+	return "the backup is older than what it would be restored to: " + strings.Join(u.Reasons, "; ")
+}
+
+// Restore makes partitions that fill puts into the stores it is given, one for each of
+// list, under the home's root key. Nothing that is there is written to: a partition
+// that is replaced is moved aside whole. Until fill has succeeded and all is on the
+// disk, nothing is changed. If an older state of a partition that the home has would
+// come back, it fails with Undoes, unless force is set. The home is made if there is
+// none.
+func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, *seal.Root) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refresh(); err != nil {
+		return err
+	}
+	return m.underLock(func() error {
+		r := &restoring{m: m, list: list}
+		defer r.clean()
+		if err := r.makeStores(); err != nil {
+			return err
+		}
+		err := fill(r.stores, m.root)
+		if err == nil && !force {
+			err = r.undoes()
+		}
+		if err = errors.Join(err, r.closeStores()); err != nil {
+			return err
+		}
+		for i := range list {
+			if err := r.put(i); err != nil {
+				return err
+			}
+		}
+		return m.refresh()
+	})
+}
+
+// underLock makes the home if there is none, and runs f as the only one who changes
+// what partitions there are. The caller holds m.mu.
+func (m *Module) underLock(f func() error) error {
+	if m.root == nil {
+		if err := m.home.create(home.makeKeyFile); err != nil {
+			return err
+		}
+		if err := m.lateHome(); err != nil {
+			return err
+		}
+	}
+	unlock, err := m.home.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := m.renewRoot(); err != nil {
+		return err
+	}
+	m.home.sweep()
+	return f()
+}
+
+// restoring is the work of Restore.
+type restoring struct {
+	m      *Module
+	list   []*Restored
+	dirs   []string // of the partitions, as long as they are aside
+	stores []store.Store
+}
+
+func (r *restoring) makeStores() error {
+	for i, want := range r.list {
+		dir := r.m.home.path(partitionsName, fmt.Sprintf("%srestored-%d", newPrefix, i))
+		r.dirs = append(r.dirs, dir)
+		o := r.m.settings.store()
+		o.First = want.Generation
+		st, err := store.CreateFile(dir, o)
+		if err != nil {
+			return restoreError(err)
+		}
+		r.stores = append(r.stores, st)
+	}
+	return nil
+}
+
+func (r *restoring) closeStores() (err error) {
+	for _, st := range r.stores {
+		err = errors.Join(err, st.Close())
+	}
+	r.stores = nil
+	return err
+}
+
+// clean removes what was not put in its place.
+func (r *restoring) clean() {
+	r.closeStores()
+	for _, dir := range r.dirs {
+		os.RemoveAll(dir)
+	}
+}
+
+// undoes compares what was restored with what the home has of the same partitions.
+func (r *restoring) undoes() error {
+	var all []string
+	for i, want := range r.list {
+		for slot, p := range r.m.partitions {
+			if p.Err() != nil {
+				if slot == want.Replace {
+					all = append(all, fmt.Sprintf("partition %s: what there is in slot %d cannot be opened, so there is nothing to compare with", want.Serial, slot))
+				}
+				continue
+			}
+			if p.Info().Serial != want.Serial {
+				continue
+			}
+			reasons, err := p.Undone(r.stores[i])
+			if err != nil {
+				return err
+			}
+			for _, reason := range reasons {
+				all = append(all, fmt.Sprintf("partition %s in slot %d: %s", want.Serial, slot, reason))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return &Undoes{all}
+}
+
+// put gives a restored partition its place.
+func (r *restoring) put(i int) error {
+	want := r.list[i]
+	if want.Replace != 0 {
+		return r.replace(i)
+	}
+	slot, err := r.m.home.freeSlot(want.Slot)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(r.dirs[i], r.m.home.partitionDir(slot)); err != nil {
+		return restoreError(err)
+	}
+	want.At = slot
+	return restoreError(syncDir(r.m.home.path(partitionsName)))
+}
+
+// replace exchanges a restored partition with the one in a slot, as one step. The name
+// that the old one gets is given to the new one before: it is one that nobody cleans up.
+func (r *restoring) replace(i int) error {
+	want := r.list[i]
+	place := r.m.home.partitionDir(want.Replace)
+	aside := place + replacedSuffix + time.Now().UTC().Format("20060102T150405.000000000Z")
+	if err := os.Rename(r.dirs[i], aside); err != nil {
+		return restoreError(err)
+	}
+	r.dirs[i] = aside
+	if err := unix.Renameat2(unix.AT_FDCWD, aside, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE); err != nil {
+		return restoreError(&os.LinkError{Op: "exchange", Old: aside, New: place, Err: err})
+	}
+	r.dirs[i] = ""
+	want.At, want.Aside = want.Replace, aside
+	if p := r.m.partitions[want.Replace]; p != nil {
+		p.Close()
+		delete(r.m.partitions, want.Replace)
+	}
+	return restoreError(syncDir(r.m.home.path(partitionsName)))
+}
+
+// freeSlot is the slot that is wanted, if there never was a partition in it, or else
+// the next.
+func (h home) freeSlot(want ck.SlotID) (ck.SlotID, error) {
+	_, next, err := h.numbers()
+	if err != nil || want < firstSlot {
+		return next, err
+	}
+	for _, dir := range []string{h.partitionDir(want), h.partitionDir(want) + deletedSuffix} {
+		if _, err := os.Lstat(dir); err == nil {
+			return next, nil
+		}
+	}
+	return want, nil
+}
+
+func restoreError(err error) error {
+	var rv ck.RV
+	if err == nil || errors.As(err, &rv) {
+		return err
+	}
+	return homeError("restore: %w", err)
+}
