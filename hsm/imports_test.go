@@ -28,9 +28,10 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/backup", "hsm/ck", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
+	"hsm/backup":     {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
 	"hsm/seal/share": {"hsm/crypto/shamir", "hsm/secret"},
 
 	// Tests, and what they need.
@@ -43,6 +44,7 @@ var lines = map[string][]string{
 var outside = map[string][]string{
 	"hsm":                 {"github.com/BurntSushi/toml", "golang.org/x/sys/unix"},
 	"hsm/audit":           {"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
+	"hsm/backup":          {"filippo.io/age"},
 	"hsm/crypto/aes":      {"golang.org/x/sys/cpu"},
 	"hsm/crypto/rsa":      {"filippo.io/bigmod", "golang.org/x/sys/cpu"},
 	"hsm/partition":       {"golang.org/x/crypto/cryptobyte"},

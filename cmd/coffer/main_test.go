@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -27,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"code":    exitCode,
 			"cmpjson": compareJSON,
 			"flip":    flipByte,
+			"agekey":  newAgeKey,
 		},
 	})
 }
@@ -114,4 +116,16 @@ func flipByte(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s has nothing to change", name)
+}
+
+// newAgeKey is "agekey FILE": it writes an age identity to FILE, and sets RECIPIENT to
+// its recipient.
+func newAgeKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: agekey file")
+	}
+	i, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(i.String()+"\n"), 0o600))
+	ts.Setenv("RECIPIENT", i.Recipient().String())
 }

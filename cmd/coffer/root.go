@@ -20,6 +20,8 @@ Environment:
   COFFER_PIN          the user PIN
   COFFER_SO_PIN       the SO PIN
   COFFER_PASSPHRASE   a passphrase of the root key (coffer seal)
+  COFFER_BACKUP_PASSPHRASE
+                      that of a backup (coffer backup)
 
 Exit codes:
   0   done
@@ -49,7 +51,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newStatus(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newBackup(t), newStatus(t), newVersion(t))
 	return c
 }
 

@@ -1,0 +1,153 @@
+package backup
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	magic       = "coffer-backup 1\n"
+	magicPrefix = "coffer-backup "
+	maxContents = 1 << 20
+)
+
+// Contents is what a backup says of itself in the clear (FORMAT.md, "The contents").
+type Contents struct {
+	ID         string      `json:"id"`
+	Time       time.Time   `json:"time"`
+	Program    string      `json:"program"`        // version of Coffer that wrote it
+	Base       string      `json:"base,omitempty"` // ID of the file that it goes on from
+	Partitions []Partition `json:"partitions"`
+}
+
+// Partition is one partition of a backup.
+type Partition struct {
+	Slot       uint64 `json:"slot"`
+	ID         string `json:"id"` // 32 hex
+	Serial     string `json:"serial"`
+	Label      string `json:"label"`
+	Epoch      string `json:"epoch"`
+	Generation uint64 `json:"generation"`
+	Objects    int    `json:"objects"`
+	Since      uint64 `json:"since,omitempty"` // only what changed after it is in the file; 0: all
+}
+
+func newContents(program string) *Contents {
+	var id [16]byte
+	rand.Read(id[:])
+	return &Contents{ID: hex.EncodeToString(id[:]), Time: time.Now().UTC().Truncate(time.Second), Program: program}
+}
+
+// find finds a partition by its ID; nil if there is none.
+func (c *Contents) find(id string) *Partition {
+	for i := range c.Partitions {
+		if c.Partitions[i].ID == id {
+			return &c.Partitions[i]
+		}
+	}
+	return nil
+}
+
+// head is both lines that a file begins with.
+func (c *Contents) head() ([]byte, error) {
+	line, err := json.Marshal(c)
+	if err == nil && len(line) >= maxContents {
+		err = errors.New("too many partitions for one backup")
+	}
+	return append(append([]byte(magic), line...), '\n'), err
+}
+
+// ReadContents reads what the file at path says of itself. That is true if Verify says
+// so.
+func ReadContents(path string) (*Contents, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c, _, err := readHead(path, bufio.NewReader(f))
+	return c, err
+}
+
+// readHead reads both lines and returns the hash of them.
+func readHead(name string, r *bufio.Reader) (*Contents, [sha256.Size]byte, error) {
+	var none [sha256.Size]byte
+	first, err := readLine(r, len(magic)+8)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, none, damage(name, err)
+	}
+	switch {
+	case string(first) == magic:
+	case strings.HasPrefix(magic, string(first)):
+		return nil, none, fmt.Errorf("%s: %w", name, ErrDamaged)
+	case isNewer(first):
+		return nil, none, fmt.Errorf("%s: %w", name, ErrNewer)
+	default:
+		return nil, none, fmt.Errorf("%s: %w", name, ErrForeign)
+	}
+	line, err := readLine(r, maxContents)
+	if err != nil {
+		return nil, none, damage(name, err)
+	}
+	c := &Contents{}
+	if err := json.Unmarshal(line, c); err != nil {
+		return nil, none, damage(name, err)
+	}
+	if err := c.check(); err != nil {
+		return nil, none, damage(name, err)
+	}
+	return c, sha256.Sum256(append(first, line...)), nil
+}
+
+// check refuses what no backup says.
+func (c *Contents) check() error {
+	seen := map[string]bool{}
+	for _, p := range c.Partitions {
+		if _, ok := p.id(); !ok || seen[p.ID] {
+			return errors.New("its contents are not those of a backup")
+		}
+		seen[p.ID] = true
+	}
+	if len(c.Partitions) == 0 || c.ID == "" {
+		return errors.New("its contents are not those of a backup")
+	}
+	return nil
+}
+
+func (p *Partition) id() (id [16]byte, ok bool) {
+	b, err := hex.DecodeString(p.ID)
+	if err != nil || len(b) != len(id) {
+		return id, false
+	}
+	return [16]byte(b), true
+}
+
+// isNewer tells the first line of a later version: a number of 1 to 5 digits.
+func isNewer(line []byte) bool {
+	number, is := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\n")), []byte(magicPrefix))
+	return is && len(number) >= 1 && len(number) <= 5 && len(bytes.Trim(number, "0123456789")) == 0 && number[0] != '0'
+}
+
+// readLine reads a line, its end included, of at most a number of bytes.
+func readLine(r *bufio.Reader, most int) (line []byte, err error) {
+	for len(line) < most {
+		c, err := r.ReadByte()
+		if err != nil {
+			return line, errors.Join(err, io.ErrUnexpectedEOF)
+		}
+		if line = append(line, c); c == '\n' {
+			return line, nil
+		}
+	}
+	return line, errors.New("a line is too long")
+}

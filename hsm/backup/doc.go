@@ -1,0 +1,64 @@
+// Package backup writes partitions into one encrypted file, proves that such a file
+// would restore, and restores it: into another home, or beside what there is. Files can
+// be increments, which hold what changed since another file. FORMAT.md beside it has
+// every byte.
+//
+// It is for the tool: it brings age along, which the PKCS #11 library does without.
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"filippo.io/age"
+)
+
+// What can be wrong with a backup. What this package returns wraps one of these and
+// names the file.
+var (
+	// ErrForeign: it is another file.
+	ErrForeign = errors.New("not a backup of this program")
+	// ErrNewer: a newer version of this program wrote it.
+	ErrNewer = errors.New("written by a newer version of Coffer: use that version")
+	// ErrDamaged: it was cut off or changed.
+	ErrDamaged = errors.New("damaged: it was cut off or changed")
+	// ErrKey: a passphrase or identity does not open it.
+	ErrKey = errors.New("is not opened by this passphrase or identity, or its beginning is damaged")
+	// ErrIncrement: the first file of a chain goes on from another.
+	ErrIncrement = errors.New("an increment: name the backups that it goes on from before it, the full one first")
+	// ErrOrder: the file that it goes on from is there, but not before it.
+	ErrOrder = errors.New("out of order: name the backups in the order in which they were made")
+	// ErrLink: the file that it goes on from is not there.
+	ErrLink = errors.New("does not go on from the file before it: another backup is missing between them")
+	// ErrNone: a partition that was asked for is not in it.
+	ErrNone = errors.New("no such partition in it")
+)
+
+// damage says what is wrong with a file that is damaged. Errors of the system, and
+// those that say more, stay what they are.
+func damage(name string, err error) error {
+	var system *fs.PathError
+	if errors.As(err, &system) || isNamed(err) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
+}
+
+func isNamed(err error) bool {
+	for _, known := range []error{ErrForeign, ErrNewer, ErrDamaged, ErrKey} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// openError tells a wrong key from a damaged file.
+func openError(name string, err error) error {
+	var none *age.NoIdentityMatchError
+	if errors.As(err, &none) || errors.Is(err, age.ErrIncorrectIdentity) {
+		return fmt.Errorf("%s: %w", name, ErrKey)
+	}
+	return damage(name, err)
+}
