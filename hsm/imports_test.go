@@ -53,7 +53,7 @@ var outside = map[string][]string{
 	"hsm/service":         {"golang.org/x/crypto/"},
 	"hsm/store":           {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"},
 	"hsm/store/storetest": {"golang.org/x/sys/unix"},
-	"cmd/coffer":          {"github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
+	"cmd/coffer":          {"filippo.io/age", "filippo.io/age/armor", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
 }
 
 // without says what of the standard library a package does without, with all that
@@ -66,7 +66,7 @@ var without = map[string][]string{
 }
 
 // toolOnly is what the PKCS #11 library is not to have in it, by whatever way.
-var toolOnly = []string{module + "hsm/crypto/shamir", module + "hsm/seal/share"}
+var toolOnly = []string{module + "hsm/crypto/shamir", module + "hsm/seal/share", "filippo.io/age", "filippo.io/age/"}
 
 // TestLibraryIsSmall: what only tools need is in none of the library's imports.
 func TestLibraryIsSmall(t *testing.T) {

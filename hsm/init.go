@@ -15,7 +15,15 @@ func Init(c Config) (string, error) { return initWith(c, home.makeKeyFile) }
 // InitSealed is Init with a root key that is sealed under a key instead, as the copy
 // of this name. It is in no file in the clear.
 func InitSealed(c Config, name string, with *seal.Sealer) (string, error) {
-	return initWith(c, func(h home) (string, error) { return h.makeSealed(name, with) })
+	root := seal.GenerateRoot()
+	defer root.Zero()
+	return InitRoot(c, name, root, with)
+}
+
+// InitRoot is InitSealed with a root key that the caller has made, for who has to know
+// its fingerprint before. It stays the caller's.
+func InitRoot(c Config, name string, root *seal.Root, with *seal.Sealer) (string, error) {
+	return initWith(c, func(h home) (string, error) { return h.makeSealed(name, root, with) })
 }
 
 // CanInit fails as Init would, without making anything, and says where the home is.
@@ -97,12 +105,10 @@ func (h home) makeKeyFile() (string, error) {
 
 // makeSealed makes a root key that only a sealed copy has. What an attempt that was
 // cut off has left is another root key's, under which there is nothing.
-func (h home) makeSealed(name string, with *seal.Sealer) (string, error) {
+func (h home) makeSealed(name string, root *seal.Root, with *seal.Sealer) (string, error) {
 	if h.has(rootName) {
 		return "", homeError("%s is there already: coffer init without --seal finishes that home", h.path(rootName))
 	}
-	root := seal.GenerateRoot()
-	defer root.Zero()
 	slot, err := seal.NewSlot(name, root, with)
 	if err == nil {
 		err = h.slots().Add(slot)

@@ -142,7 +142,7 @@ func TestInitSealed(t *testing.T) {
 	with := keyFileSeal(t)
 	h, err := c.open()
 	must(t, err)
-	_, err = h.makeSealed("stick", with) // cut off before coffer.home is written
+	_, err = h.makeSealed("stick", seal.GenerateRoot(), with) // cut off before coffer.home is written
 	must(t, err)
 	if _, err := Init(c); err == nil || !strings.Contains(err.Error(), sealsName) {
 		t.Errorf("a key file beside what is sealed: %v", err)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
 const initText = `Make the home directory and the root key that seals everything in it.
@@ -60,12 +61,19 @@ func (t *tool) init(c *cobra.Command, name string, o *sealOptions) (string, erro
 	if home, err := hsm.CanInit(hsm.FromEnvironment()); err != nil {
 		return home, err // before a person makes up a passphrase
 	}
+	root := seal.GenerateRoot()
+	defer root.Zero()
+	o.name = name
+	var err error
+	if o.root, err = root.Fingerprint(); err != nil {
+		return "", err
+	}
 	with, err := kind.make(t, o)
 	if err != nil {
 		return "", err
 	}
 	defer with.Zero()
-	return hsm.InitSealed(hsm.FromEnvironment(), name, with)
+	return hsm.InitRoot(hsm.FromEnvironment(), name, root, with)
 }
 
 // unlockFirst says that a home that is sealed with this kind is locked.

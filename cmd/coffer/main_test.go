@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -43,6 +44,22 @@ func setUpScript(e *testscript.Env) error {
 		"fast.toml": "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 64\n",
 	} {
 		if err := os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return addCustodians(e)
+}
+
+// addCustodians gives a script two people with age identities: ALICE and BOB are their
+// recipients, alice.key and bob.key their files.
+func addCustodians(e *testscript.Env) error {
+	for _, name := range []string{"alice", "bob"} {
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			return err
+		}
+		e.Setenv(strings.ToUpper(name), id.Recipient().String())
+		if err := os.WriteFile(filepath.Join(e.WorkDir, name+".key"), []byte(id.String()+"\n"), 0o600); err != nil {
 			return err
 		}
 	}

@@ -11,8 +11,8 @@ and keys stay as they are, whatever is done here.
 
 The root key is in the file root.key, or sealed in copies that each open with
 something else, or both. With root.key, a key file or a credential of systemd,
-programs open the home by themselves; with a passphrase, "coffer seal unlock" does it
-for them, for some hours.`
+programs open the home by themselves; with a passphrase or with
+shares of several people, "coffer seal unlock" does it for them, for some hours.`
 
 func newSeal(t *tool) *cobra.Command {
 	c := &cobra.Command{
@@ -24,7 +24,7 @@ func newSeal(t *tool) *cobra.Command {
 		RunE:    showHelp,
 	}
 	c.AddCommand(newSealStatus(t), newSealAdd(t), newSealRemove(t), newSealRekey(t),
-		newSealUnlock(t), newSealLock(t), newSealRotate(t))
+		newSealUnlock(t), newSealLock(t), newSealShares(t), newSealRotate(t))
 	return c
 }
 

@@ -57,6 +57,7 @@ func (t *tool) addSeal(s *hsm.Seals, kind *sealKind, name string, o *sealOptions
 	if err := s.Free(name); err != nil {
 		return err
 	}
+	o.name, o.root = name, s.Fingerprint()
 	with, err := kind.make(t, o)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ var sealKinds = []sealKind{
 	{seal.KindPassphrase, "a passphrase, which is asked for", newPassphraseSeal, passphraseKey},
 	{seal.KindKeyFile, "a key in the file --path, or without it root.key itself", newKeyFileSeal, nil},
 	{seal.KindCredential, "a key for systemd to keep, in the new file --path", newCredentialSeal, nil},
+	{seal.KindShares, "so many (--threshold) of the --shares that custodians keep", newSharesSeal, sharesKey},
 }
 
 // sealMethods are the kinds that need nobody, beside those that the library knows.
@@ -60,8 +61,14 @@ func sealKindNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 
 // sealOptions are the flags of the kinds.
 type sealOptions struct {
-	path string
-	kdf  string
+	path    string
+	kdf     string
+	deal    dealOptions
+	collect collectOptions
+
+	// What is sealed, for kinds that tell people of it.
+	name, root string     // the sealed copy, and the fingerprint of the root key
+	former     *seal.Slot // the copy in whose place it comes, if there is one
 }
 
 // registerNew adds the flags of what is made anew.
@@ -69,10 +76,14 @@ func (o *sealOptions) registerNew(t *tool, c *cobra.Command) {
 	t.passphrase.register(c)
 	c.Flags().StringVar(&o.path, "path", "", "`FILE` of a key file or credential")
 	c.Flags().StringVar(&o.kdf, "kdf", "argon2id", "what stretches a passphrase: argon2id, or pbkdf2 as approved mode wants it")
+	o.deal.register(c)
 }
 
 // registerUnlock adds the flags of what opens a copy that is there.
-func (o *sealOptions) registerUnlock(t *tool, c *cobra.Command) { t.passphrase.register(c) }
+func (o *sealOptions) registerUnlock(t *tool, c *cobra.Command) {
+	t.passphrase.register(c)
+	o.collect.register(c)
+}
 
 // stretchings are the values of --kdf.
 var stretchings = map[string]func() seal.Stretching{

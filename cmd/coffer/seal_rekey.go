@@ -42,6 +42,7 @@ func (t *tool) rekeySeal(s *hsm.Seals, name string, o *sealOptions) error {
 	if err := s.Opens(); err != nil {
 		return err
 	}
+	o.name, o.root, o.former = name, s.Fingerprint(), slot
 	with, err := kind.make(t, o)
 	if err != nil {
 		return err

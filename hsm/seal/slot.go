@@ -33,6 +33,8 @@ const (
 	KindKeyFile    = "key-file"
 	KindCredential = "credential"
 	KindPassphrase = "passphrase"
+	KindShares     = "shares" // package share
+	KindTPM        = "tpm"    // package tpm
 )
 
 // Slot is one copy of a root key, sealed under a key of its own: as LUKS has them, a

@@ -21,19 +21,11 @@ func deal(t testing.TB, needed, total int) (*secret.Bytes, []*Share) {
 	return key, shares
 }
 
-func known(shares []*Share) Known {
-	k := Known{Set: shares[0].Set}
-	for _, s := range shares {
-		k.Checks = append(k.Checks, s.Check())
-	}
-	return k
-}
-
 // What was dealt is printed, read again, and gives the key.
 func TestDealPrintJoin(t *testing.T) {
 	for _, c := range [][2]int{{2, 2}, {2, 3}, {3, 5}, {255, 255}} {
 		key, shares := deal(t, c[0], c[1])
-		for name, k := range map[string]Known{"known": known(shares), "unknown": {}} {
+		for name, k := range map[string]Known{"known": KnownOf(shares), "unknown": {}} {
 			col := Collect(k)
 			for col.Missing() > 0 {
 				s, err := Parse(shares[len(shares)-1-len(col.shares)].Text("a note", "another: 1").Expose())
@@ -76,7 +68,7 @@ func TestCollectionRefuses(t *testing.T) {
 		f(s)
 		return s
 	}
-	col := Collect(known(shares))
+	col := Collect(KnownOf(shares))
 	if err := col.Add(shares[0]); err != nil {
 		t.Fatal(err)
 	}
