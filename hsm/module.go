@@ -4,12 +4,12 @@
 package hsm
 
 import (
-	"crypto/rand"
 	"errors"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/drbg"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -201,10 +201,12 @@ func (m *Module) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) {
 	return mechanism.Info(), true
 }
 
-// Random fills dst from the operating system's generator by way of crypto/rand,
-// which never fails.
+// Random fills dst with what hsm/crypto/drbg makes of the operating system's generator;
+// CKR_FUNCTION_FAILED in the error state.
 func (m *Module) Random(dst []byte) error {
-	rand.Read(dst)
+	if err := drbg.Read(dst); err != nil {
+		return ck.Errorf(ck.CKR_FUNCTION_FAILED, "%w", err)
+	}
 	return nil
 }
 
