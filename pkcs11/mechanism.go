@@ -82,6 +82,7 @@ var paramDecoders = [...]func(p unsafe.Pointer, n C.CK_ULONG) (any, error){
 	ck.ParamCCM:              decodeCCM,
 	ck.ParamChaCha20:         decodeChaCha,
 	ck.ParamChaCha20Poly1305: decodeChaChaPoly,
+	ck.ParamHKDF:             decodeHKDF,
 }
 
 // optional makes a decoder answer nil to an empty parameter.

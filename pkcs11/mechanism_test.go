@@ -42,6 +42,9 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 	nonce := make([]byte, 12)
 	poly := cChaChaPolyParams{pNonce: bytePointer(nonce), ulNonceLen: 96, pAAD: bytePointer(data), ulAADLen: n}
 
+	hkdf := cHKDFParams{bExtract: 1, bExpand: 2, prfHashMechanism: cUlong(ck.CKM_SHA384), ulSaltType: cUlong(ck.CKF_HKDF_SALT_DATA),
+		pSalt: bytePointer(data), ulSaltLen: n, hSaltKey: 9, pInfo: bytePointer(data[1:]), ulInfoLen: n - 1}
+
 	type example = struct {
 		got  func() (any, error)
 		want any
@@ -65,6 +68,8 @@ func exampleParams(data []byte) map[ck.ParamKind]struct {
 			DataLen: 77, MACLen: 8, Nonce: copied(), AAD: copied()[1:]}},
 		ck.ParamChaCha20:         {func() (any, error) { return decode(ck.ParamChaCha20, &chacha) }, &ck.ChaCha20Params{Counter: 0x04030201, Nonce: copied()}},
 		ck.ParamChaCha20Poly1305: {func() (any, error) { return decode(ck.ParamChaCha20Poly1305, &poly) }, &ck.ChaCha20Poly1305Params{Nonce: bytes.Clone(nonce), AAD: copied()}},
+		ck.ParamHKDF: {func() (any, error) { return decode(ck.ParamHKDF, &hkdf) }, &ck.HKDFParams{
+			Extract: true, Expand: true, Hash: ck.CKM_SHA384, SaltType: ck.CKF_HKDF_SALT_DATA, Salt: copied(), SaltKey: 9, Info: copied()[1:]}},
 	}
 }
 
@@ -105,9 +110,10 @@ func TestDecodeParamLengths(t *testing.T) {
 		ck.ParamCCM:              {48},
 		ck.ParamChaCha20:         {}, // a counter of no bits inside
 		ck.ParamChaCha20Poly1305: {}, // a nonce of no bytes inside
+		ck.ParamHKDF:             {64},
 	}
 	for kind, good := range sizes {
-		for n := range uintptr(64) {
+		for n := range uintptr(72) {
 			ok := false
 			for _, g := range good {
 				ok = ok || g == n
@@ -158,6 +164,10 @@ func TestDecodeParamInside(t *testing.T) {
 			refuse("key data", got, err)
 			got, err = decode(ck.ParamCBCEncryptData, &cCBCData{pData: p, length: n})
 			refuse("CBC data", got, err)
+			got, err = decode(ck.ParamHKDF, &cHKDFParams{ulSaltType: cUlong(ck.CKF_HKDF_SALT_DATA), pSalt: p, ulSaltLen: n})
+			refuse("salt", got, err)
+			got, err = decode(ck.ParamHKDF, &cHKDFParams{ulSaltType: cUlong(ck.CKF_HKDF_SALT_NULL), pInfo: p, ulInfoLen: n})
+			refuse("info", got, err)
 			oaep := cOAEPParams{pSourceData: cPointer(unsafe.Pointer(p)), ulSourceDataLen: n}
 			got, err = decode(ck.ParamRSAOAEP, &oaep)
 			refuse("label", got, err)

@@ -42,6 +42,11 @@ var params = map[ck.ParamKind]func(*source) any{
 	ck.ParamChaCha20Poly1305: func(s *source) any {
 		return &ck.ChaCha20Poly1305Params{Nonce: s.bytes(), AAD: s.bytes()}
 	},
+	ck.ParamHKDF: func(s *source) any {
+		flags := s.byte()
+		return &ck.HKDFParams{Extract: flags&1 == 1, Expand: flags&2 == 2, Hash: s.mechanism(), SaltType: ck.Flags(s.number()),
+			Salt: s.bytes(), Info: s.bytes(), SaltKey: ck.ObjectHandle(s.number())}
+	},
 }
 
 func (s *source) oaep() *ck.RSAOAEPParams {

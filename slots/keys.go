@@ -112,6 +112,11 @@ func (a *App) DeriveKey(h ck.SessionHandle, m *ck.Mechanism, base ck.ObjectHandl
 		return 0, err
 	}
 	defer s.leave()
+	if p, ok := m.Param.(*ck.HKDFParams); ok && p.SaltType == ck.CKF_HKDF_SALT_KEY {
+		if p.SaltID, ok = a.object(s.token, p.SaltKey); !ok {
+			return 0, ck.CKR_KEY_HANDLE_INVALID
+		}
+	}
 	id, err = s.token.partition.DeriveKey(s.caller(), m, id, t)
 	return a.made(s, id, keyError(err, ck.CKR_KEY_HANDLE_INVALID))
 }

@@ -34,6 +34,7 @@ const (
 	ParamCCM                               // *CCMParams
 	ParamChaCha20                          // *ChaCha20Params
 	ParamChaCha20Poly1305                  // *ChaCha20Poly1305Params
+	ParamHKDF                              // *HKDFParams
 )
 
 type (
@@ -124,5 +125,17 @@ type (
 	CBCEncryptDataParams struct {
 		IV   [16]byte
 		Data []byte
+	}
+
+	// HKDFParams is CK_HKDF_PARAMS. SaltType is one of CKF_HKDF_SALT_NULL, _DATA and
+	// _KEY. The salt of the last is the key SaltKey, which who calls a partition names
+	// in SaltID (an api.ObjectID), and of which the partition puts the value into Salt.
+	HKDFParams struct {
+		Extract, Expand bool
+		Hash            MechanismType
+		SaltType        Flags
+		Salt, Info      []byte
+		SaltKey         ObjectHandle
+		SaltID          [16]byte
 	}
 )

@@ -128,7 +128,8 @@ type Request struct {
 	// or the unwrapping key, or that of C_EncapsulateKey and C_DecapsulateKey; nil
 	// otherwise.
 	Base *Object
-	SO   bool // the caller is the security officer
+	Salt *Object // the key that salted a derivation (CKF_HKDF_SALT_KEY), nil if none did
+	SO   bool    // the caller is the security officer
 }
 
 // newObject makes an object of sorted attributes, which it keeps.

@@ -32,6 +32,8 @@ type Rule struct {
 	unwrapped func(base, key *Object) error
 	// agree is for the use of base, one half of a pair, to encapsulate or decapsulate.
 	agree func(base *Object, m *ck.Mechanism) error
+	// derive is for the use of base, or of the key that salts it, to derive.
+	derive func(base *Object, m *ck.Mechanism) error
 	// derived is for a key derived from base, or agreed upon with it.
 	derived func(base, key *Object, by derivation) error
 	// made is for a new key; it returns the key as it is to be.
@@ -172,10 +174,25 @@ func (p *Policy) Unwrapped(base, key *Object) error {
 	})
 }
 
-// Derived checks a key that was derived from base by mechanism m:
-// CKR_TEMPLATE_INCONSISTENT, CKR_KEY_SIZE_RANGE, CKR_MECHANISM_INVALID.
+// Derive checks whether base, or the key that salts it, may derive by mechanism m:
+// CKR_MECHANISM_PARAM_INVALID. It is asked before anything is computed.
+func (p *Policy) Derive(base *Object, m *ck.Mechanism) error {
+	if base.readable() {
+		return nil
+	}
+	return p.holds(func(r *Rule) error {
+		if r.derive == nil {
+			return nil
+		}
+		return r.derive(base, m)
+	})
+}
+
+// Derived checks a key that was derived from base by mechanism m, or with base as the
+// salt: CKR_TEMPLATE_INCONSISTENT, CKR_KEY_SIZE_RANGE, CKR_MECHANISM_INVALID. What is
+// no key can be read; that is for Derive.
 func (p *Policy) Derived(base, key *Object, m ck.MechanismType) error {
-	if agreements[m] {
+	if agreements[m] || !isKeyClass(key.class) {
 		return nil
 	}
 	return p.derived(base, key, derivation{ck.CKA_DERIVE_TEMPLATE, m})

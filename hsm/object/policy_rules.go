@@ -36,6 +36,7 @@ var strictRules = []Rule{
 	{Name: "derived-stays", Source: "Clulow", derived: derivedStays},
 	{Name: "derived-is-sound", Source: "Clulow", derived: derivedIsSound},
 	{Name: "derived-does-not-derive", Source: "DKS", derived: derivedDoesNotDerive},
+	{Name: "derived-data-is-apart", Source: "PKCS #11 Profiles section 5.6", derive: derivedDataIsApart},
 	{Name: "encapsulating-pair", Source: "Clulow", pair: encapsulatingPair},
 	{Name: "encapsulating-by-sound-mechanism", Source: "Clulow; Bardou et al.", agree: encapsulatingIsSound},
 	{Name: "decapsulating-is-all", Source: "Clulow", key: decapsulatingIsAll},

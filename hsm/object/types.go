@@ -71,6 +71,7 @@ var types = []typeOf{
 		ck.CKK_SHA512_224_HMAC, ck.CKK_SHA512_256_HMAC,
 		ck.CKK_SHA3_224_HMAC, ck.CKK_SHA3_256_HMAC, ck.CKK_SHA3_384_HMAC, ck.CKK_SHA3_512_HMAC}, secretKey,
 		[]ck.AttributeType{ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
+	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_HKDF}, secretKey, []ck.AttributeType{ck.CKA_DERIVE}, nil},
 }
 
 // domainParameters are the attributes of domain parameters for a key type that only a

@@ -18,7 +18,8 @@ import (
 type move func(*attacker)
 
 var moves = []move{generate, import_, agree, trust, read, wrap, unwrap, encryptData, decryptWrapped, derive, deriveParts,
-	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, outsiders, decapsulate, unwrapKEM, agreeOnCiphertext, multiply}
+	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, outsiders, decapsulate, unwrapKEM, agreeOnCiphertext, multiply,
+	generateHKDF, expand, salt}
 
 var (
 	iv      = make([]byte, 16)

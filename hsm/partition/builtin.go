@@ -14,10 +14,10 @@ import (
 const builtInSession = ^api.SessionID(0)
 
 // profiles are the profiles that every partition conforms to (PKCS #11 Profiles 3.2,
-// chapter 5). That of HKDF is not among them, as there is no such mechanism, nor is
-// the Complete Provider, who has all mechanisms of the standard. Token certificates
-// cannot be private, so that they are found without a login, as the Public
-// Certificates Token has it.
+// chapter 5). The Complete Provider is not among them, who has all mechanisms of the
+// standard. Token certificates cannot be private, so that they are found without a
+// login, as the Public Certificates Token has it. CKM_HKDF_DATA takes the two infos of
+// the HKDF TLS Token under any policy.
 var profiles = []struct {
 	id    uint64
 	label string
@@ -26,6 +26,7 @@ var profiles = []struct {
 	{ck.CKP_EXTENDED_PROVIDER, "Extended Provider"},
 	{ck.CKP_AUTHENTICATION_TOKEN, "Authentication Token"},
 	{ck.CKP_PUBLIC_CERTIFICATES_TOKEN, "Public Certificates Token"},
+	{ck.CKP_HKDF_TLS_TOKEN, "HKDF TLS Token"},
 }
 
 // builtIn are the objects that every partition has, the same ones in all of them.

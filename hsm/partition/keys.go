@@ -295,55 +295,6 @@ func merge(made, parts ck.Template) ck.Template {
 	return made
 }
 
-// DeriveKey is C_DeriveKey.
-func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	if mechanism.Derive == nil {
-		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
-	}
-	so, err := p.mayCreate(who, tmpl)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	from, value, tmpl, err := p.derive(who, mechanism, m, base, tmpl)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	defer value.Zero()
-	made, err := secretKey(value.Expose(), tmpl)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	defer object.WipeTemplate(made)
-	return p.newObject(who, object.Request{
-		Origin: object.Derived, Mechanism: m.Type, Template: tmpl, Made: made, Base: from, SO: so,
-	})
-}
-
-// derive computes the value of a derived key and the template it is to have: the
-// caller's, the base key's CKA_DERIVE_TEMPLATE, and a secret key where neither
-// says what it is to be.
-func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.Mechanism, id api.ObjectID, tmpl ck.Template) (*object.Object, *secret.Bytes, ck.Template, error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	k, err := p.keyFor(who, useDerive, mechanism, id)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if tmpl, err = object.MergeDeriveTemplate(k.Object, tmpl); err != nil {
-		return nil, nil, nil, err
-	}
-	tmpl, n, err := secretTemplate(tmpl)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	value, err := mechanism.Derive(k, m, n)
-	return k.Object, value, tmpl, err
-}
-
 // secretTemplate is the template of a key that is computed of others: a secret key,
 // and a generic one where nobody says. n is the bytes it is to have, 0 if nobody says.
 func secretTemplate(tmpl ck.Template) (whole ck.Template, n int, err error) {
@@ -354,11 +305,17 @@ func secretTemplate(tmpl ck.Template) (whole ck.Template, n int, err error) {
 	if class, _ := whole.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) != ck.CKO_SECRET_KEY {
 		return nil, 0, ck.CKR_TEMPLATE_INCONSISTENT
 	}
-	size, _ := whole.Ulong(ck.CKA_VALUE_LEN)
+	n, err = derivedSize(whole)
+	return whole, n, err
+}
+
+// derivedSize is CKA_VALUE_LEN, 0 if it is not given.
+func derivedSize(tmpl ck.Template) (int, error) {
+	size, _ := tmpl.Ulong(ck.CKA_VALUE_LEN)
 	if size > maxDerived {
-		return nil, 0, ck.CKR_KEY_SIZE_RANGE
+		return 0, ck.CKR_KEY_SIZE_RANGE
 	}
-	return whole, int(size), nil
+	return int(size), nil
 }
 
 // maxDerived bounds CKA_VALUE_LEN of a derived key, in bytes: far above any use,

@@ -38,6 +38,9 @@ func (p *Partition) checkMade(o *object.Object, r *object.Request) (*object.Obje
 		err = p.rules.Unwrapped(r.Base, o)
 	case object.Derived:
 		err = p.rules.Derived(r.Base, o, r.Mechanism)
+		if err == nil && r.Salt != nil {
+			err = p.rules.Derived(r.Salt, o, r.Mechanism)
+		}
 	case object.Agreed:
 		err = p.rules.Agreed(r.Base, o)
 	}

@@ -57,6 +57,8 @@ type Mechanism struct {
 	// Derive computes n bytes of a secret key, or as many as there are if n is 0.
 	// Asked for more than it has, it answers CKR_KEY_SIZE_RANGE.
 	Derive func(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error)
+	// DerivesData says that Derive computes the value of a data object, not of a key.
+	DerivesData bool
 	// Encapsulate makes a secret of n bytes, or as many as there are if n is 0, and
 	// writes to dst what Decapsulate makes the same secret of (the contract of package
 	// api; the secret is nil unless dst was written).

@@ -44,6 +44,22 @@ func ChaCha20Poly1305(nonce, aad []byte) Mechanism {
 	return Mechanism{ck.CKM_CHACHA20_POLY1305, s}
 }
 
+// The steps of HKDF, as the first two bytes of CK_HKDF_PARAMS have them.
+const (
+	Extract          = 0x0001
+	Expand           = 0x0100
+	ExtractAndExpand = Extract | Expand
+)
+
+// HKDF is CKM_HKDF_DERIVE; without a salt, it is that of CKF_HKDF_SALT_NULL.
+func HKDF(hash ck.MechanismType, steps int, salt, info []byte) Mechanism {
+	saltType := ck.CKF_HKDF_SALT_DATA
+	if len(salt) == 0 {
+		saltType = ck.CKF_HKDF_SALT_NULL
+	}
+	return Mechanism{ck.CKM_HKDF_DERIVE, pointing(steps, int(hash), int(saltType), salt, 0, info)}
+}
+
 // Message is one message of an authenticated cipher: CK_GCM_MESSAGE_PARAMS and
 // its like.
 type Message struct {

@@ -55,6 +55,11 @@ func Secret(keyType ck.KeyType, value []byte) Template {
 	return t.allow(pkcs11.CKA_SIGN, pkcs11.CKA_VERIFY, pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT, pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP)
 }
 
+// Deriving is a secret key of the given value that others are derived from.
+func Deriving(keyType ck.KeyType, value []byte) Template {
+	return append(secretTemplate(keyType), pkcs11.NewAttribute(pkcs11.CKA_VALUE, value)).allow(pkcs11.CKA_DERIVE)
+}
+
 // RSAPublic is a key to verify and encrypt with.
 func RSAPublic(modulus, exponent []byte) Template {
 	return key(pkcs11.CKO_PUBLIC_KEY, pkcs11.CKK_RSA).

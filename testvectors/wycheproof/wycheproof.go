@@ -104,6 +104,11 @@ type Case struct {
 	DK      Hex             `json:"dk"`
 	C       Hex             `json:"c"`
 	K       Hex             `json:"K"`
+	IKM     Hex             `json:"ikm"`
+	Salt    Hex             `json:"salt"`
+	Info    Hex             `json:"info"`
+	OKM     Hex             `json:"okm"`
+	Size    int             `json:"size"` // bytes
 	Public  json.RawMessage `json:"public"`
 	Private json.RawMessage `json:"private"`
 }
