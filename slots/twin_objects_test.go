@@ -13,11 +13,20 @@ import (
 // twinProfiles are the profile objects of a token: the same ones in all of them.
 func twinProfiles() []*twinObject {
 	var list []*twinObject
-	for i, label := range []string{"Baseline Provider", "Extended Provider", "Authentication Token", "Public Certificates Token"} {
+	for i, profile := range []struct {
+		id    uint64
+		label string
+	}{
+		{ck.CKP_BASELINE_PROVIDER, "Baseline Provider"},
+		{ck.CKP_EXTENDED_PROVIDER, "Extended Provider"},
+		{ck.CKP_AUTHENTICATION_TOKEN, "Authentication Token"},
+		{ck.CKP_PUBLIC_CERTIFICATES_TOKEN, "Public Certificates Token"},
+		{ck.CKP_HKDF_TLS_TOKEN, "HKDF TLS Token"},
+	} {
 		o := &twinObject{id: api.ObjectID{15: byte(i)}, attrs: ck.Template{
 			ck.Ulong(ck.CKA_CLASS, ck.CKO_PROFILE),
-			ck.Ulong(ck.CKA_PROFILE_ID, uint64(i)+ck.CKP_BASELINE_PROVIDER),
-			ck.String(ck.CKA_LABEL, label),
+			ck.Ulong(ck.CKA_PROFILE_ID, profile.id),
+			ck.String(ck.CKA_LABEL, profile.label),
 			ck.Bool(ck.CKA_TOKEN, true),
 		}}
 		list = append(list, o)

@@ -62,6 +62,9 @@ func useSecret(t *testing.T, m *Mechanism, size int) {
 		ck.Bytes(ck.CKA_VALUE, make([]byte, size)),
 	})
 	use := &ck.Mechanism{Type: m.Type, Param: &ck.UlongParam{Value: 4}}
+	if m.Param == ck.ParamHKDF {
+		use.Param = &ck.HKDFParams{Extract: true, Expand: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_NULL}
+	}
 	if m.Digest != nil {
 		d, err := m.Digest(use)
 		if err == nil {
