@@ -6,8 +6,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// The path that clients take most, with the real module under it.
-func BenchmarkModuleGCM(b *testing.B) {
+// benchWorld is the real module with the user logged in, in a read-write session.
+func benchWorld(b *testing.B) (*world, ck.SessionHandle) {
 	w := newWorld(openModule(b))
 	b.Cleanup(func() { _ = w.app.Finalize() })
 	if err := w.setup(args{}); err != nil {
@@ -17,6 +17,12 @@ func BenchmarkModuleGCM(b *testing.B) {
 	if err := w.app.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
 		b.Fatal(err)
 	}
+	return w, h
+}
+
+// The path that clients take most, with the real module under it.
+func BenchmarkModuleGCM(b *testing.B) {
+	w, h := benchWorld(b)
 	key, err := w.app.GenerateKey(h, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, ck.Template{
 		ck.Ulong[uint64](ck.CKA_VALUE_LEN, 16), ck.Bool(ck.CKA_ENCRYPT, true),
 	})
@@ -31,6 +37,58 @@ func BenchmarkModuleGCM(b *testing.B) {
 			b.Fatal(err)
 		}
 		if _, err := w.app.Encrypt(h, src, dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkModuleDigest(b *testing.B) {
+	w, h := benchWorld(b)
+	m := &ck.Mechanism{Type: ck.CKM_SHA256}
+	src, dst := make([]byte, 64), make([]byte, 32)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.app.DigestInit(h, m); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.app.Digest(h, src, dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkModuleHMAC(b *testing.B) {
+	w, h := benchWorld(b)
+	key, err := w.app.GenerateKey(h, &ck.Mechanism{Type: ck.CKM_GENERIC_SECRET_KEY_GEN}, ck.Template{
+		ck.Ulong[uint64](ck.CKA_VALUE_LEN, 32), ck.Bool(ck.CKA_SIGN, true),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := &ck.Mechanism{Type: ck.CKM_SHA256_HMAC}
+	src, dst := make([]byte, 64), make([]byte, 32)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.app.SignInit(h, m, key); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.app.Sign(h, src, dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkModuleCreateDestroy(b *testing.B) {
+	w, h := benchWorld(b)
+	m := &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}
+	t := ck.Template{ck.Ulong[uint64](ck.CKA_VALUE_LEN, 32), ck.Bool(ck.CKA_ENCRYPT, true)}
+	b.ReportAllocs()
+	for b.Loop() {
+		o, err := w.app.GenerateKey(h, m, t)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := w.app.DestroyObject(h, o); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,15 +14,14 @@ func init() {
 	)
 }
 
-func startCMAC(s *summer, k *Key) error {
+func startCMAC(k *Key) (*hashState, error) {
 	key, err := k.aes()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	h, err := cmac.New(key.Block)
 	if err != nil {
-		return refusal(err)
+		return nil, refusal(err)
 	}
-	s.Hash, s.inner = h, h
-	return nil
+	return &hashState{Hash: h, inner: h}, nil
 }

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"sync"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -8,6 +10,7 @@ import (
 func init() {
 	for i := range hashes {
 		h := &hashes[i]
+		h.idle = new(sync.Pool)
 		register(Mechanism{
 			Type:   h.digest,
 			Digest: func(*ck.Mechanism) (api.Digester, error) { return newDigest(h), nil },
@@ -16,6 +19,10 @@ func init() {
 }
 
 func newDigest(h *hashInfo) *summer {
-	d := h.new()
-	return &summer{Hash: d, inner: d, size: h.size}
+	state, ok := h.idle.Get().(*hashState)
+	if !ok {
+		d := h.new()
+		state = &hashState{Hash: d, inner: d, idle: h.idle}
+	}
+	return &summer{state, h.size}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha512"
 	"hash"
 	"slices"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -30,6 +31,8 @@ type hashInfo struct {
 	rsaPKCS ck.MechanismType // CKM_SHA256_RSA_PKCS
 	rsaPSS  ck.MechanismType // CKM_SHA256_RSA_PKCS_PSS
 	ecdsa   ck.MechanismType // CKM_ECDSA_SHA256
+
+	idle *sync.Pool // of *hashState, between digests
 }
 
 // hmacNames is the mechanisms and the key type of HMAC over one hash.

@@ -35,20 +35,12 @@ func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
 // approves for HMAC. Enforced, crypto/hmac panics over a shorter one.
 const minApprovedMAC = 112 / 8
 
-// keyedHash is HMAC under one key, between messages.
-type keyedHash struct {
-	hash.Hash
-	idle *sync.Pool // where it is between messages
-	// inner is the hash that the message goes into, which crypto/hmac makes last and
-	// shows to nobody: a MAC is saved by its state.
-	inner hash.Hash
-}
-
-// keyedHashes are those of one key with one hash that are not in use: to begin with
-// the key once more would cost two blocks, and leave it on the heap once more.
+// keyedHashes are the states of HMAC under one key with one hash that are not in use: to
+// begin with the key once more would cost two blocks, and leave it on the heap once
+// more.
 type keyedHashes struct {
 	hash *hashInfo
-	pool sync.Pool
+	idle sync.Pool
 	next *keyedHashes // with another hash
 }
 
@@ -65,10 +57,11 @@ func (k *Key) keyedHashes(h *hashInfo) *keyedHashes {
 	}
 }
 
-// newKeyedHash begins HMAC with a key. Its first Reset keeps the states after the key
-// in its place.
-func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *keyedHash {
-	m := &keyedHash{idle: idle}
+// newKeyedHash begins HMAC with a key. The inner hash is caught as crypto/hmac makes it,
+// which shows it to nobody: a MAC is saved by its state. The first Reset keeps the states
+// after the key in its place.
+func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *hashState {
+	m := &hashState{idle: idle}
 	secret.Do(func() {
 		m.Hash = hmac.New(func() hash.Hash {
 			m.inner = h.new()
@@ -79,19 +72,17 @@ func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *keyedHash {
 	return m
 }
 
-func (h *hashInfo) startHMAC(s *summer, k *Key) error {
+func (h *hashInfo) startHMAC(k *Key) (*hashState, error) {
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {
 		shortest = minApprovedMAC
 	}
 	if len(key) < shortest || len(key) > maxSecret {
-		return ck.CKR_KEY_SIZE_RANGE
+		return nil, ck.CKR_KEY_SIZE_RANGE
 	}
-	idle := &k.keyedHashes(h).pool
-	m, ok := idle.Get().(*keyedHash)
-	if !ok {
-		m = newKeyedHash(h, key, idle)
+	idle := &k.keyedHashes(h).idle
+	if m, ok := idle.Get().(*hashState); ok {
+		return m, nil
 	}
-	s.Hash, s.inner, s.keyed = m.Hash, m.inner, m
-	return nil
+	return newKeyedHash(h, key, idle), nil
 }

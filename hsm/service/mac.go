@@ -7,9 +7,8 @@ import (
 
 // macAlgorithm is a MAC and how to start it.
 type macAlgorithm struct {
-	size int // bytes of a full MAC
-	// start fills in Hash and inner.
-	start func(*summer, *Key) error
+	size  int // bytes of a full MAC
+	start func(*Key) (*hashState, error)
 }
 
 // full completes m, the mechanism that gives the whole MAC.
@@ -38,8 +37,8 @@ func (a macAlgorithm) sized(m Mechanism, size func(*ck.Mechanism) (int, error)) 
 		if err != nil {
 			return nil, err
 		}
-		s := &summer{size: n}
-		return s, a.start(s, k)
+		state, err := a.start(k)
+		return &summer{state, n}, err
 	}
 	m.Sign = func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		s, err := start(k, m)

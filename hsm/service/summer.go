@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/subtle"
 	"hash"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -13,14 +14,21 @@ const maxSum = 64
 // summer is a digest or a MAC under way: an api.Digester and an api.Signer whose
 // output is the first size bytes of the hash.
 type summer struct {
+	*hashState // nil after Close
+	size       int
+}
+
+// hashState is what a summer works with.
+type hashState struct {
 	hash.Hash
 	// inner is what knows how far the computation has come: the hash itself, or the
 	// inner one of HMAC.
 	inner hash.Hash
-	size  int
-	keyed *keyedHash // that Hash and inner are of, or nil
+	sum   [maxSum]byte // room for the output, here because it would escape elsewhere
 
-	sum [maxSum]byte // room for the output, here because it would escape elsewhere
+	// idle is where the state is between messages: to make one costs as much as a
+	// short message. It is nil where there is nothing to be spared.
+	idle *sync.Pool
 }
 
 func (s *summer) OneShot(dst, data []byte) (int, error) {
@@ -43,21 +51,20 @@ func (s *summer) Final(dst []byte) (int, error) {
 	return copy(dst, s.Sum(s.sum[:0])[:s.size]), nil
 }
 
-// Close wipes what the data has left in the state. The summer is not used after that.
+// Close wipes what the data has left in the state, and gives the state to who needs it
+// next. The summer is not used after that, but for another Close.
 func (s *summer) Close() {
-	s.Reset()
-	clear(s.sum[:])
-	if s.keyed != nil {
-		s.keyed.idle.Put(s.keyed)
+	state := s.hashState
+	if state == nil {
+		return
 	}
-	s.Hash, s.inner, s.keyed = closedHash{}, nil, nil
+	s.hashState = nil
+	state.Reset()
+	clear(state.sum[:])
+	if state.idle != nil {
+		state.idle.Put(state)
+	}
 }
-
-// closedHash is the hash of a summer that has been closed: a second Close finds
-// nothing, any other use is an error in Coffer and panics.
-type closedHash struct{ hash.Hash }
-
-func (closedHash) Reset() {}
 
 // sumVerifier is the api.Verifier to a summer that is a MAC.
 type sumVerifier summer
