@@ -249,3 +249,23 @@ func TestWriteFile(t *testing.T) {
 		t.Error(info, err)
 	}
 }
+
+// A backup that is made for two is opened by either.
+func TestTwoRecipients(t *testing.T) {
+	m := openHome(t, newHome(t))
+	slot := newPartition(t, m, "a", "k1")
+	a, b := key(t), key(t)
+	path := filepath.Join(t.TempDir(), "backup")
+	err := WriteFile(path, func(w io.Writer) error {
+		_, err := Create(w, m, []ck.SlotID{slot}, Options{To: Recipients{a.Recipient(), b.Recipient()}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []*age.X25519Identity{a, b} {
+		if err := chain(t, by, path).Verify(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package backup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// named are the errors that a file which is not whole may end in.
+var named = []error{ErrForeign, ErrNewer, ErrDamaged, ErrKey, ErrIncrement}
+
+// TestDamage changes a backup in every way: it is refused by name, and what is there
+// stays as it is.
+func TestDamage(t *testing.T) {
+	from := openHome(t, newHome(t))
+	slot := newPartition(t, from, "a", "k1")
+	by := key(t)
+	path := save(t, from, by, "", slot)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := newHome(t)
+	to := openHome(t, config)
+	newPartition(t, to, "b", "k2")
+	before := tree(t, config.Home)
+	bad := filepath.Join(t.TempDir(), "bad")
+	n := 0
+	try := func(what string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(bad, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := OpenChain([]string{bad}, Identities{by})
+		if err == nil {
+			err = c.Verify()
+		}
+		if !slices.ContainsFunc(named, func(known error) bool { return errors.Is(err, known) }) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if n++; n%50 != 0 || c == nil {
+			return
+		}
+		if _, err := c.Restore(to, Restoring{}); err == nil {
+			t.Errorf("%s: restored", what)
+		}
+		if !maps.Equal(tree(t, config.Home), before) {
+			t.Fatalf("%s: the home was changed", what)
+		}
+	}
+	for size := 0; size < len(good); size += 64 {
+		try(fmt.Sprintf("cut at %d of %d", size, len(good)), good[:size])
+	}
+	try("one byte short", good[:len(good)-1])
+	try("one byte more", append(bytes.Clone(good), 0))
+	try("twice", append(bytes.Clone(good), good...))
+	for i := 0; i < len(good); i++ {
+		if i > 1000 {
+			i += 6
+		}
+		if i >= len(good) {
+			break
+		}
+		text := bytes.Clone(good)
+		text[i] ^= 1 << (i % 8)
+		try(fmt.Sprintf("byte %d of %d", i, len(good)), text)
+	}
+	for text, want := range map[string]error{
+		"coffer-backup 2\n": ErrNewer, "coffer-backup 99999\n{}": ErrNewer, "coffer-backup 01\n": ErrForeign,
+		"coffer-backup": ErrDamaged, "": ErrDamaged, "text": ErrForeign, "coffer-backup 1\n{}\n": ErrDamaged,
+		"coffer-backup 1\n" + string(bytes.Repeat([]byte("x"), maxContents+1)): ErrDamaged,
+	} {
+		os.WriteFile(bad, []byte(text), 0o600)
+		if _, err := ReadContents(bad); !errors.Is(err, want) {
+			t.Errorf("%.20q: %v, want %v", text, err, want)
+		}
+	}
+}
+
+// A partition that is damaged is not backed up, as if all were well.
+func TestDamagedPartition(t *testing.T) {
+	config := newHome(t)
+	m := openHome(t, config)
+	slot := newPartition(t, m, "a", "k1", "k2")
+	path := filepath.Join(config.Home, "partitions", "1", "store.db")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := login(t, m, slot)
+	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, "k1")})
+	if err != nil || len(ids) != 2 {
+		t.Fatal(len(ids), err)
+	}
+	for at := 0; ; at++ { // in every copy of the record that there is
+		i := bytes.Index(data[at:], ids[0][:])
+		if i < 0 {
+			break
+		}
+		at += i
+		if end := at + 16 + 60; end < len(data) {
+			data[end] ^= 1
+		}
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*hsm.Module{m, openHome(t, config)} {
+		if _, err := Create(&bytes.Buffer{}, m, []ck.SlotID{slot}, Options{To: Recipients{key(t).Recipient()}}); err == nil {
+			t.Error("backed up")
+		}
+	}
+}
