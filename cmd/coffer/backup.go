@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,13 +12,14 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/backup"
+	"github.com/coffer-hsm/coffer/hsm/seal/share"
 )
 
 const backupText = `Back up partitions, and restore them: into another home, or beside what there is.
 
-A backup is one encrypted file. A passphrase opens it, or the identities of those it
+A backup is one encrypted file. A passphrase opens it; or the identities of those it
 was made for (age: age-keygen makes one, and its recipient is the line that begins
-with age1). It is made while programs go on, and holds each partition as it was at
+with age1); or so many custodians together, each of whom has a share. It is made while programs go on, and holds each partition as it was at
 one moment, PINs and wrong tries included; neither coffer.toml nor the root key is in
 it. What it holds stays sealed under PINs: whoever opens it can guess at them.
 
@@ -40,10 +42,10 @@ func newBackup(t *tool) *cobra.Command {
 	return c
 }
 
-// backupKey is what opens backups: the files of --identity, or a passphrase.
+// backupKey is what opens backups: the files of --identity, shares, or a passphrase.
 type backupKey struct {
-	pass       pinSource
-	identities []string
+	pass   pinSource
+	shares collectOptions
 }
 
 // newBackupKey reads the passphrase from another place than that of the root key: the
@@ -54,20 +56,17 @@ func newBackupKey() *backupKey {
 
 func (k *backupKey) register(c *cobra.Command) {
 	k.pass.register(c)
-	c.Flags().StringArrayVarP(&k.identities, "identity", "i", nil, "open it with the age identity in `FILE`; may be given again")
+	c.Flags().StringArrayVarP(&k.shares.identities, "identity", "i", nil, "open it, or shares, with the age identity in `FILE`; may be given again")
+	c.Flags().StringArrayVar(&k.shares.files, "share-file", nil, "read a share from `FILE`; once for each (default: ask at the terminal)")
 }
 
-// chain reads what the files say of themselves, asks for what opens them, and runs f.
+// withChain reads what the files say of themselves, asks for what opens them, and runs f.
 func (t *tool) withChain(paths []string, k *backupKey, f func(*backup.Chain) error) error {
-	if _, err := backup.OpenChain(paths, nil); err != nil { // before anybody is asked
+	c, err := backup.OpenChain(paths)
+	if err != nil {
 		return backupError(err)
 	}
-	keys, err := k.open(t)
-	if err != nil {
-		return err
-	}
-	c, err := backup.OpenChain(paths, keys)
-	if err != nil {
+	if c.Keys, err = k.open(t, c.All()); err != nil {
 		return backupError(err)
 	}
 	bar := t.progress("reading objects")
@@ -78,8 +77,46 @@ func (t *tool) withChain(paths []string, k *backupKey, f func(*backup.Chain) err
 	return backupError(err)
 }
 
-func (k *backupKey) open(t *tool) (keys backup.Identities, err error) {
-	for _, path := range k.identities {
+// open gets all that opens some backups.
+func (k *backupKey) open(t *tool, all []*backup.Contents) (backup.Identities, error) {
+	keys, err := k.readIdentities()
+	if err != nil {
+		return nil, err
+	}
+	if err := k.strangers(all); err != nil {
+		return nil, err
+	}
+	for _, contents := range all {
+		known, shared, err := contents.Known()
+		if err != nil {
+			return nil, err
+		}
+		if !shared {
+			continue
+		}
+		mine, err := k.sharesOf(known)
+		if err != nil {
+			return nil, err
+		}
+		key, err := mine.gather(known)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, backup.ByCustodians(key)...)
+	}
+	if keys != nil {
+		return keys, nil
+	}
+	p, err := k.pass.read(t, "Passphrase of the backup")
+	if err != nil {
+		return nil, err
+	}
+	defer p.Zero()
+	return backup.ByPassphrase(p)
+}
+
+func (k *backupKey) readIdentities() (keys backup.Identities, err error) {
+	for _, path := range k.shares.identities {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
@@ -91,15 +128,43 @@ func (k *backupKey) open(t *tool) (keys backup.Identities, err error) {
 		}
 		keys = append(keys, some...)
 	}
-	if keys != nil {
-		return keys, nil
+	return keys, nil
+}
+
+// sharesOf are the shares of one of several backups.
+func (k *backupKey) sharesOf(known share.Known) (*collectOptions, error) {
+	mine := &collectOptions{identities: k.shares.identities}
+	for _, path := range k.shares.files {
+		s, err := readShare(path, k.shares.identities)
+		if err != nil {
+			return nil, err
+		}
+		of := s.Of
+		s.Zero()
+		if of == known.Of {
+			mine.files = append(mine.files, path)
+		}
 	}
-	p, err := k.pass.read(t, "Passphrase of the backup")
-	if err != nil {
-		return nil, err
+	return mine, nil
+}
+
+// strangers refuses shares that are of none of the backups.
+func (k *backupKey) strangers(all []*backup.Contents) error {
+	for _, path := range k.shares.files {
+		s, err := readShare(path, k.shares.identities)
+		if err != nil {
+			return err
+		}
+		set := s.Set
+		s.Zero()
+		if !slices.ContainsFunc(all, func(c *backup.Contents) bool {
+			known, _, _ := c.Known()
+			return known.Of == set.Of
+		}) {
+			return fmt.Errorf("%s: a share of the %s %x: %w", plain(path), set.Use, set.Of, share.ErrOf)
+		}
 	}
-	defer p.Zero()
-	return backup.ByPassphrase(p)
+	return nil
 }
 
 // backupHints say what to do about errors of package backup.
@@ -119,16 +184,12 @@ func backupError(err error) error {
 	if errors.As(err, &undoes) {
 		return hintf("--force restores it nevertheless", "%w", err)
 	}
-	i := slices.IndexFunc(backupHints, func(h struct {
-		err  error
-		hint string
-	}) bool {
-		return errors.Is(err, h.err)
-	})
-	if i < 0 {
-		return err
+	for _, h := range backupHints {
+		if errors.Is(err, h.err) {
+			return hintf(h.hint, "%w", err)
+		}
 	}
-	return hintf(backupHints[i].hint, "%w", err)
+	return err
 }
 
 // readRecipients are those of --recipient and --recipients-file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,68 +19,67 @@ Without --recipient or --recipients-file it asks for a passphrase. No PIN is nee
 what is sealed stays sealed. A damaged partition is refused, not backed up. While the
 backup is made it takes as much room beside each partition as that has.
 
+With --threshold and --shares it is for custodians: each is to have one share, which is
+of this backup only. For increments, recipients are easier.
+
 With --since the file holds what changed since another backup, which need not be
 opened for that. Where that cannot be told any more, it holds all.`
 
 func newBackupCreate(t *tool) *cobra.Command {
-	var since string
-	var to, files []string
-	pass := newBackupKey().pass
+	o := createOptions{pass: newBackupKey().pass}
 	c := &cobra.Command{
 		Use:   "create FILE [PARTITION...]",
 		Short: "Write a backup to a new file",
 		Long:  backupCreateText,
 		Example: `  coffer backup create monday.backup
   coffer backup create demo.backup demo --passphrase-file pass
-  coffer backup create tuesday.backup --since monday.backup --recipient age1...`,
+  coffer backup create tuesday.backup --since monday.backup --recipient age1...
+  coffer backup create safe.backup --threshold 2 --shares 3 --out-dir shares`,
 		Args: backupFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
-			var o backup.Options
-			var err error
-			if since != "" {
-				if o.Since, err = backup.ReadContents(since); err != nil {
-					return backupError(err)
-				}
-			}
-			if o.To, err = readRecipients(to, files); err != nil {
-				return err
-			}
-			return t.withModule(func(m *hsm.Module) error { return t.createBackup(m, args[0], args[1:], &pass, o) })
+			return t.withModule(func(m *hsm.Module) error { return t.createBackup(m, args[0], args[1:], &o) })
 		},
 	}
-	pass.register(c)
+	o.pass.register(c)
 	t.jsonFlag(c)
-	c.Flags().StringArrayVarP(&to, "recipient", "r", nil, "make it for the age `RECIPIENT`; may be given again")
-	c.Flags().StringArrayVarP(&files, "recipients-file", "R", nil, "make it for the age recipients in `FILE`, one a line")
-	c.Flags().StringVar(&since, "since", "", "only what changed since the backup `FILE`")
+	c.Flags().StringArrayVarP(&o.deal.recipients, "recipient", "r", nil, "make it, or the next share, for the age `RECIPIENT`; may be given again")
+	c.Flags().StringArrayVarP(&o.files, "recipients-file", "R", nil, "make it for the age recipients in `FILE`, one a line")
+	c.Flags().IntVar(&o.deal.threshold, "threshold", 0, "make it for custodians, of whom `M` together open it")
+	c.Flags().IntVar(&o.deal.shares, "shares", 0, "make shares for `N` custodians")
+	c.Flags().StringVar(&o.deal.dir, "out-dir", "", "write the shares to new files in `DIR` (default: show them at the terminal, one at a time)")
+	c.Flags().StringVar(&o.since, "since", "", "only what changed since the backup `FILE`")
 	return c
 }
 
-func (t *tool) createBackup(m *hsm.Module, path string, names []string, pass *pinSource, o backup.Options) error {
+// createOptions are the flags of backup create.
+type createOptions struct {
+	pass  pinSource
+	since string
+	files []string    // of recipients
+	deal  dealOptions // its recipients are those of the backup, if there are no shares
+}
+
+func (t *tool) createBackup(m *hsm.Module, path string, names []string, o *createOptions) error {
 	slots, err := slotsOf(m, names)
 	if err != nil {
 		return err
 	}
-	if o.To == nil {
-		p, err := pass.readNew(t, "New passphrase for the backup")
-		if err != nil {
-			return err
-		}
-		o.To, err = backup.ToPassphrase(p)
-		p.Zero()
-		if err != nil {
-			return err
+	var how backup.Options
+	if o.since != "" {
+		if how.Since, err = backup.ReadContents(o.since); err != nil {
+			return backupError(err)
 		}
 	}
-	bar := t.progress("writing objects")
-	defer bar.end()
-	o.Progress = bar.set
-	var made *backup.Contents
-	err = backup.WriteFile(path, func(w io.Writer) (err error) {
-		made, err = backup.Create(w, m, slots, o)
+	if err := backup.Vacant(path); err != nil { // before anybody is asked
 		return err
-	})
-	bar.end()
+	}
+	if err := t.sealBackup(o, &how); err != nil {
+		return err
+	}
+	if how.Custodians != nil {
+		defer how.Custodians.Zero()
+	}
+	made, err := t.writeBackup(m, path, slots, how)
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,56 @@ func (t *tool) createBackup(m *hsm.Module, path string, names []string, pass *pi
 		fmt.Fprintf(w, "wrote %s\n", path)
 		printBackup(w, made)
 	})
+}
+
+func (t *tool) writeBackup(m *hsm.Module, path string, slots []ck.SlotID, how backup.Options) (made *backup.Contents, err error) {
+	bar := t.progress("writing objects")
+	defer bar.end()
+	how.Progress = bar.set
+	err = backup.WriteFile(path, func(w io.Writer) error {
+		made, err = backup.Create(w, m, slots, how)
+		return err
+	})
+	return made, err
+}
+
+// sealBackup gets what is to open the backup: custodians, recipients, or a passphrase.
+func (t *tool) sealBackup(o *createOptions, how *backup.Options) (err error) {
+	if o.deal.threshold != 0 || o.deal.shares != 0 {
+		return t.dealBackup(o, how)
+	}
+	if how.To, err = readRecipients(o.deal.recipients, o.files); err != nil || how.To != nil {
+		return err
+	}
+	p, err := o.pass.readNew(t, "New passphrase for the backup")
+	if err != nil {
+		return err
+	}
+	defer p.Zero()
+	how.To, err = backup.ToPassphrase(p)
+	return err
+}
+
+// dealBackup hands the shares out before anything is sealed with them.
+func (t *tool) dealBackup(o *createOptions, how *backup.Options) error {
+	if o.files != nil {
+		return &advised{errors.New("--recipients-file does not go with shares: give --recipient once for each share"), "", exitUsage}
+	}
+	custodians, shares, err := backup.Deal(o.deal.threshold, o.deal.shares)
+	if err != nil {
+		return &advised{err, "", exitUsage}
+	}
+	defer func() {
+		for _, s := range shares {
+			s.Zero()
+		}
+	}()
+	if err := t.handOut(shares, "backup-"+custodians.Name(), &o.deal); err != nil {
+		custodians.Zero()
+		return err
+	}
+	how.Custodians = custodians
+	return nil
 }
 
 // slotsOf finds partitions by name; no name at all is all there are.

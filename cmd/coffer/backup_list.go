@@ -48,11 +48,15 @@ func newBackupList(t *tool) *cobra.Command {
 // printBackup prints the contents of a backup. Of an ID the first half will do.
 func printBackup(w io.Writer, c *backup.Contents) {
 	short := func(id string) string { return plain(id[:min(16, len(id))]) }
-	printFields(w, [][2]string{
+	fields := [][2]string{
 		{"Backup", short(c.ID)},
 		{"Goes on from", orDash(short(c.Base))},
 		{"Made", c.Time.Format(time.RFC3339)},
-	})
+	}
+	if known, shared, err := c.Known(); shared && err == nil {
+		fields = append(fields, [2]string{"Opened by", fmt.Sprintf("%d of %d shares", known.Needed, known.Total)})
+	}
+	printFields(w, fields)
 	rows := make([][]string, len(c.Partitions))
 	for i, p := range c.Partitions {
 		what := "all"

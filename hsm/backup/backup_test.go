@@ -12,6 +12,7 @@ import (
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal/share"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
@@ -160,7 +161,7 @@ func TestLinks(t *testing.T) {
 		{[]string{full, other}, ErrOrder},
 		{nil, ErrIncrement},
 	} {
-		_, err := OpenChain(row.paths, nil)
+		_, err := OpenChain(row.paths)
 		if !errors.Is(err, row.err) {
 			t.Errorf("%d files: %v, want %v", len(row.paths), err, row.err)
 		}
@@ -212,10 +213,11 @@ func TestPassphrase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := OpenChain([]string{path}, by)
+		c, err := OpenChain([]string{path})
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Keys = by
 		if err := c.Verify(); !errors.Is(err, want) {
 			t.Errorf("%q: %v", word, err)
 		}
@@ -267,5 +269,63 @@ func TestTwoRecipients(t *testing.T) {
 		if err := chain(t, by, path).Verify(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// So many custodians open a backup, and no other one.
+func TestCustodians(t *testing.T) {
+	m := openHome(t, newHome(t))
+	slot := newPartition(t, m, "a", "k1")
+	deal := func() (string, []*share.Share) {
+		custodians, shares, err := Deal(2, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer custodians.Zero()
+		path := filepath.Join(t.TempDir(), "backup")
+		err = WriteFile(path, func(w io.Writer) error {
+			_, err := Create(w, m, []ck.SlotID{slot}, Options{Custodians: custodians})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path, shares
+	}
+	path, shares := deal()
+	other, _ := deal()
+	contents, err := ReadContents(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, ok, err := contents.Known()
+	if err != nil || !ok || known.Needed != 2 || known.Total != 3 {
+		t.Fatal(known, ok, err)
+	}
+	gathered := share.Collect(known)
+	for _, s := range shares[1:] {
+		if err := gathered.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := gathered.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{path: nil, other: ErrKey} {
+		c, err := OpenChain([]string{path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Keys = ByCustodians(key)
+		if err := c.Verify(); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if _, _, err := Deal(1, 3); !errors.Is(err, share.ErrCount) {
+		t.Error(err)
+	}
+	if _, err := Create(io.Discard, m, []ck.SlotID{slot}, Options{}); err == nil {
+		t.Error("made for nobody")
 	}
 }

@@ -22,14 +22,15 @@ import (
 type Chain struct {
 	paths    []string
 	contents []*Contents
-	keys     Identities
+	Keys     Identities            // what opens the files
 	Progress func(done, total int) // counts records that were read; may be nil
 }
 
 // OpenChain reads what the files at some paths say of themselves, and that each goes on
-// from the one before: ErrIncrement, ErrOrder, ErrLink. keys open them.
-func OpenChain(paths []string, keys Identities) (*Chain, error) {
-	c := &Chain{paths: paths, keys: keys}
+// from the one before: ErrIncrement, ErrOrder, ErrLink. Keys are for the caller to set
+// before more is asked of it.
+func OpenChain(paths []string) (*Chain, error) {
+	c := &Chain{paths: paths}
 	for _, path := range paths {
 		contents, err := ReadContents(path)
 		if err != nil {
@@ -80,6 +81,9 @@ func (c *Chain) follows(i int) error {
 
 // Contents is what the newest file says: what would be restored.
 func (c *Chain) Contents() *Contents { return c.contents[len(c.contents)-1] }
+
+// All is what each file says, in the order of the chain.
+func (c *Chain) All() []*Contents { return c.contents }
 
 // part is a partition that is put together out of the files, the newest first.
 type part struct {
@@ -165,7 +169,7 @@ func (c *Chain) unseal(i int, f io.Reader) (*unframer, *seal.Root, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := age.Decrypt(r, c.keys...)
+	opened, err := age.Decrypt(r, c.Keys...)
 	if err != nil {
 		return nil, nil, openError(c.paths[i], err)
 	}

@@ -88,10 +88,11 @@ func run(home, path, identity string, replace bool) error {
 		return err
 	}
 	defer m.Close()
-	c, err := OpenChain([]string{path}, Identities{by})
+	c, err := OpenChain([]string{path})
 	if err != nil {
 		return err
 	}
+	c.Keys = Identities{by}
 	o := Restoring{Force: true}
 	if replace {
 		o.Replace = 1

@@ -28,6 +28,8 @@ type Contents struct {
 	Program    string      `json:"program"`        // version of Coffer that wrote it
 	Base       string      `json:"base,omitempty"` // ID of the file that it goes on from
 	Partitions []Partition `json:"partitions"`
+	// Shares tells of the shares that open it (share.Known); nil if none do.
+	Shares map[string]string `json:"shares,omitempty"`
 }
 
 // Partition is one partition of a backup.
@@ -121,7 +123,8 @@ func (c *Contents) check() error {
 	if len(c.Partitions) == 0 || c.ID == "" {
 		return errors.New("its contents are not those of a backup")
 	}
-	return nil
+	_, _, err := c.Known()
+	return err
 }
 
 func (p *Partition) id() (id [16]byte, ok bool) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"slices"
 
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm"
@@ -18,15 +19,26 @@ import (
 
 // Options say how a backup is made.
 type Options struct {
-	To       Recipients   // whose keys open it
-	Since    *Contents    // of the backup that it goes on from; nil: a full one
-	Progress hsm.Progress // counts records; may be nil
+	To    Recipients // whose keys open it
+	Since *Contents  // of the backup that it goes on from; nil: a full one
+	// Custodians open it as well, or alone, if they are not nil. It is their backup then,
+	// and they are for no other.
+	Custodians *Custodians
+	Progress   hsm.Progress // counts records; may be nil
 }
 
 // Create writes a backup of the partitions in some slots, while they are in use: each is
 // there as it was at one moment. CKR_DEVICE_ERROR is the answer to one that is damaged.
 func Create(w io.Writer, m *hsm.Module, slots []ck.SlotID, o Options) (*Contents, error) {
 	c := newContents(hsm.Version)
+	if o.Custodians != nil {
+		c.ID = hex.EncodeToString(o.Custodians.id[:])
+		c.Shares = o.Custodians.known.Params()
+		o.To = append(slices.Clone(o.To), o.Custodians.to)
+	}
+	if len(o.To) == 0 {
+		return nil, errNobody
+	}
 	if o.Since != nil {
 		c.Base = o.Since.ID
 	}

@@ -17,8 +17,8 @@ const partSuffix = ".part"
 // WriteFile makes a file of mode 600 at path out of what write writes, complete and
 // synced, or none: fs.ErrExist if there is one.
 func WriteFile(path string, write func(io.Writer) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: %w: nothing was changed", path, fs.ErrExist)
+	if err := Vacant(path); err != nil {
+		return err
 	}
 	part := path + partSuffix
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -40,4 +40,12 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return store.SyncDir(filepath.Dir(path))
+}
+
+// Vacant reports whether there is nothing at path: fs.ErrExist.
+func Vacant(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w: nothing was changed", path, fs.ErrExist)
+	}
+	return nil
 }

@@ -206,10 +206,11 @@ func save(t testing.TB, m *hsm.Module, to *age.X25519Identity, since string, slo
 
 func chain(t testing.TB, by *age.X25519Identity, paths ...string) *Chain {
 	t.Helper()
-	c, err := OpenChain(paths, []age.Identity{by})
+	c, err := OpenChain(paths)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Keys = Identities{by}
 	return c
 }
 
