@@ -33,6 +33,7 @@ var lines = map[string][]string{
 	// For tools, not the library.
 	"hsm/backup":     {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
 	"hsm/seal/share": {"hsm/crypto/shamir", "hsm/secret"},
+	"hsm/seal/tpm":   {"hsm/seal", "hsm/secret"},
 
 	// Tests, and what they need.
 	"hsm/partition/crashtest": {},
@@ -48,6 +49,7 @@ var outside = map[string][]string{
 	"hsm/crypto/aes":      {"golang.org/x/sys/cpu"},
 	"hsm/crypto/rsa":      {"filippo.io/bigmod", "golang.org/x/sys/cpu"},
 	"hsm/partition":       {"golang.org/x/crypto/cryptobyte"},
+	"hsm/seal/tpm":        {"github.com/google/go-tpm/tpm2", "github.com/google/go-tpm/tpm2/"},
 	"hsm/seal":            {"golang.org/x/crypto/argon2", "golang.org/x/sys/unix"},
 	"hsm/secret":          {"golang.org/x/sys/unix"},
 	"hsm/service":         {"golang.org/x/crypto/"},
@@ -66,7 +68,8 @@ var without = map[string][]string{
 }
 
 // toolOnly is what the PKCS #11 library is not to have in it, by whatever way.
-var toolOnly = []string{module + "hsm/crypto/shamir", module + "hsm/seal/share", "filippo.io/age", "filippo.io/age/"}
+var toolOnly = []string{module + "hsm/crypto/shamir", module + "hsm/seal/share", module + "hsm/seal/tpm",
+	"filippo.io/age", "filippo.io/age/", "github.com/google/go-tpm/", "net"}
 
 // TestLibraryIsSmall: what only tools need is in none of the library's imports.
 func TestLibraryIsSmall(t *testing.T) {

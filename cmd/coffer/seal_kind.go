@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/seal/tpm"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
@@ -28,10 +29,11 @@ var sealKinds = []sealKind{
 	{seal.KindKeyFile, "a key in the file --path, or without it root.key itself", newKeyFileSeal, nil},
 	{seal.KindCredential, "a key for systemd to keep, in the new file --path", newCredentialSeal, nil},
 	{seal.KindShares, "so many (--threshold) of the --shares that custodians keep", newSharesSeal, sharesKey},
+	{seal.KindTPM, "the TPM 2.0 at --device, bound to --pcrs if there are any", newTPMSeal, tpmKey},
 }
 
 // sealMethods are the kinds that need nobody, beside those that the library knows.
-func sealMethods() seal.Methods { return seal.Methods{} }
+func sealMethods() seal.Methods { return seal.Methods{seal.KindTPM: tpm.Method{}} }
 
 // sealKindsText lists the kinds for the help.
 func sealKindsText() string {
@@ -65,6 +67,7 @@ type sealOptions struct {
 	kdf     string
 	deal    dealOptions
 	collect collectOptions
+	tpm     tpmOptions
 
 	// What is sealed, for kinds that tell people of it.
 	name, root string     // the sealed copy, and the fingerprint of the root key
@@ -77,12 +80,14 @@ func (o *sealOptions) registerNew(t *tool, c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "path", "", "`FILE` of a key file or credential")
 	c.Flags().StringVar(&o.kdf, "kdf", "argon2id", "what stretches a passphrase: argon2id, or pbkdf2 as approved mode wants it")
 	o.deal.register(c)
+	o.tpm.registerNew(c)
 }
 
 // registerUnlock adds the flags of what opens a copy that is there.
 func (o *sealOptions) registerUnlock(t *tool, c *cobra.Command) {
 	t.passphrase.register(c)
 	o.collect.register(c)
+	o.tpm.register(c)
 }
 
 // stretchings are the values of --kdf.
