@@ -23,14 +23,25 @@ var _ Compacter = (*file)(nil)
 // Compact is in Compacter.
 func (s *file) Compact() (before, after int64, err error) {
 	err = s.asWriter(func() error {
-		unfinished := s.path + newSuffix
-		if before, after, err = s.writeCompact(unfinished); err != nil {
-			os.Remove(unfinished)
-			return err
-		}
-		return s.alone(func() error { return s.putInPlace(unfinished) })
+		before, after, err = s.exchange((*fileTx).checkAll, func() error { return nil })
+		return err
 	})
 	return before, after, err
+}
+
+// exchange writes what is stored to a new file and puts that in the place of the old
+// one. check sees the old one before, and aside is called when the new one is complete.
+// The caller is a writer.
+func (s *file) exchange(check func(*fileTx) error, aside func() error) (before, after int64, err error) {
+	unfinished := s.path + newSuffix
+	if before, after, err = s.writeCompact(unfinished, check); err == nil {
+		err = aside()
+	}
+	if err != nil {
+		os.Remove(unfinished)
+		return before, after, err
+	}
+	return before, after, s.alone(func() error { return s.putInPlace(unfinished) })
 }
 
 // putInPlace gives a complete and durable data file its name, durably. If that is
@@ -48,13 +59,13 @@ func (s *file) putInPlace(unfinished string) error {
 }
 
 // writeCompact writes what a reader sees to a new file.
-func (s *file) writeCompact(to string) (before, after int64, err error) {
+func (s *file) writeCompact(to string, check func(*fileTx) error) (before, after int64, err error) {
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, openError(to, err)
 	}
 	err = s.transact(&fileTx{store: s, source: openExisting}, func(x Tx) error {
 		t := x.(*fileTx)
-		if err := t.checkPages(); err != nil {
+		if err := check(t); err != nil {
 			return err
 		}
 		if before, err = sizeOf(s.path); err != nil {

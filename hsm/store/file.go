@@ -61,10 +61,18 @@ func OpenFile(dir string, o Options) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.View(func(x Tx) error { return x.(*fileTx).checkPages() }); err != nil {
+	if err := s.View(func(x Tx) error { return x.(*fileTx).checkAll() }); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkAll is what is looked at before a store is used.
+func (t *fileTx) checkAll() error {
+	if err := t.checkHeads(); err != nil {
+		return err
+	}
+	return t.checkPages()
 }
 
 // CreateFile makes a store in dir, and dir if need be: ErrExists. A creation
