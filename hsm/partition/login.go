@@ -23,6 +23,11 @@ func (p *Partition) tryPIN(of account, pin []byte) (key *seal.Key, wrap []byte, 
 	if err := p.sync(); err != nil {
 		return nil, nil, err
 	}
+	return p.countedTry(of, pin)
+}
+
+// countedTry is tryPIN of a partition that has been looked at.
+func (p *Partition) countedTry(of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
 	a, try, err := p.beginTry(of)
 	if err != nil {
 		return nil, nil, err

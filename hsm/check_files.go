@@ -1,0 +1,129 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// known are the names in a home that are always what they say.
+var known = map[string]bool{homeName: true, rootName: true, nextRootName: true, sealsName: true, lockName: true,
+	configName: true, partitionsName: true, auditName: true}
+
+// auditName is the home's own log, and that of each partition beside its store
+// (hsm/audit/FORMAT.md).
+const auditName = "audit"
+
+// files looks at what is in the home: names, modes and owners, and what has been left
+// by processes that were killed.
+func (x *checker) files() {
+	busy := x.locked()
+	err := filepath.WalkDir(x.home.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			x.report.find(path, err, "look at its permissions")
+			return nil
+		}
+		rel := x.home.relative(path)
+		if strings.HasPrefix(rel, quarantinePrefix) {
+			x.report.note(path, "what an earlier repair moved aside is still here", "remove it when it is of no use any more")
+			return fs.SkipDir
+		}
+		if x.private(path, d); !leftover(rel) {
+			x.name(path, rel)
+			return nil
+		}
+		if !busy {
+			f := x.report.note(path, "left over by a process that was killed", "nothing needs it")
+			x.moveAside(f, path)
+		}
+		if d.IsDir() {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		x.report.find(x.home.dir, err, "")
+	}
+}
+
+// locked reports whether somebody is changing the home, so that nothing is left over.
+func (x *checker) locked() bool {
+	if x.o.Repair {
+		return false // by us
+	}
+	f, err := os.Open(x.home.path(lockName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil {
+		return true
+	}
+	unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	return false
+}
+
+// leftover reports whether a path below the home is of something that was not finished.
+func leftover(rel string) bool {
+	dir, name := filepath.Split(rel)
+	switch filepath.Clean(dir) {
+	case ".":
+		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp"
+	case partitionsName:
+		return strings.HasPrefix(name, newPrefix)
+	}
+	if inside, of := filepath.Split(filepath.Clean(dir)); filepath.Clean(inside) == partitionsName && strings.HasSuffix(of, deletedSuffix) {
+		return true
+	}
+	return strings.HasPrefix(dir, sealsName+"/") && strings.HasPrefix(name, newPrefix)
+}
+
+// name notes what this version does not know.
+func (x *checker) name(path, rel string) {
+	dir, name := filepath.Split(rel)
+	strange := false
+	switch filepath.Clean(dir) {
+	case ".":
+		strange = rel != "." && !known[name]
+	case partitionsName:
+		_, err := strconv.ParseUint(strings.TrimSuffix(name, deletedSuffix), 10, 31)
+		strange = err != nil
+	}
+	if strange {
+		x.report.note(path, "not of this program, or of a newer version", "nothing looks at it")
+	}
+}
+
+// private finds what others could read or change. The configuration is no secret.
+func (x *checker) private(path string, d fs.DirEntry) {
+	info, err := d.Info()
+	if path == x.home.dir {
+		info, err = os.Stat(path) // it may be a link to where it is
+	}
+	if err != nil {
+		x.report.find(path, err, "")
+		return
+	}
+	bad, chmod := fs.FileMode(0o077), "chmod 600 "
+	switch {
+	case info.IsDir():
+		bad, chmod = 0o022, "chmod 700 "
+	case !info.Mode().IsRegular():
+		x.report.find(path, errors.New("it is neither a file nor a directory"), "put there what was there before")
+		return
+	case filepath.Base(path) == configName:
+		bad = 0o022
+	}
+	if mode := info.Mode().Perm(); mode&bad != 0 {
+		x.report.find(path, fmt.Errorf("its mode %o lets others in", mode), chmod+path)
+	}
+	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
+		x.report.find(path, fmt.Errorf("it belongs to user %d and this process to user %d", uid, me), "run as its owner, or chown it")
+	}
+}

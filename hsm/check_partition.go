@@ -1,0 +1,129 @@
+package hsm
+
+import (
+	"errors"
+	"os"
+	"strconv"
+
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// partition looks at a partition, and repairs it if that was asked for.
+func (x *checker) partition(n ck.SlotID) {
+	dir, p := x.home.partitionDir(n), CheckedPartition{Slot: n}
+	if _, err := os.Stat(dir); err != nil {
+		return // removed meanwhile
+	}
+	about, problems := x.examine(dir, nil)
+	if about != nil {
+		p.Label, p.Serial, p.Records, p.Unopened = about.Label, about.Serial, about.Records, about.Unopened
+	}
+	wanted, named := x.wanted(p)
+	if !wanted {
+		return
+	}
+	private, failed := x.unlock(p, about)
+	if private != nil {
+		defer private.Zero()
+		if about, problems = x.examine(dir, private); about != nil {
+			p.Records, p.Unopened = about.Records, about.Unopened
+		}
+	}
+	x.report.Partitions = append(x.report.Partitions, p)
+	if failed != nil {
+		x.report.find(called(p), failed, "the seals of its private objects were not tried")
+	}
+	first := len(x.report.Findings)
+	x.problems(problems)
+	second := len(x.report.Findings)
+	x.findings(p, about)
+	if x.o.Repair {
+		all := x.report.Findings
+		x.repair(&repair{p, named, private, problems, about, all[first:second:second], all[second:len(all):len(all)]})
+	}
+}
+
+// examine reads all of a partition; about is nil if what is stored cannot be read, or
+// there is no root key.
+func (x *checker) examine(dir string, private *seal.Key) (about *partition.Examination, problems []store.Problem) {
+	problems = store.Examine(dir, x.settings.store(), func(tx store.Tx) error {
+		if x.root != nil {
+			about = partition.Examine(tx, tx.Generation(), x.root, x.options(), private)
+		}
+		return nil
+	})
+	return about, problems
+}
+
+func (x *checker) options() partition.Options {
+	o := x.settings.options()
+	o.Progress = x.o.Progress
+	return o
+}
+
+// unlock asks for a PIN and opens the key of private objects with it.
+func (x *checker) unlock(p CheckedPartition, about *partition.Examination) (*seal.Key, error) {
+	if x.o.PIN == nil || about == nil || about.Unopened == 0 {
+		return nil, nil
+	}
+	l, err := x.o.PIN(p.Label)
+	if err != nil {
+		return nil, err
+	}
+	defer l.PIN.Zero()
+	st, err := store.OpenFile(x.home.partitionDir(p.Slot), x.settings.store())
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	return partition.UnlockPrivate(st, x.root, x.options(), l.User, l.Name, l.PIN.Expose())
+}
+
+// problems reports what is wrong with a store.
+func (x *checker) problems(list []store.Problem) {
+	for _, p := range list {
+		where := x.home.path(partitionsName)
+		var file *store.FileError
+		if errors.As(p.Err, &file) {
+			where = file.Path
+		}
+		switch {
+		case p.Leftover:
+			x.report.note(where, p.Err.Error(), "the next compaction removes it")
+		case p.Rebuilds:
+			x.report.find(where, p.Err, "coffer check --repair writes the file anew from what can be read, and keeps this one")
+		default:
+			x.report.find(where, p.Err, fromBackup)
+		}
+	}
+}
+
+// findings reports what is wrong with what a store holds.
+func (x *checker) findings(p CheckedPartition, about *partition.Examination) {
+	if about == nil {
+		return
+	}
+	for _, f := range about.Findings {
+		x.report.find(called(p)+", "+f.Name(), f.Err, adviceFor(f, p))
+	}
+	if about.Rotating {
+		x.report.note(called(p), "its keys are being rotated, or that was cut off", "coffer partition rotate finishes it")
+	}
+}
+
+func adviceFor(f partition.Finding, p CheckedPartition) string {
+	switch {
+	case ck.Code(f.Err) == ck.CKR_TOKEN_NOT_RECOGNIZED:
+		return "put back the root key, or use the version of Coffer, that it was last used with"
+	case f.OtherSet():
+		return "compare with a backup; coffer check --repair " + slotName(p) + " goes on with what is there"
+	case f.Removable:
+		return "coffer check --repair moves it aside; a backup may have it whole"
+	}
+	return "restore the partition from a backup; coffer check --repair " + slotName(p) + " moves it aside as a whole"
+}
+
+func slotName(p CheckedPartition) string { return strconv.FormatUint(uint64(p.Slot), 10) }
