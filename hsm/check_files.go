@@ -92,8 +92,12 @@ func (x *checker) name(path, rel string) {
 	case ".":
 		strange = rel != "." && !known[name]
 	case partitionsName:
-		_, err := strconv.ParseUint(strings.TrimSuffix(name, deletedSuffix), 10, 31)
-		strange = err != nil
+		number, rest, _ := strings.Cut(name, ".")
+		_, err := strconv.ParseUint(number, 10, 31)
+		if strange = err != nil || rest != "" && "."+rest != deletedSuffix; err == nil && strings.HasPrefix("."+rest, replacedSuffix) {
+			x.report.note(path, "what was here until a backup took its place", "remove it when it is of no use any more")
+			strange = false
+		}
 	}
 	if strange {
 		x.report.note(path, "not of this program, or of a newer version", "nothing looks at it")

@@ -85,18 +85,20 @@ func (x *checker) unlock(p CheckedPartition, about *partition.Examination) (*sea
 // problems reports what is wrong with a store.
 func (x *checker) problems(list []store.Problem) {
 	for _, p := range list {
-		where := x.home.path(partitionsName)
+		where, what := x.home.path(partitionsName), p.Err
 		var file *store.FileError
 		if errors.As(p.Err, &file) {
-			where = file.Path
+			where, what = file.Path, errors.New(file.Problem())
 		}
 		switch {
 		case p.Leftover:
-			x.report.note(where, p.Err.Error(), "the next compaction removes it")
+			x.report.note(where, what.Error(), "the next compaction removes it")
 		case p.Rebuilds:
-			x.report.find(where, p.Err, "coffer check --repair writes the file anew from what can be read, and keeps this one")
+			x.report.find(where, what, "coffer check --repair writes the file anew from what can be read, and keeps this one")
+		case errors.Is(p.Err, store.ErrDamaged):
+			x.report.find(where, what, fromBackup)
 		default:
-			x.report.find(where, p.Err, fromBackup)
+			x.report.find(where, what, "")
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (t *tool) check(names []string, repair, login bool) error {
 		}
 	}
 	if repair && !t.yes {
-		if err := t.confirm("Move what is damaged aside"); err != nil {
+		if err := t.confirm("What is damaged is moved aside, into a new directory of the home."); err != nil {
 			return err
 		}
 	}
@@ -137,12 +137,12 @@ func printReport(w io.Writer, v checkView) {
 		printTable(w, []string{"SLOT", "LABEL", "SERIAL", "RECORDS", "NOT OPENED"}, rows)
 	}
 	for _, f := range v.Findings {
-		fmt.Fprintf(w, "%s: %s: %s", f.Kind, plain(f.Where), plain(f.What))
+		fmt.Fprintf(w, "%s: %s: %s", f.Kind, sentence(f.Where), sentence(f.What))
 		switch {
 		case f.Moved != "":
-			fmt.Fprintf(w, "; moved to %s", plain(f.Moved))
+			fmt.Fprintf(w, "; moved to %s", sentence(f.Moved))
 		case f.Advice != "":
-			fmt.Fprintf(w, "; %s", plain(f.Advice))
+			fmt.Fprintf(w, "; %s", sentence(f.Advice))
 		}
 		fmt.Fprintln(w)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // show prints v as JSON with --json, and what text prints otherwise.
@@ -46,6 +47,16 @@ func plain(s string) string {
 		return q
 	}
 	return s
+}
+
+// sentence returns s, in which labels are quoted already, as it may go to a terminal.
+func sentence(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 // quote is plain for use in a sentence.

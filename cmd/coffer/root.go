@@ -25,7 +25,7 @@ Environment:
 
 Exit codes:
   0   done
-  1   failed, or "coffer status" found problems
+  1   failed, or "coffer status" or "coffer check" found problems
   2   the command line is wrong
   3   wrong PIN
   4   the PIN is locked`
@@ -51,7 +51,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newBackup(t), newStatus(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newBackup(t), newStatus(t), newCheck(t), newVersion(t))
 	return c
 }
 

@@ -127,8 +127,6 @@ func understood(name string, payload []byte) (err error) {
 	return err
 }
 
-func isPIN(name string) bool { return name == metaSO || name == metaUser || isNamed(name) }
-
 // dispensable reports whether the keys can be used without a value: somebody may have
 // lost a PIN with it, or its tries, but another PIN still opens.
 func dispensable(name string) bool {
@@ -182,9 +180,6 @@ func (x *Examination) state(tx store.Tx, generation uint64, p *Partition) {
 		x.find(Finding{Value: metaState, Err: errOtherSet, Removable: true})
 	}
 }
-
-// errOtherSet is the answer to a set of records and values that no writer left.
-var errOtherSet = damaged("its records are not those that were written: one was removed, put back or exchanged")
 
 // OtherSet reports whether a finding is that something was removed, put back or
 // exchanged, without that it could be said what: all that is there may be authentic.

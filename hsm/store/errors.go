@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What can be wrong with a store. What OpenFile, CreateFile, View and Update
@@ -43,18 +44,21 @@ type FileError struct {
 	Err    error  // the system's or the database's own error, or nil
 }
 
-func (e *FileError) Error() string {
-	text := "store: " + e.Path
-	if e.Kind != nil {
-		text += ": " + e.Kind.Error()
+func (e *FileError) Error() string { return "store: " + e.Path + ": " + e.text(e.Detail) }
+
+// Problem is the error without the name of the file, and without what to do about
+// damage.
+func (e *FileError) Problem() string { return e.text(strings.TrimSuffix(e.Detail, "; "+restore)) }
+
+func (e *FileError) text(detail string) string {
+	var parts []string
+	for _, err := range e.Unwrap() {
+		parts = append(parts, err.Error())
 	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if detail != "" {
+		parts = append(parts, detail)
 	}
-	if e.Detail != "" {
-		text += ": " + e.Detail
-	}
-	return text
+	return strings.Join(parts, ": ")
 }
 
 // Unwrap gives Kind and Err to errors.Is and errors.As.

@@ -131,10 +131,7 @@ func (t *fileTx) checkContent() error {
 		}
 		break
 	}
-	if t.state.generation == 0 || first == 0 {
-		if t.state.generation != 0 || first != 0 {
-			return damaged(t.store.path, "the log of changes is not there")
-		}
+	if first == 0 { // there was no change yet
 		return nil
 	}
 	if _, ok := t.Changes(first - 1); !ok {

@@ -282,12 +282,16 @@ func TestEightAtOnce(t *testing.T) {
 	}
 }
 
-// verify reads every record of a partition, with its digest, and uses every key.
+// verify reads every record of a partition, with its digest, uses every key, and checks
+// the whole.
 func (l *ledger) verify(t *testing.T, dir string) {
 	t.Helper()
 	now, err := look(dir)
 	if err == nil {
 		err = l.judge(now.keys)
+	}
+	if err == nil {
+		err = check(dir, now.pin)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -147,6 +147,9 @@ func (j *judge) image(files map[string][]byte) {
 	if err == nil {
 		err = j.action.judge(j.before, now, j.acknowledged)
 	}
+	if err == nil {
+		err = check(dir, now.pin)
+	}
 	if _, there := now.keys["later"]; err == nil && j.later && !there {
 		err = fmt.Errorf("what came after is lost")
 	}

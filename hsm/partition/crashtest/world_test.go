@@ -137,6 +137,34 @@ func look(dir string) (w world, err error) {
 	return w, err
 }
 
+// check reads all of a partition, as coffer check does.
+func check(dir, pin string) error {
+	st, err := store.OpenFile(dir, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	private, err := partition.UnlockPrivate(st, root(), options, ck.CKU_USER, "", []byte(pin))
+	if err != nil {
+		return err
+	}
+	defer private.Zero()
+	var found []error
+	for _, p := range store.Examine(dir, store.Options{}, func(tx store.Tx) error {
+		x := partition.Examine(tx, tx.Generation(), root(), options, private)
+		for _, f := range x.Findings {
+			found = append(found, fmt.Errorf("%s: %w", f.Name(), f.Err))
+		}
+		if x.Unopened > 0 {
+			found = append(found, fmt.Errorf("%d records were not opened", x.Unopened))
+		}
+		return nil
+	}) {
+		found = append(found, p.Err)
+	}
+	return errors.Join(found...)
+}
+
 // keys uses every key there is. One that another process destroys meanwhile is not.
 func (k *token) keys() (map[string]string, error) {
 	all := map[string]string{}
