@@ -104,6 +104,10 @@ func (r *reader) version() bool {
 
 // number reads a number in its shortest form.
 func (r *reader) number() (v uint64, ok bool) {
+	if len(r.b) > 0 && r.b[0] < 0x80 { // most of them
+		v, r.b = uint64(r.b[0]), r.b[1:]
+		return v, true
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || n != numberLen(v) {
 		return 0, false

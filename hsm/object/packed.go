@@ -15,14 +15,12 @@ import (
 // object. b is the object's from then on. Damaged bytes are CKR_DEVICE_ERROR.
 func Decode(id api.ObjectID, b []byte) (*Object, error) {
 	o := &Object{id: id, packed: b}
-	class, keyType := o.packedUlong(ck.CKA_CLASS), o.packedUlong(ck.CKA_KEY_TYPE)
-	switch {
-	case class == nil, keyType == nil && isKeyClass(ck.ObjectClass(*class)):
+	class, classed := o.packedUlong(ck.CKA_CLASS)
+	keyType, typed := o.packedUlong(ck.CKA_KEY_TYPE)
+	if !classed || !typed && isKeyClass(ck.ObjectClass(class)) {
 		return nil, errDamaged
-	case keyType == nil:
-		keyType = new(uint64)
 	}
-	o.class, o.keyType = ck.ObjectClass(*class), ck.KeyType(*keyType)
+	o.class, o.keyType = ck.ObjectClass(class), ck.KeyType(keyType)
 	o.schema = schemaOf(o.class, o.keyType)
 	r := reader{b: b}
 	if !r.version() {
@@ -38,18 +36,13 @@ func Decode(id api.ObjectID, b []byte) (*Object, error) {
 	return o, nil
 }
 
-// packedUlong reads an attribute before the encoding is known to be whole: nil if
-// there is none.
-func (o *Object) packedUlong(t ck.AttributeType) *uint64 {
-	a := o.findPacked(t)
-	if a == nil {
-		return nil
+// packedUlong reads an attribute before the encoding is known to be whole.
+func (o *Object) packedUlong(t ck.AttributeType) (v uint64, ok bool) {
+	value, nested, found := o.seek(t)
+	if !found || nested {
+		return 0, false
 	}
-	v, ok := ck.ParseUlong(a.Value)
-	if !ok {
-		return nil
-	}
-	return &v
+	return ck.ParseUlong(value)
 }
 
 // note keeps what is asked on every use of a key.
@@ -71,27 +64,35 @@ func (o *Object) findPacked(t ck.AttributeType) *ck.Attribute {
 	if t == ck.CKA_UNIQUE_ID {
 		return &ck.Attribute{Type: t, Value: nameOf(o.id)}
 	}
+	value, nested, found := o.seek(t)
+	if !found {
+		return nil
+	}
+	a := &ck.Attribute{Type: t, Value: value}
+	if nested {
+		inner := reader{b: value}
+		a.Value = nil
+		a.Nested, _ = inner.list(maxDepth - 2)
+	}
+	return a
+}
+
+// seek finds an attribute in an encoding, and leaves a list in it as it is.
+func (o *Object) seek(t ck.AttributeType) (value []byte, nested, found bool) {
 	r := reader{b: o.packed}
 	if !r.version() {
-		return nil
+		return nil, false, false
 	}
 	for len(r.b) > 0 {
 		here, value, nested, ok := r.field()
 		if !ok || here > t {
-			return nil
+			return nil, false, false
 		}
-		if here < t {
-			continue
+		if here == t {
+			return value, nested, true
 		}
-		a := &ck.Attribute{Type: t, Value: value}
-		if nested {
-			inner := reader{b: value}
-			a.Value = nil
-			a.Nested, _ = inner.list(maxDepth - 2)
-		}
-		return a
 	}
-	return nil
+	return nil, false, false
 }
 
 func nameOf(id api.ObjectID) []byte { return hex.AppendEncode(nil, id[:]) }

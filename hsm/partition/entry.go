@@ -16,11 +16,21 @@ import (
 type entry struct {
 	id      api.ObjectID
 	object  *object.Object
+	values  [len(indexed)]uint64 // what it is found by (indexValue)
 	record  record
 	tag     [32]byte
 	session api.SessionID // 0 for an object that has a record
 	order   uint64        // born, or the session objects' own sequence
 	key     atomic.Pointer[service.Key]
+}
+
+// show gives an entry its object, opened or changed.
+func (e *entry) show(o *object.Object) {
+	e.object = o
+	for i, t := range indexed {
+		a, _, _ := o.Get(t)
+		e.values[i] = indexValue(a.Value)
+	}
 }
 
 // prepared returns the entry's key ready for use, unsealing it the first time.

@@ -1,8 +1,6 @@
 package partition
 
 import (
-	"bytes"
-	"cmp"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -27,15 +25,6 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 		}
 	}
 	return ids, nil
-}
-
-func older(a, b *entry) int {
-	return cmp.Or(
-		cmp.Compare(min(a.session, 1), min(b.session, 1)),
-		cmp.Compare(a.order, b.order),
-		cmp.Compare(a.object.Class(), b.object.Class()),
-		bytes.Compare(a.id[:], b.id[:]),
-	)
 }
 
 // Exists reports whether who can see the object.

@@ -1,9 +1,13 @@
 package partition
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
+	"hash/maphash"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -18,26 +22,55 @@ var indexed = [...]ck.AttributeType{ck.CKA_ID, ck.CKA_LABEL}
 type index struct {
 	all    []*entry
 	class  map[ck.ObjectClass][]*entry
-	values [len(indexed)]map[string][]*entry
+	values [len(indexed)]map[uint64][]*entry // by indexValue
 
 	// stale says that many entries change at once: build puts all of them in then.
 	stale bool
 }
 
-// build makes the index anew, of those of the entries that are open.
-func (x *index) build(entries iter.Seq[*entry]) {
-	*x = index{}
+// valueSeed makes what indexValue says another thing in every process, so that nobody
+// can make up labels that are all in one list.
+var valueSeed = maphash.MakeSeed()
+
+// indexValue stands for the value of an attribute. Other values have the same one
+// hardly ever; whoever searches looks at the attribute itself.
+func indexValue(value []byte) uint64 { return maphash.Bytes(valueSeed, value) }
+
+// build makes the index anew, of those of n entries that are open.
+func (x *index) build(entries iter.Seq[*entry], n int) {
+	x.stale = false
+	x.all = make([]*entry, 0, n)
 	for e := range entries {
 		if e.object != nil {
 			x.all = append(x.all, e)
 		}
 	}
-	all := x.all
-	slices.SortFunc(all, older)
-	x.all = make([]*entry, 0, len(all)) // add appends to it
-	for _, e := range all {
-		x.add(e)
+	sortOldest(x.all)
+	x.class = map[ck.ObjectClass][]*entry{}
+	for _, e := range x.all {
+		x.class[e.object.Class()] = append(x.class[e.object.Class()], e)
 	}
+	var both sync.WaitGroup
+	for i := range x.values {
+		both.Go(func() { x.values[i] = byValue(x.all, i) })
+	}
+	both.Wait()
+}
+
+// byValue lists entries by one of the attributes. Most lists are of one entry, so
+// that these are cut from one piece of memory.
+func byValue(all []*entry, attribute int) map[uint64][]*entry {
+	lists := make(map[uint64][]*entry, len(all))
+	ones := slices.Clone(all)
+	for i, e := range all {
+		value := e.values[attribute]
+		if list := lists[value]; len(list) > 0 {
+			lists[value], ones[i] = append(list, e), nil
+		} else {
+			lists[value] = ones[i : i+1 : i+1]
+		}
+	}
+	return lists
 }
 
 func (x *index) add(e *entry) {
@@ -45,16 +78,13 @@ func (x *index) add(e *entry) {
 		return
 	}
 	if x.class == nil {
-		x.class = map[ck.ObjectClass][]*entry{}
-		for i := range x.values {
-			x.values[i] = map[string][]*entry{}
-		}
+		x.build(slices.Values([]*entry{e}), 1)
+		return
 	}
 	x.all = with(x.all, e)
 	x.class[e.object.Class()] = with(x.class[e.object.Class()], e)
-	for i, t := range indexed {
-		value := indexValue(e, t)
-		x.values[i][string(value)] = with(x.values[i][string(value)], e)
+	for i, value := range e.values {
+		x.values[i][value] = with(x.values[i][value], e)
 	}
 }
 
@@ -64,13 +94,54 @@ func (x *index) remove(e *entry) {
 	}
 	x.all = without(x.all, e)
 	x.class[e.object.Class()] = without(x.class[e.object.Class()], e)
-	for i, t := range indexed {
-		value := indexValue(e, t)
-		if left := without(x.values[i][string(value)], e); len(left) > 0 {
-			x.values[i][string(value)] = left
+	for i, value := range e.values {
+		if left := without(x.values[i][value], e); len(left) > 0 {
+			x.values[i][value] = left
 		} else {
-			delete(x.values[i], string(value))
+			delete(x.values[i], value)
 		}
+	}
+}
+
+// older is the order of a search: token objects as they were made, then session
+// objects.
+func older(a, b *entry) int {
+	if c := cmp.Compare(a.place(), b.place()); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.object.Class(), b.object.Class()); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.id[:], b.id[:])
+}
+
+// place is what older looks at first.
+func (e *entry) place() uint64 {
+	if e.session != 0 {
+		return e.order | 1<<63
+	}
+	return e.order
+}
+
+// sortOldest sorts entries by older. Places are looked up once: where there are many
+// entries, to reach one takes longer than to compare two.
+func sortOldest(all []*entry) {
+	type placed struct {
+		place uint64
+		*entry
+	}
+	sorted := make([]placed, len(all))
+	for i, e := range all {
+		sorted[i] = placed{e.place(), e}
+	}
+	slices.SortFunc(sorted, func(a, b placed) int {
+		if a.place != b.place {
+			return cmp.Compare(a.place, b.place)
+		}
+		return older(a.entry, b.entry)
+	})
+	for i, s := range sorted {
+		all[i] = s.entry
 	}
 }
 
@@ -88,11 +159,6 @@ func without(list []*entry, e *entry) []*entry {
 		return slices.Delete(list, i, i+1)
 	}
 	return list
-}
-
-func indexValue(e *entry, t ck.AttributeType) []byte {
-	a, _, _ := e.object.Get(t)
-	return a.Value
 }
 
 // candidates returns the shortest list of open entries that tmpl narrows the search
@@ -117,7 +183,7 @@ func (p *Partition) candidates(tmpl ck.Template) []*entry {
 		if !found {
 			continue
 		}
-		if list := p.index.values[i][string(a.Value)]; len(list) < len(shortest) {
+		if list := p.index.values[i][indexValue(a.Value)]; len(list) < len(shortest) {
 			shortest = list
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -32,7 +33,7 @@ func (p *Partition) countedTry(of account, pin []byte) (key *seal.Key, wrap []by
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err = p.unwrapPIN(of, pin, a)
+	secret.Do(func() { key, err = p.unwrapPIN(of, pin, a) })
 	if noted := p.endTry(of, try, a.Wrap, err == nil); noted != nil && err == nil {
 		key.Zero()
 		return nil, nil, noted
@@ -151,7 +152,8 @@ func (p *Partition) openPrivate(tx store.Tx, key *seal.Key) error {
 		return nil
 	}
 	p.private = key
-	err := p.loadTerms()
+	var err error
+	secret.Do(func() { err = p.loadTerms() })
 	if err == nil {
 		err = p.openObjects(tx)
 	}
@@ -159,7 +161,7 @@ func (p *Partition) openPrivate(tx store.Tx, key *seal.Key) error {
 		p.closePrivate()
 		return err
 	}
-	p.index.build(maps.Values(p.objects))
+	p.index.build(maps.Values(p.objects), len(p.objects))
 	return nil
 }
 
@@ -178,7 +180,7 @@ func (p *Partition) closePrivate() {
 			e.object = nil
 		}
 	}
-	p.index.build(maps.Values(p.objects))
+	p.index.build(maps.Values(p.objects), len(p.objects))
 	p.rings.of(true).zero()
 	p.private.Zero()
 	p.private = nil

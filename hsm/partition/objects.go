@@ -139,7 +139,8 @@ func (p *Partition) insertSession(who api.Caller, pairs []pair) (done bool, err 
 // addSession caches a session object. The caller holds p.mu for writing.
 func (p *Partition) addSession(who api.Caller, n pair) {
 	p.sequence++
-	e := &entry{id: n.object.ID(), object: n.object, session: who.Session, order: p.sequence}
+	e := &entry{id: n.object.ID(), session: who.Session, order: p.sequence}
+	e.show(n.object)
 	e.key.Store(service.NewKey(n.object, n.material))
 	p.add(e)
 }
@@ -333,7 +334,7 @@ func (p *Partition) setSession(who api.Caller, e *entry, tmpl ck.Template) error
 		m = old.Material.Clone() // operations under way keep the old one
 	}
 	p.index.remove(e)
-	e.object = o
+	e.show(o)
 	p.index.add(e)
 	e.key.Store(service.NewKey(o, m))
 	return nil

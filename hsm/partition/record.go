@@ -110,7 +110,12 @@ func (p *Partition) sealObject(under *ring, o *object.Object, m *object.Material
 	return r, err
 }
 
-func (p *Partition) openObject(k *seal.Key, id api.ObjectID, r record) (*object.Object, error) {
+// bytesOpener is a seal.Key, or its Opener where there are many records.
+type bytesOpener interface {
+	OpenBytes(at seal.Place, sealed []byte) ([]byte, error)
+}
+
+func (p *Partition) openObject(k bytesOpener, id api.ObjectID, r record) (*object.Object, error) {
 	attributes, err := k.OpenBytes(p.place(id, r.generation, partAttributes), r.attributes)
 	if err != nil {
 		return nil, damaged("object %x: %w", id, err)

@@ -198,55 +198,48 @@ func (p *Partition) loadRecords(tx store.Tx) error {
 
 // loadAll takes every record, and forgets the objects that there is none of.
 func (p *Partition) loadAll(tx store.Tx) error {
+	p.index.stale = true
+	if len(p.objects) == 0 {
+		p.objects = make(map[api.ObjectID]*entry, tx.Len())
+	}
 	gone := map[api.ObjectID]bool{}
 	for id, e := range p.objects {
 		if e.session == 0 {
 			gone[id] = true
 		}
 	}
-	p.index.stale = true
-	done := 0
-	for id, b := range tx.All() {
-		done++
-		p.told(done, tx.Len())
-		delete(gone, api.ObjectID(id))
-		if err := p.take(api.ObjectID(id), b); err != nil {
-			return err
-		}
+	fresh, err := p.openAll(tx)
+	if err != nil {
+		return err
+	}
+	for _, e := range fresh {
+		delete(gone, e.id)
+		p.replace(e.entry)
 	}
 	for id := range gone {
 		p.drop(id)
 	}
-	p.index.build(maps.Values(p.objects))
+	p.index.build(maps.Values(p.objects), len(p.objects))
 	return nil
 }
 
 // take puts a record of the store into the cache, in place of an older one.
 func (p *Partition) take(id api.ObjectID, b []byte) error {
-	tag := p.root.RecordTag(id, b)
-	if e := p.objects[id]; e != nil && e.tag == tag && e.session == 0 {
-		return nil // the same, bit by bit
+	e, err := p.newLoader().entry(id, b)
+	if err == nil {
+		p.replace(e)
 	}
-	r, err := splitRecord(b)
-	if err != nil {
-		return err
+	return err
+}
+
+// replace puts an entry into the cache, unless it is there.
+func (p *Partition) replace(e *entry) {
+	if p.objects[e.id] == e {
+		return
 	}
-	e := &entry{id: id, order: r.born, tag: tag}
-	k, err := p.rings.keyOf(&r)
-	if err != nil {
-		return err
-	}
-	if k != nil {
-		if e.object, err = p.openObject(k, id, r); err != nil {
-			return err
-		}
-	}
-	r.attributes, r.material = nil, slices.Clone(r.material)
-	e.record = r
-	p.drop(id)
+	p.drop(e.id)
 	p.add(e)
 	p.sum.Add(e.tag)
-	return nil
 }
 
 // drop forgets a token object.

@@ -24,7 +24,11 @@ func newAEAD(key *secret.Bytes) (cipher.AEAD, error) {
 	if key.Len() != KeySize {
 		return nil, ErrWiped
 	}
-	block, err := aes.NewCipher(key.Expose())
+	return aeadUnder(key.Expose())
+}
+
+func aeadUnder(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +46,16 @@ func sealTo(dst []byte, key *secret.Bytes, plain, aad []byte) ([]byte, error) {
 
 // openTo is the reverse of sealTo: it appends to dst, which must have the room.
 func openTo(dst []byte, key *secret.Bytes, sealed, aad []byte) ([]byte, error) {
-	aead, err := newAEAD(key)
+	defer runtime.KeepAlive(key)
+	if key.Len() != KeySize {
+		return nil, ErrWiped
+	}
+	return openUnder(dst, key.Expose(), sealed, aad)
+}
+
+// openUnder is openTo with the bytes of a key.
+func openUnder(dst, key, sealed, aad []byte) ([]byte, error) {
+	aead, err := aeadUnder(key)
 	if err != nil {
 		return nil, err
 	}
