@@ -39,7 +39,7 @@ func TestOpener(t *testing.T) {
 	}
 	k.Zero()
 	for name, o := range map[string]*Opener{"before": o, "after": k.Opener()} {
-		if _, err := o.OpenBytes(Place{}, make([]byte, Overhead)); !errors.Is(err, ErrWiped) {
+		if _, err := o.OpenBytes(Place{}, append([]byte{version}, make([]byte, Overhead)...)); !errors.Is(err, ErrWiped) {
 			t.Errorf("an opener made %s the key was wiped: %v", name, err)
 		}
 	}
