@@ -79,7 +79,7 @@ func leftover(rel string) bool {
 		return strings.HasPrefix(name, newPrefix)
 	}
 	if inside, of := filepath.Split(filepath.Clean(dir)); filepath.Clean(inside) == partitionsName && strings.HasSuffix(of, deletedSuffix) {
-		return true
+		return name != auditName // the log of a partition outlives it
 	}
 	return strings.HasPrefix(dir, sealsName+"/") && strings.HasPrefix(name, newPrefix)
 }

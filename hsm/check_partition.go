@@ -2,7 +2,9 @@ package hsm
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -17,7 +19,8 @@ func (x *checker) partition(n ck.SlotID) {
 	if _, err := os.Stat(dir); err != nil {
 		return // removed meanwhile
 	}
-	about, problems := x.examine(dir, nil)
+	var log auditFound
+	about, problems := x.examine(dir, nil, &log)
 	if about != nil {
 		p.Label, p.Serial, p.Records, p.Unopened = about.Label, about.Serial, about.Records, about.Unopened
 	}
@@ -28,7 +31,7 @@ func (x *checker) partition(n ck.SlotID) {
 	private, failed := x.unlock(p, about)
 	if private != nil {
 		defer private.Zero()
-		if about, problems = x.examine(dir, private); about != nil {
+		if about, problems = x.examine(dir, private, &log); about != nil {
 			p.Records, p.Unopened = about.Records, about.Unopened
 		}
 	}
@@ -40,22 +43,43 @@ func (x *checker) partition(n ck.SlotID) {
 	x.problems(problems)
 	second := len(x.report.Findings)
 	x.findings(p, about)
+	third := len(x.report.Findings)
+	x.auditLog(filepath.Join(dir, auditName), log)
 	if x.o.Repair {
 		all := x.report.Findings
-		x.repair(&repair{p, named, private, problems, about, all[first:second:second], all[second:len(all):len(all)]})
+		x.repair(&repair{p, named, private, problems, about, all[first:second:second], all[second:third:third]})
 	}
 }
 
 // examine reads all of a partition; about is nil if what is stored cannot be read, or
 // there is no root key.
-func (x *checker) examine(dir string, private *seal.Key) (about *partition.Examination, problems []store.Problem) {
+func (x *checker) examine(dir string, private *seal.Key, log *auditFound) (about *partition.Examination, problems []store.Problem) {
 	problems = store.Examine(dir, x.settings.store(), func(tx store.Tx) error {
 		if x.root != nil {
 			about = partition.Examine(tx, tx.Generation(), x.root, x.options(), private)
+			log.torn, log.err = partition.ExamineAudit(tx, x.root, filepath.Join(dir, auditName))
 		}
 		return nil
 	})
 	return about, problems
+}
+
+// auditFound is what was seen of a partition's log.
+type auditFound struct {
+	torn int64 // bytes
+	err  error
+}
+
+// auditLog reports what is wrong with a log. If the partition's own header is not
+// authentic, that is all there is to say.
+func (x *checker) auditLog(path string, log auditFound) {
+	switch {
+	case ck.Code(log.err) == ck.CKR_TOKEN_NOT_RECOGNIZED || ck.Code(log.err) == ck.CKR_DEVICE_ERROR:
+	case log.err != nil:
+		x.report.find(path, log.err, "restore it from a backup")
+	case log.torn > 0:
+		x.report.note(path, fmt.Sprintf("%d bytes at its end were never acknowledged", log.torn), "the next record moves them to the file torn")
+	}
 }
 
 func (x *checker) options() partition.Options {

@@ -52,6 +52,26 @@ func TestCheckSound(t *testing.T) {
 	}
 }
 
+// A log that is damaged is found, and what was torn off its end is no damage.
+func TestCheckAuditLog(t *testing.T) {
+	c := smallHome(t)
+	dir := filepath.Join(c.Home, partitionsName, "1", auditName)
+	must(t, os.Mkdir(dir, 0o700))
+	for _, test := range []struct {
+		text  string
+		sound bool
+	}{
+		{"", true},
+		{`{"v":1,"seq":0,"time`, true},
+		{"something else\n", false},
+	} {
+		must(t, os.WriteFile(filepath.Join(dir, "log"), []byte(test.text), 0o600))
+		if r := mustCheck(t, c, CheckOptions{}); r.Sound() != test.sound {
+			t.Errorf("%q: %+v", test.text, r)
+		}
+	}
+}
+
 // spoilStore changes what is stored in a partition behind its back.
 func spoilStore(t *testing.T, c Config, slot string, spoil func(tx store.Tx) error) {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -269,6 +270,26 @@ func (p *Partition) takeOut(tx store.Tx, f Finding, x *Examination, aside func(F
 	}
 	x.digest.Remove(p.metaTag(f.Value, value))
 	return tx.DeleteMeta(f.Value)
+}
+
+// ExamineAudit reads all of the partition's log in dir, if there is one, and tells what
+// is wrong with it; torn is how many bytes at its end were never acknowledged. It changes
+// nothing.
+func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err error) {
+	p, err := bare(tx, root, Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer p.root.Zero()
+	l, err := audit.Open(dir, "coffer-audit-"+serialOf(p.id), p.root.AuditKey())
+	if err != nil {
+		return 0, err
+	}
+	r, err := audit.Verify(dir, l.Verifier())
+	if err != nil {
+		return 0, err
+	}
+	return r.Torn, nil
 }
 
 // Name is what a finding is about, for people.
