@@ -120,3 +120,12 @@ func TestDamagedPartition(t *testing.T) {
 		}
 	}
 }
+
+// spoil damages the store of the partition in slot 1.
+func spoil(t *testing.T, home string) {
+	t.Helper()
+	path := filepath.Join(home, "partitions", "1", "store.db")
+	if err := os.WriteFile(path, []byte("spoilt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -49,13 +49,13 @@ var built = sync.OnceValues(func() (folder string, err error) {
 		return "", err
 	}
 	out, err := exec.Command("flock", filepath.Join(folder, ".lock"),
-		"make", "-s", "-C", root, "front", "core").CombinedOutput()
+		"make", "-s", "-C", root, "front", "core", "tool").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("make front core: %w\n%s", err, out)
+		return "", fmt.Errorf("make front core tool: %w\n%s", err, out)
 	}
 	// The go command sees what this program looks at, not what the clients load: or
 	// it would take an old outcome from its cache.
-	for _, name := range []string{"libcoffer-pkcs11.so", "libcoffer-core.so"} {
+	for _, name := range []string{"libcoffer-pkcs11.so", "libcoffer-core.so", "coffer"} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			return "", err
 		}

@@ -1,0 +1,35 @@
+package backup
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What version 1 wrote opens for ever: a full backup and an increment, with the
+// identity that they were made for.
+func TestVersion1(t *testing.T) {
+	f, err := os.Open(filepath.Join("testdata", "version1.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	by, err := ByIdentities(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenChain([]string{filepath.Join("testdata", "version1.backup"), filepath.Join("testdata", "version1-increment.backup")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Keys = by
+	if err := c.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	m := openHome(t, newHome(t))
+	list := restore(t, c, m, Restoring{})
+	want := world{"k2": "7848e208cd7fd5a0cc72b638b6b10959", "k3": "20bc204abe552b23027695ca3de916fb"}
+	if got := look(t, m, list[0].At); !got.same(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
