@@ -94,6 +94,7 @@ type settings struct {
 	Policy   string      `toml:"policy"`    // strict if absent
 	KeyDates bool        `toml:"key-dates"` // whether keys are used between their dates only
 	PIN      pinSettings `toml:"pin"`
+	Seal     kdfSettings `toml:"seal"` // of passphrases that are set from now on
 	// NetworkFS allows partitions on a network file system. Its owner answers for it
 	// that one process at a time uses them.
 	NetworkFS bool `toml:"network-filesystem"`
@@ -113,7 +114,51 @@ func (s settings) check(path string) error {
 	if _, known := object.PolicyNamed(s.Policy); s.Policy != "" && !known {
 		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: policy is %s or %s", path, object.StrictPolicy, object.StandardPolicy)
 	}
+	if text := s.Seal.refuse("seal"); text != "" {
+		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: %s", path, text)
+	}
 	return s.PIN.check(path)
+}
+
+// Stretching is what a guess of a passphrase costs that is set from now on, with
+// Argon2id.
+func (c Config) Stretching() (seal.Stretching, error) {
+	dir, err := c.home()
+	if err != nil {
+		return seal.Stretching{}, err
+	}
+	s, _, err := c.load(dir)
+	return seal.Stretching{Argon2id: s.Seal.over(seal.DefaultStretching().Argon2id)}, err
+}
+
+// kdfSettings are what a guess costs: Argon2id's passes and memory (RFC 9106).
+type kdfSettings struct {
+	Passes    uint32 `toml:"argon2-passes"`
+	MemoryKiB uint32 `toml:"argon2-memory-kib"`
+}
+
+// refuse says what cannot be in the settings of a section, or nothing.
+func (s kdfSettings) refuse(section string) string {
+	switch {
+	case s.Passes > 64:
+		return section + ".argon2-passes is at most 64"
+	case uint64(s.Passes)*uint64(s.MemoryKiB) > 4<<20:
+		return section + ".argon2-passes times " + section + ".argon2-memory-kib is at most 4194304"
+	case s.MemoryKiB != 0 && (s.MemoryKiB < 8 || s.MemoryKiB > 1<<20):
+		return section + ".argon2-memory-kib is 8 to 1048576"
+	}
+	return ""
+}
+
+// over is kdf with the settings that there are.
+func (s kdfSettings) over(kdf seal.KDF) seal.KDF {
+	if s.Passes != 0 {
+		kdf.Time = s.Passes
+	}
+	if s.MemoryKiB != 0 {
+		kdf.Memory = s.MemoryKiB
+	}
+	return kdf
 }
 
 // pinSettings are the PIN policy of partitions made from now on (those from before each
@@ -124,9 +169,7 @@ type pinSettings struct {
 	Tries      int  `toml:"tries"`       // until a PIN is locked, 10 if absent
 	DelayAfter int  `toml:"delay-after"` // wrong tries, 3 if absent
 	Delay      *int `toml:"delay"`       // seconds, 1 if absent, 0 for none
-	// What a guess costs: Argon2id's passes and memory (RFC 9106).
-	Passes    uint32 `toml:"argon2-passes"`
-	MemoryKiB uint32 `toml:"argon2-memory-kib"`
+	kdfSettings
 }
 
 // load reads the configuration file. Only a file that was asked for by name must
@@ -182,9 +225,7 @@ func (s pinSettings) check(path string) error {
 		{s.Tries < 0 || s.Tries > 100, "pin.tries is 1 to 100"},
 		{s.DelayAfter < 0 || s.DelayAfter > 100, "pin.delay-after is 1 to 100"},
 		{s.Delay != nil && (*s.Delay < 0 || *s.Delay > 900), "pin.delay is 0 to 900"},
-		{s.Passes > 64, "pin.argon2-passes is at most 64"},
-		{uint64(s.Passes)*uint64(s.MemoryKiB) > 4<<20, "pin.argon2-passes times pin.argon2-memory-kib is at most 4194304"},
-		{s.MemoryKiB != 0 && (s.MemoryKiB < 8 || s.MemoryKiB > 1<<20), "pin.argon2-memory-kib is 8 to 1048576"},
+		{s.refuse("pin") != "", s.refuse("pin")},
 	} {
 		if rule.bad {
 			return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "configuration %s: %s", path, rule.text)
@@ -195,13 +236,7 @@ func (s pinSettings) check(path string) error {
 
 // options are the settings as a partition takes them.
 func (s pinSettings) options() partition.Options {
-	kdf := seal.DefaultKDF()
-	if s.Passes != 0 {
-		kdf.Time = s.Passes
-	}
-	if s.MemoryKiB != 0 {
-		kdf.Memory = s.MemoryKiB
-	}
+	kdf := s.over(seal.DefaultKDF())
 	o := partition.Options{MinPIN: s.MinLength, MaxPIN: s.MaxLength, Tries: s.Tries, DelayAfter: s.DelayAfter, KDF: kdf}
 	if s.Delay != nil {
 		o.Delay = time.Duration(*s.Delay) * time.Second

@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/*.txt. Each has a home of its own, the PINs in
-// user.pin and so.pin, and a configuration that makes a guess of a PIN cheap. COFFER_UPDATE_GOLDEN=1 rewrites the help texts.
+// user.pin and so.pin, and a configuration that makes a guess
+// of a PIN or passphrase cheap. COFFER_UPDATE_GOLDEN=1 rewrites the help texts.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -41,7 +42,7 @@ func setUpScript(e *testscript.Env) error {
 		"user.pin":  "right user\n",
 		"so.pin":    "right so\n",
 		"wrong.pin": "wrong\n",
-		"fast.toml": "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 64\n",
+		"fast.toml": "[pin]\ndelay = 0\nargon2-passes = 1\nargon2-memory-kib = 64\n[seal]\nargon2-passes = 1\nargon2-memory-kib = 64\n",
 	} {
 		if err := os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600); err != nil {
 			return err

@@ -91,22 +91,26 @@ func (o *sealOptions) registerUnlock(t *tool, c *cobra.Command) {
 }
 
 // stretchings are the values of --kdf.
-var stretchings = map[string]func() seal.Stretching{
-	"argon2id": seal.DefaultStretching,
-	"pbkdf2":   seal.ApprovedStretching,
+var stretchings = map[string]func() (seal.Stretching, error){
+	"argon2id": func() (seal.Stretching, error) { return configuration().Stretching() },
+	"pbkdf2":   func() (seal.Stretching, error) { return seal.ApprovedStretching(), nil },
 }
 
 func newPassphraseSeal(t *tool, o *sealOptions) (*seal.Sealer, error) {
-	stretching := stretchings[o.kdf]
-	if stretching == nil {
+	find := stretchings[o.kdf]
+	if find == nil {
 		return nil, &advised{errors.New("--kdf is argon2id or pbkdf2"), "", exitUsage}
+	}
+	stretching, err := find()
+	if err != nil {
+		return nil, err
 	}
 	p, err := t.passphrase.readNew(t, "New passphrase")
 	if err != nil {
 		return nil, err
 	}
 	defer p.Zero()
-	return seal.NewPassphrase(p, stretching())
+	return seal.NewPassphrase(p, stretching)
 }
 
 func passphraseKey(t *tool, _ *sealOptions, s *seal.Slot) (*secret.Bytes, error) {
