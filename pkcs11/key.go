@@ -81,9 +81,6 @@ func coffer_C_WrapKey(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, wrapping, key
 		return refuse(app, h, err)
 	}
 	n, err := app.WrapKey(ck.SessionHandle(h), mech, ck.ObjectHandle(wrapping), ck.ObjectHandle(key), dst)
-	if err == nil && dst != nil {
-		returnParam(m, mech)
-	}
 	return tell(outLen, n, err)
 }
 
@@ -108,9 +105,6 @@ func coffer_C_WrapKeyAuthenticated(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, 
 		return refuse(app, h, err)
 	}
 	n, err := app.WrapKeyAuthenticated(ck.SessionHandle(h), mech, ck.ObjectHandle(wrapping), ck.ObjectHandle(key), data, dst)
-	if err == nil && dst != nil {
-		returnParam(m, mech)
-	}
 	return tell(outLen, n, err)
 }
 

@@ -31,11 +31,13 @@ var params = map[ck.ParamKind]func(*source) any{
 	ck.ParamAESCTR: func(s *source) any {
 		return &ck.CTRParams{Bits: s.number(), Block: [16]byte(append(s.bytes(), make([]byte, 16)...))}
 	},
-	ck.ParamGCM:        func(s *source) any { return s.gcm() },
+	ck.ParamGCM: func(s *source) any {
+		return s.aead(ck.GCMMessage, &ck.GCMParams{IV: s.bytes(), AAD: s.bytes(), TagBits: s.number()})
+	},
 	ck.ParamEdDSA:      func(s *source) any { return &ck.EdDSAParams{PreHash: s.byte()&1 == 1, Context: s.bytes()} },
 	ck.ParamRSAAESWrap: func(s *source) any { return &ck.RSAAESWrapParams{AESBits: s.number(), OAEP: *s.oaep()} },
 	ck.ParamCCM: func(s *source) any {
-		return &ck.CCMParams{DataLen: s.number(), MACLen: s.number(), Nonce: s.bytes(), AAD: s.bytes()}
+		return s.aead(ck.CCMMessage, &ck.CCMParams{DataLen: s.number(), MACLen: s.number(), Nonce: s.bytes(), AAD: s.bytes()})
 	},
 	ck.ParamChaCha20:       func(s *source) any { return &ck.ChaCha20Params{Counter: s.number(), Nonce: s.bytes()} },
 	ck.ParamCBCEncryptData: func(s *source) any { return &ck.CBCEncryptDataParams{Data: s.bytes()} },
@@ -53,15 +55,16 @@ func (s *source) oaep() *ck.RSAOAEPParams {
 	return &ck.RSAOAEPParams{Hash: s.mechanism(), MGF: ck.MGF(s.number()), Source: s.number(), Label: s.bytes()}
 }
 
-// gcm is one of the three parameters that the shell may read for AES-GCM.
-func (s *source) gcm() any {
-	switch g := (ck.GCMParams{IV: s.bytes(), AAD: s.bytes(), TagBits: s.number()}); s.pick(3) {
+// aead is one of the three parameters that the shell may read for AES-GCM and AES-CCM.
+func (s *source) aead(kind ck.MessageKind, plain any) any {
+	switch s.pick(3) {
 	case 0:
-		return &ck.GCMWrapParams{GCMParams: g, FixedBits: s.number(), Generator: s.number()}
+		return &ck.WrapParams{Nonce: s.bytes(), AAD: s.bytes(), TagBits: s.number(), FixedBits: s.number(), Generator: s.number()}
 	case 1:
-		return &ck.GCMMessageParams{IV: s.bytes(), FixedBits: s.number(), Generator: s.number(), Tag: s.bytes()}
+		tag := s.bytes()
+		return &ck.MessageParams{Kind: kind, Nonce: s.bytes(), FixedBits: s.number(), Generator: s.number(), Tag: tag, TagSize: len(tag), DataLen: s.number()}
 	default:
-		return &g
+		return plain
 	}
 }
 

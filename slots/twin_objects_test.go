@@ -219,8 +219,8 @@ func (p *twinPartition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping ap
 }
 
 // twinGCM seals under a key of the twin, with the parameter of a message.
-func (p *twinPartition) twinGCM(who api.Caller, m *ck.Mechanism, key api.ObjectID) (cipher.AEAD, *ck.GCMMessageParams, error) {
-	params, ok := m.Param.(*ck.GCMMessageParams)
+func (p *twinPartition) twinGCM(who api.Caller, m *ck.Mechanism, key api.ObjectID) (cipher.AEAD, *ck.MessageParams, error) {
+	params, ok := m.Param.(*ck.MessageParams)
 	if !ok {
 		return nil, nil, ck.CKR_MECHANISM_INVALID
 	}
@@ -248,10 +248,10 @@ func (p *twinPartition) WrapKeyAuthenticated(who api.Caller, m *ck.Mechanism, wr
 		return 0, err
 	}
 	if params.Generator == ck.CKG_GENERATE && dst != nil {
-		rand.Read(params.IV)
+		rand.Read(params.Nonce)
 	}
 	value := o.value(ck.CKA_VALUE)
-	sealed := aead.Seal(nil, params.IV, value, aad)
+	sealed := aead.Seal(nil, params.Nonce, value, aad)
 	copy(params.Tag, sealed[len(value):])
 	return put(dst, sealed[:len(value)])
 }
@@ -263,7 +263,7 @@ func (p *twinPartition) UnwrapKeyAuthenticated(who api.Caller, m *ck.Mechanism, 
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	value, err := aead.Open(nil, params.IV, slices.Concat(wrapped, params.Tag), aad)
+	value, err := aead.Open(nil, params.Nonce, slices.Concat(wrapped, params.Tag), aad)
 	if err != nil {
 		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_INVALID
 	}

@@ -108,8 +108,8 @@ func (a args) mechanism(i int) *ck.Mechanism {
 
 // sealing is AES-GCM for a message, the IV of which the token makes.
 func sealing() *ck.Mechanism {
-	return &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMMessageParams{
-		IV: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16),
+	return &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.MessageParams{
+		Kind: ck.GCMMessage, Nonce: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16), TagSize: 16,
 	}}
 }
 

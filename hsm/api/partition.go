@@ -109,7 +109,7 @@ type Keys interface {
 	WrapKey(who Caller, m *ck.Mechanism, wrapping, key ObjectID, dst []byte) (int, error)
 	UnwrapKey(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped []byte, tmpl ck.Template) (ObjectID, error)
 	// WrapKeyAuthenticated and UnwrapKeyAuthenticated take the mechanism with the
-	// parameter of its messages (*ck.GCMMessageParams). Wrapping fills in the IV
+	// parameter of its messages (*ck.MessageParams). Wrapping fills in the nonce
 	// and the tag when it has filled dst.
 	WrapKeyAuthenticated(who Caller, m *ck.Mechanism, wrapping, key ObjectID, aad, dst []byte) (int, error)
 	UnwrapKeyAuthenticated(who Caller, m *ck.Mechanism, unwrapping ObjectID, wrapped, aad []byte, tmpl ck.Template) (ObjectID, error)

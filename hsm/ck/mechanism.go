@@ -78,20 +78,13 @@ type (
 		TagBits uint64
 	}
 
-	// GCMWrapParams is CK_GCM_WRAP_PARAMS, which C_WrapKey may be given in place of
-	// CK_GCM_PARAMS. Generator is CKG_NO_GENERATE and its like; of what it makes,
-	// the first FixedBits of IV are left as they are.
-	GCMWrapParams struct {
-		GCMParams
+	// WrapParams is CK_GCM_WRAP_PARAMS or CK_CCM_WRAP_PARAMS, which C_WrapKey may be given
+	// in place of CK_GCM_PARAMS and CK_CCM_PARAMS. Nonce is memory of the caller as in
+	// MessageParams, and made as there. The length of the data is the key's.
+	WrapParams struct {
+		Nonce, AAD           []byte
 		FixedBits, Generator uint64
-	}
-
-	// GCMMessageParams is CK_GCM_MESSAGE_PARAMS, in which the token hands out the
-	// IV that it made and the tag.
-	GCMMessageParams struct {
-		IV                   []byte
-		FixedBits, Generator uint64
-		Tag                  []byte
+		TagBits              uint64
 	}
 
 	// EdDSAParams is CK_EDDSA_PARAMS.

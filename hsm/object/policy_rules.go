@@ -62,32 +62,34 @@ var soundWrapping = map[ck.MechanismType]bool{
 	ck.CKM_RSA_AES_KEY_WRAP: true,
 }
 
-// What makes GCM sound, in bits: a nonce that the token made, of which none comes
-// twice (SP 800-38D, section 8.2.2), and a tag that is not guessed. And the key must be
-// for nothing but GCM (CKA_ALLOWED_MECHANISMS): AES-KWP makes one block of a short key,
-// most of which the caller chooses, and would so tell parts of the key stream.
+// What makes an authenticated cipher sound, in bits: a nonce that the token made, of
+// which none comes twice (SP 800-38D, section 8.2.2), and a tag that is not guessed. And
+// the key must be for nothing else (CKA_ALLOWED_MECHANISMS): AES-KWP makes one block of a
+// short key, most of which the caller chooses, and would so tell parts of the key stream.
 const (
 	soundNonce = 96
 	soundTag   = 96
 )
 
-// soundGCM reports whether m is GCM by which k may wrap, or may unwrap.
-func soundGCM(k *Object, m *ck.Mechanism) (wraps, unwraps bool) {
-	if m.Type != ck.CKM_AES_GCM || !k.allowsOnly(ck.CKM_AES_GCM) {
+// soundAEAD reports whether m is GCM or CCM by which k may wrap, or may unwrap.
+func soundAEAD(k *Object, m *ck.Mechanism) (wraps, unwraps bool) {
+	if m.Type != ck.CKM_AES_GCM && m.Type != ck.CKM_AES_CCM || !k.allowsOnly(m.Type) {
 		return false, false
 	}
-	made := func(iv []byte, fixed, generator uint64) bool {
-		return generator != ck.CKG_NO_GENERATE && 8*uint64(len(iv)) >= soundNonce+min(fixed, 1<<32)
+	made := func(nonce []byte, fixed, generator uint64) bool {
+		return generator != ck.CKG_NO_GENERATE && 8*uint64(len(nonce)) >= soundNonce+min(fixed, 1<<32)
 	}
 	switch p := m.Param.(type) {
 	case *ck.GCMParams: // the nonce is the caller's, who may use one twice
 		return false, p.TagBits >= soundTag
-	case *ck.GCMWrapParams:
+	case *ck.CCMParams:
+		return false, p.MACLen >= soundTag/8
+	case *ck.WrapParams:
 		tag := p.TagBits >= soundTag
-		return tag && made(p.IV, p.FixedBits, p.Generator), tag
-	case *ck.GCMMessageParams:
-		tag := 8*len(p.Tag) >= soundTag
-		return tag && made(p.IV, p.FixedBits, p.Generator), tag
+		return tag && made(p.Nonce, p.FixedBits, p.Generator), tag
+	case *ck.MessageParams:
+		tag := p.TagSize >= soundTag/8
+		return tag && made(p.Nonce, p.FixedBits, p.Generator), tag
 	}
 	return false, false
 }
@@ -172,7 +174,7 @@ func wrappingIsSound(w, key *Object, m *ck.Mechanism) error {
 	if key.readable() && !holdsOurs(w) || soundWrapping[m.Type] {
 		return nil
 	}
-	if wraps, _ := soundGCM(w, m); wraps {
+	if wraps, _ := soundAEAD(w, m); wraps {
 		return nil
 	}
 	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism does not protect what is wrapped by it")
@@ -290,7 +292,7 @@ func unwrappingIsSound(base *Object, m *ck.Mechanism) error {
 	if !holdsOurs(base) || soundWrapping[m.Type] {
 		return nil
 	}
-	if _, unwraps := soundGCM(base, m); unwraps {
+	if _, unwraps := soundAEAD(base, m); unwraps {
 		return nil
 	}
 	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism would tell about keys that are wrapped under this one")

@@ -124,9 +124,13 @@ func TestPolicyMakes(t *testing.T) {
 func TestPolicyOfWrapping(t *testing.T) {
 	plain := func(m ck.MechanismType) *ck.Mechanism { return &ck.Mechanism{Type: m} }
 	gcm := func(p any) *ck.Mechanism { return &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: p} }
+	ccm := func(p any) *ck.Mechanism { return &ck.Mechanism{Type: ck.CKM_AES_CCM, Param: p} }
 	iv := make([]byte, 12)
+	message := func(kind ck.MessageKind, tag int) *ck.MessageParams {
+		return &ck.MessageParams{Kind: kind, Nonce: iv, Generator: ck.CKG_GENERATE, Tag: make([]byte, tag), TagSize: tag}
+	}
 	made := func(fixed, generator, tag uint64) *ck.Mechanism {
-		return gcm(&ck.GCMWrapParams{GCMParams: ck.GCMParams{IV: iv, TagBits: tag}, FixedBits: fixed, Generator: generator})
+		return gcm(&ck.WrapParams{Nonce: iv, TagBits: tag, FixedBits: fixed, Generator: generator})
 	}
 	wraps := flags{ck.CKA_WRAP: true, ck.CKA_UNWRAP: true}
 	fit := secretWith(t, wraps)
@@ -134,8 +138,10 @@ func TestPolicyOfWrapping(t *testing.T) {
 	brought, _ := create(t, plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, true)))
 	trusted, _ := build(t, Request{SO: true, Template: plus(aesTemplate(), ck.Bool(ck.CKA_WRAP, true), ck.Bool(ck.CKA_TRUSTED, true))})
 	gives := fit.having(ck.Attribute{Type: ck.CKA_UNWRAP_TEMPLATE, Nested: []ck.Attribute{ck.Bool(ck.CKA_DERIVE, true)}})
-	gcmOnly := ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(ck.CKM_AES_GCM))}
-	byGCM := fit.having(gcmOnly)
+	only := func(m ck.MechanismType) *Object {
+		return fit.having(ck.Attribute{Type: ck.CKA_ALLOWED_MECHANISMS, Value: ck.AppendUlong(nil, uint64(m))})
+	}
+	byGCM, byCCM := only(ck.CKM_AES_GCM), only(ck.CKM_AES_CCM)
 	secret := secretWith(t, flags{ck.CKA_EXTRACTABLE: true})
 	open := secretWith(t, flags{ck.CKA_EXTRACTABLE: true, ck.CKA_SENSITIVE: false})
 	kwp := plain(ck.CKM_AES_KEY_WRAP_KWP)
@@ -159,7 +165,12 @@ func TestPolicyOfWrapping(t *testing.T) {
 		{"GCM with little of the IV made", byGCM, secret, made(64, ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
 		{"GCM with a wild count", byGCM, secret, made(^uint64(0), ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
 		{"GCM with a short tag", byGCM, secret, made(0, ck.CKG_GENERATE, 32), ck.CKR_MECHANISM_INVALID},
-		{"GCM message", byGCM, secret, gcm(&ck.GCMMessageParams{IV: iv, Generator: ck.CKG_GENERATE, Tag: make([]byte, 16)}), ck.CKR_OK},
+		{"GCM message", byGCM, secret, gcm(message(ck.GCMMessage, 16)), ck.CKR_OK},
+		{"CCM message", byCCM, secret, ccm(message(ck.CCMMessage, 16)), ck.CKR_OK},
+		{"CCM message with a short tag", byCCM, secret, ccm(message(ck.CCMMessage, 10)), ck.CKR_MECHANISM_INVALID},
+		{"CCM with the token's nonce", byCCM, secret, ccm(&ck.WrapParams{Nonce: iv, TagBits: 128, Generator: ck.CKG_GENERATE}), ck.CKR_OK},
+		{"CCM with the caller's nonce", byCCM, secret, ccm(&ck.CCMParams{Nonce: iv, MACLen: 16}), ck.CKR_MECHANISM_INVALID},
+		{"CCM by a key for GCM", byGCM, secret, ccm(message(ck.CCMMessage, 16)), ck.CKR_MECHANISM_INVALID},
 		{"GCM without a parameter", byGCM, secret, gcm(nil), ck.CKR_MECHANISM_INVALID},
 		{"GCM by a key for all", fit, secret, made(0, ck.CKG_GENERATE, 128), ck.CKR_MECHANISM_INVALID},
 		{"readable under what was brought in", brought, open, plain(ck.CKM_AES_CBC), ck.CKR_OK},
@@ -181,6 +192,8 @@ func TestPolicyOfWrapping(t *testing.T) {
 		{"CBC by what was brought in", brought, plain(ck.CKM_AES_CBC), ck.CKR_OK},
 		{"GCM with the caller's IV", byGCM, gcm(&ck.GCMParams{IV: iv, TagBits: 128}), ck.CKR_OK},
 		{"GCM with a short tag", byGCM, gcm(&ck.GCMParams{IV: iv, TagBits: 64}), ck.CKR_MECHANISM_INVALID},
+		{"CCM with the caller's nonce", byCCM, ccm(&ck.CCMParams{Nonce: iv, MACLen: 12}), ck.CKR_OK},
+		{"CCM with a short tag", byCCM, ccm(&ck.CCMParams{Nonce: iv, MACLen: 10}), ck.CKR_MECHANISM_INVALID},
 	} {
 		if err := strict(t).Unwrap(c.base, c.m); ck.Code(err) != c.want {
 			t.Errorf("unwrap, %s: %v, want %v", c.name, err, c.want)

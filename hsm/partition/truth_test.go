@@ -120,7 +120,8 @@ func TestDatesOfEveryUse(t *testing.T) {
 	wrapping := r.secretKey(user, join(on(ck.CKA_WRAP, ck.CKA_UNWRAP), over)...)
 	base := r.secretKey(user, join(on(ck.CKA_DERIVE), over)...)
 	pub, priv := r.kemPair(user, ecGen, join(ck.Template{p256}, over), over)
-	gcm := &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMMessageParams{IV: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16)}}
+	gcm := &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.MessageParams{
+		Kind: ck.GCMMessage, Nonce: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16), TagSize: 16}}
 	cmac := &ck.Mechanism{Type: ck.CKM_AES_CMAC}
 	out := make([]byte, 128)
 	for name, use := range map[string]func() error{

@@ -15,7 +15,10 @@ func init() {
 	m := messaging(ck.CCMMessage, ccmKeyOf, ciphering(newCCM, aesMechanism(ck.CKM_AES_CCM, ck.ParamCCM)))
 	m.Wrap = wrapBy(func(k *Key, m *ck.Mechanism) (api.Cipher, error) { return ccmOf(k, m, encrypting, anySize) })
 	m.Unwrap = unwrapBy(func(k *Key, m *ck.Mechanism) (api.Cipher, error) { return ccmOf(k, m, decrypting, anySize) })
-	register(m)
+	wraps := aeadWrapping{ck.CCMMessage, ccmKeyOf, func(p *ck.WrapParams, nonce []byte) any {
+		return &ck.CCMParams{Nonce: nonce, AAD: p.AAD, MACLen: p.TagBits / 8}
+	}}
+	register(wraps.in(m))
 }
 
 func newCCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {

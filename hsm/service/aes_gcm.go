@@ -11,9 +11,10 @@ import (
 // AES-GCM (section 6.13.7): the tag follows the ciphertext.
 func init() {
 	m := wrapping(newGCM, aesMechanism(ck.CKM_AES_GCM, ck.ParamGCM))
-	m.Wrap, m.Unwrap = generatingIV(m.Wrap), ignoringIVRule(m.Unwrap)
-	m.WrapAuthenticated, m.UnwrapAuthenticated = wrapGCM, unwrapGCM
-	register(messaging(ck.GCMMessage, gcmKeyOf, m))
+	wraps := aeadWrapping{ck.GCMMessage, gcmKeyOf, func(p *ck.WrapParams, iv []byte) any {
+		return &ck.GCMParams{IV: iv, AAD: p.AAD, TagBits: p.TagBits}
+	}}
+	register(messaging(ck.GCMMessage, gcmKeyOf, wraps.in(m)))
 }
 
 func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {

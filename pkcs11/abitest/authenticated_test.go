@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/ccm"
 )
 
 // gcmMessage is CK_GCM_MESSAGE_PARAMS, the IV of which the token makes, in a
@@ -119,4 +120,51 @@ func TestWrapParams(t *testing.T) {
 	k.want(ck.CKR_MECHANISM_PARAM_INVALID, "C_EncryptInit", k.h, mech, key)
 	out[0] ^= 1
 	k.want(ck.CKR_WRAPPED_KEY_INVALID, "C_UnwrapKey", k.h, mech, key, Address(out), 32, tmpl, count, Address(k.Ulongs(0)))
+}
+
+// TestWrapByCCM has both functions make the nonce, with CK_CCM_MESSAGE_PARAMS and
+// CK_CCM_WRAP_PARAMS, and puts the structures to wild counts.
+func TestWrapByCCM(t *testing.T) {
+	k := open(t)
+	key := k.aesKey()
+	nonce, tag, aad := k.Bytes(12, 0), k.Bytes(16, 0), k.Copy([]byte("header"))
+	block, err := aes.NewCipher([]byte("0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := ccm.New(block, 12, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens := func(sealed []byte) {
+		t.Helper()
+		if value, err := aead.Open(nil, nonce, sealed, []byte("header")); err != nil || string(value) != "0123456789abcdef" {
+			t.Errorf("%q, %v", value, err)
+		}
+	}
+	tmpl, count := k.template(ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES))
+	out, n, made := k.Bytes(32, 0), k.Ulongs(32), Address(k.Ulongs(0))
+
+	message := k.mechanism(ck.CKM_AES_CCM, k.structure(0, Address(nonce), 12, 0, ck.CKG_GENERATE, Address(tag), 16))
+	k.ok("C_WrapKeyAuthenticated", k.h, message, key, key, Address(aad), 6, Address(out), Address(n))
+	opens(append(bytes.Clone(out[:16]), tag...))
+	k.ok("C_UnwrapKeyAuthenticated", k.h, message, key, Address(out), 16, tmpl, count, Address(aad), 6, made)
+	k.want(ck.CKR_WRAPPED_KEY_INVALID, "C_UnwrapKeyAuthenticated", k.h, message, key, Address(out), 16, tmpl, count, Address(aad), 5, made)
+
+	n.Set(0, 32)
+	wrap := k.mechanism(ck.CKM_AES_CCM, k.structure(0, Address(nonce), 12, 0, ck.CKG_GENERATE, Address(aad), 6, 16))
+	k.ok("C_WrapKey", k.h, wrap, key, key, Address(out), Address(n))
+	opens(out)
+	k.ok("C_UnwrapKey", k.h, wrap, key, Address(out), 32, tmpl, count, made)
+	k.want(ck.CKR_MECHANISM_PARAM_INVALID, "C_EncryptInit", k.h, wrap, key)
+	for _, words := range [][]uintptr{
+		{0, Address(nonce), 1 << 63, 0, ck.CKG_GENERATE, Address(aad), 6, 16},
+		{0, 0, 12, 0, ck.CKG_GENERATE, Address(aad), 6, 16},
+		{0, Address(nonce), 12, 0, ck.CKG_GENERATE, Address(aad), 1 << 63, 16},
+		{0, Address(nonce), 12, 0, ck.CKG_GENERATE, 0, 6, 16},
+		{0, Address(nonce), 12, 0, ck.CKG_GENERATE, Address(aad), 6, 1 << 61},
+		{0, Address(nonce), 12, 1 << 63, ck.CKG_GENERATE, Address(aad), 6, 16},
+	} {
+		k.want(ck.CKR_MECHANISM_PARAM_INVALID, "C_WrapKey", k.h, k.mechanism(ck.CKM_AES_CCM, k.structure(words...)), key, key, Address(out), Address(n))
+	}
 }

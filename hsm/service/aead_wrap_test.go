@@ -7,37 +7,53 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/ccm"
 )
 
-func gcmWrapKey(t *testing.T) (*Key, *Mechanism, cipher.AEAD) {
+// wrappingAEADs are the authenticated ciphers that wrap.
+var wrappingAEADs = map[ck.MechanismType]struct {
+	kind ck.MessageKind
+	new  func(cipher.Block) (cipher.AEAD, error) // with a nonce of 12 bytes and a tag of 16
+}{
+	ck.CKM_AES_GCM: {ck.GCMMessage, cipher.NewGCM},
+	ck.CKM_AES_CCM: {ck.CCMMessage, func(b cipher.Block) (cipher.AEAD, error) { return ccm.New(b, 12, 16) }},
+}
+
+func aeadWrapKey(t *testing.T, mt ck.MechanismType) (*Key, *Mechanism, cipher.AEAD) {
 	t.Helper()
 	value := bytes.Repeat([]byte{7}, 32)
 	block, err := aes.NewCipher(value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := wrappingAEADs[mt].new(block)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _ := Lookup(ck.CKM_AES_GCM)
+	m, _ := Lookup(mt)
 	return newKeyFrom(ck.Template{
 		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES), ck.Bytes(ck.CKA_VALUE, value),
 	}), m, aead
 }
 
-func TestWrapGCMAuthenticated(t *testing.T) {
-	k, m, aead := gcmWrapKey(t)
+func TestWrapAuthenticated(t *testing.T) {
+	for mt := range wrappingAEADs {
+		t.Run(mt.String(), func(t *testing.T) { wrapAuthenticated(t, mt) })
+	}
+}
+
+func wrapAuthenticated(t *testing.T, mt ck.MechanismType) {
+	k, m, aead := aeadWrapKey(t, mt)
 	plain, aad := []byte("the value of a key"), []byte("header")
-	p := &ck.GCMMessageParams{IV: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16)}
-	mech := &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: p}
+	p := &ck.MessageParams{Kind: wrappingAEADs[mt].kind, Nonce: make([]byte, 12), Generator: ck.CKG_GENERATE, Tag: make([]byte, 16), TagSize: 16}
+	mech := &ck.Mechanism{Type: mt, Param: p}
 
 	for _, dst := range [][]byte{nil, {}, make([]byte, len(plain)-1)} {
 		n, err := m.WrapAuthenticated(k, mech, aad, dst, plain)
 		if n != len(plain) || (dst == nil) != (err == nil) || dst != nil && ck.Code(err) != ck.CKR_BUFFER_TOO_SMALL {
 			t.Fatalf("with %d bytes: %d, %v", len(dst), n, err)
 		}
-		if !bytes.Equal(p.IV, make([]byte, 12)) {
+		if !bytes.Equal(p.Nonce, make([]byte, 12)) {
 			t.Fatal("an IV was made for no output")
 		}
 	}
@@ -45,7 +61,7 @@ func TestWrapGCMAuthenticated(t *testing.T) {
 	if n, err := m.WrapAuthenticated(k, mech, aad, wrapped, plain); n != len(plain) || err != nil {
 		t.Fatal(n, err)
 	}
-	opened, err := aead.Open(nil, p.IV, append(bytes.Clone(wrapped), p.Tag...), aad)
+	opened, err := aead.Open(nil, p.Nonce, append(bytes.Clone(wrapped), p.Tag...), aad)
 	if err != nil || !bytes.Equal(opened, plain) {
 		t.Fatalf("%q, %v", opened, err)
 	}
@@ -104,20 +120,59 @@ func TestGenerateIV(t *testing.T) {
 	}
 }
 
-func TestWrapGCMParams(t *testing.T) {
-	k, m, aead := gcmWrapKey(t)
+// TestWrapAuthenticatedRefuses what is not the parameter of the cipher's messages.
+func TestWrapAuthenticatedRefuses(t *testing.T) {
+	nonce, tag := make([]byte, 12), make([]byte, 16)
+	for mt, w := range wrappingAEADs {
+		k, m, _ := aeadWrapKey(t, mt)
+		other := ck.GCMMessage + ck.CCMMessage - w.kind
+		for name, p := range map[string]any{
+			"none":            nil,
+			"of the key":      &ck.WrapParams{Nonce: nonce, TagBits: 128},
+			"of other cipher": &ck.MessageParams{Kind: other, Nonce: nonce, Tag: tag, TagSize: 16},
+			"no tag":          &ck.MessageParams{Kind: w.kind, Nonce: nonce, TagSize: 16},
+			"no nonce":        &ck.MessageParams{Kind: w.kind, Tag: tag, TagSize: 16},
+			"tag size":        &ck.MessageParams{Kind: w.kind, Nonce: nonce, Tag: make([]byte, 17), TagSize: 17},
+		} {
+			mech := &ck.Mechanism{Type: mt, Param: p}
+			if _, err := m.WrapAuthenticated(k, mech, nil, make([]byte, 16), tag); ck.Code(err) != ck.CKR_MECHANISM_PARAM_INVALID {
+				t.Errorf("%v, %s: wrap: %v", mt, name, err)
+			}
+			if _, err := m.UnwrapAuthenticated(k, mech, nil, tag); ck.Code(err) != ck.CKR_MECHANISM_PARAM_INVALID {
+				t.Errorf("%v, %s: unwrap: %v", mt, name, err)
+			}
+		}
+	}
+	k, m, _ := aeadWrapKey(t, ck.CKM_AES_CCM)
+	long := &ck.MessageParams{Kind: ck.CCMMessage, Nonce: make([]byte, 13), Tag: tag, TagSize: 16} // for 65535 bytes
+	if _, err := m.WrapAuthenticated(k, &ck.Mechanism{Type: ck.CKM_AES_CCM, Param: long}, nil, nil, make([]byte, 1<<16)); ck.Code(err) != ck.CKR_KEY_SIZE_RANGE {
+		t.Errorf("longer than CCM can: %v", err)
+	}
+	if _, err := m.UnwrapAuthenticated(k, &ck.Mechanism{Type: ck.CKM_AES_CCM, Param: long}, nil, make([]byte, 1<<16)); ck.Code(err) != ck.CKR_WRAPPED_KEY_INVALID {
+		t.Errorf("longer than CCM can: %v", err)
+	}
+}
+
+func TestWrapParams(t *testing.T) {
+	for mt := range wrappingAEADs {
+		t.Run(mt.String(), func(t *testing.T) { wrapByParams(t, mt) })
+	}
+}
+
+func wrapByParams(t *testing.T, mt ck.MechanismType) {
+	k, m, aead := aeadWrapKey(t, mt)
 	plain := []byte("the value of a key")
-	p := &ck.GCMWrapParams{GCMParams: ck.GCMParams{IV: make([]byte, 12), AAD: []byte("a"), TagBits: 128}, Generator: ck.CKG_GENERATE}
-	mech := &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: p}
-	if n, err := m.Wrap(k, mech, nil, plain); n != len(plain)+16 || err != nil || !bytes.Equal(p.IV, make([]byte, 12)) {
-		t.Fatal(n, err, p.IV)
+	p := &ck.WrapParams{Nonce: make([]byte, 12), AAD: []byte("a"), TagBits: 128, Generator: ck.CKG_GENERATE}
+	mech := &ck.Mechanism{Type: mt, Param: p}
+	if n, err := m.Wrap(k, mech, nil, plain); n != len(plain)+16 || err != nil || !bytes.Equal(p.Nonce, make([]byte, 12)) {
+		t.Fatal(n, err, p.Nonce)
 	}
 	wrapped := make([]byte, 100)
 	n, err := m.Wrap(k, mech, wrapped, plain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := aead.Open(nil, p.IV, wrapped[:n], p.AAD)
+	opened, err := aead.Open(nil, p.Nonce, wrapped[:n], p.AAD)
 	if err != nil || !bytes.Equal(opened, plain) {
 		t.Fatalf("%q, %v", opened, err)
 	}
