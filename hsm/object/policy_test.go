@@ -53,7 +53,7 @@ func TestRulesAreWhole(t *testing.T) {
 			t.Errorf("rule %q: name or source", r.Name)
 		}
 		names[r.Name] = true
-		if r.key == nil && r.change == nil && r.wrap == nil && r.unwrap == nil && r.unwrapped == nil && r.derived == nil && r.pair == nil && r.made == nil && r.agree == nil {
+		if r.key == nil && r.change == nil && r.wrap == nil && r.unwrap == nil && r.unwrapped == nil && r.derived == nil && r.pair == nil && r.made == nil && r.agree == nil && r.derive == nil {
 			t.Errorf("rule %q checks nothing", r.Name)
 		}
 		less := strict(t).Without(r.Name)
