@@ -22,11 +22,18 @@ func init() {
 }
 
 func newCCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
-	return ccmOf(k, m, d, m.Param.(*ck.CCMParams).DataLen)
+	p, ok := m.Param.(*ck.CCMParams)
+	if !ok { // one of the structures for wrapping
+		return nil, ck.CKR_MECHANISM_PARAM_INVALID
+	}
+	return ccmOf(k, m, d, p.DataLen)
 }
 
 func ccmOf(k *Key, m *ck.Mechanism, d direction, size uint64) (api.Cipher, error) {
-	p := m.Param.(*ck.CCMParams)
+	p, ok := m.Param.(*ck.CCMParams)
+	if !ok {
+		return nil, ck.CKR_MECHANISM_PARAM_INVALID
+	}
 	key, err := ccmKeyOf(k)
 	if err != nil {
 		return nil, err
