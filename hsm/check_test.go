@@ -127,8 +127,11 @@ func TestRepair(t *testing.T) {
 		left  int  // objects, where that is so
 		lines int  // in the quarantine's file
 	}{
-		{"a public record", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(0)) }, CheckOptions{}, true, 3, 2},
+		{"a public record", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(0)) }, CheckOptions{PIN: with(userPIN)}, true, 3, 2},
+		{"a public record, without a PIN", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(0)) }, CheckOptions{}, false, 0, 0},
 		{"a private record, without a PIN", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(1)) }, CheckOptions{}, false, 0, 0},
+		{"a private record, named without a PIN", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(1)) },
+			CheckOptions{Partitions: []string{"one"}}, false, 0, 0},
 		{"a private record", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(1)) }, CheckOptions{PIN: with(userPIN)}, true, 3, 2},
 		{"the PIN policy", func(t *testing.T, c Config) { spoilFile(t, c, meta("pin-policy")) }, CheckOptions{}, true, 4, 2},
 		{"the state", func(t *testing.T, c Config) { spoilFile(t, c, meta("state")) }, CheckOptions{}, false, 0, 0},
@@ -153,6 +156,9 @@ func TestRepair(t *testing.T) {
 				t.Fatalf("after the repair: %+v", r)
 			}
 			if !test.sound {
+				if n := asideLines(t, r.Quarantine); n != 0 {
+					t.Errorf("%d things were moved", n)
+				}
 				for path, b := range damaged {
 					if now, err := os.ReadFile(path); err != nil || string(now) != string(b) && filepath.Base(path) != lockFile {
 						t.Errorf("%s was changed", path)

@@ -18,13 +18,13 @@ label, serial number or slot, only those, and the home itself.
 
 Nothing is changed. Without --login, the seals of private objects are not tried; that
 none of them was changed is known all the same. --login tries the user PIN of each
-partition, which counts as any login does.
+partition, or the SO PIN with --so-pin-file, which counts as any login does.
 
 --repair moves what is damaged into a new directory "quarantine-TIME" of the home, in
 full, and never deletes anything: what killed processes left, files, values and
 records. What cannot be opened as a whole is moved, and records that are not those
-that were written are gone on with, only if the partition is named. Make a copy of the
-home first.
+that were written are gone on with, only if the partition is named. To take a record
+out it takes a PIN, so that all others have been opened. Make a copy of the home first.
 
 The exit code is 1 if something is wrong, and was not moved aside.`
 
@@ -66,6 +66,7 @@ func newCheck(t *tool) *cobra.Command {
 	c.Flags().BoolVar(&repair, "repair", false, "move what is damaged aside")
 	c.Flags().BoolVar(&login, "login", false, "try the seals of private objects as well, with the user PIN")
 	t.userFlags(c)
+	t.so.register(c)
 	t.jsonFlag(c)
 	t.yesFlag(c)
 	return c
@@ -75,9 +76,13 @@ func (t *tool) check(names []string, repair, login bool) error {
 	bar := t.progress("Checking records")
 	defer bar.end()
 	o := hsm.CheckOptions{Partitions: names, Repair: repair, Progress: bar.set}
-	if login || t.user.file != "" {
+	if login || t.user.file != "" || t.so.file != "" {
 		o.PIN = func(label string) (hsm.Login, error) {
 			bar.end()
+			if t.so.file != "" {
+				pin, err := t.so.read(t, "SO PIN of "+quote(label))
+				return hsm.Login{User: ck.CKU_SO, PIN: pin}, err
+			}
 			pin, err := t.user.read(t, "User PIN of "+quote(label))
 			return hsm.Login{User: ck.CKU_USER, Name: t.userName, PIN: pin}, err
 		}

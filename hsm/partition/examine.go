@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -232,6 +233,9 @@ func Quarantine(st store.Store, root *seal.Root, o Options, private *seal.Key, a
 		if len(x.Findings) == 0 {
 			return nil
 		}
+		if err := x.vouched(); err != nil {
+			return err
+		}
 		p, err := bare(tx, root, o)
 		if err != nil {
 			return err
@@ -246,6 +250,17 @@ func Quarantine(st store.Store, root *seal.Root, o Options, private *seal.Key, a
 		return w.finish()
 	})
 	return x, storeError(err)
+}
+
+// vouched refuses to write the digest over private records that nobody has opened. Where
+// a value is damaged it may be that of the PIN: then they are looked at in a second
+// repair, when a PIN opens them again.
+func (x *Examination) vouched() error {
+	damagedValue := slices.ContainsFunc(x.Findings, func(f Finding) bool { return f.Value != "" && f.Value != metaState })
+	if x.Unopened == 0 || damagedValue {
+		return nil
+	}
+	return fmt.Errorf("%d private objects have to be opened first: give a PIN (--login)", x.Unopened)
 }
 
 // takeOut gives what a finding is about to aside and removes it. Of the state there is
