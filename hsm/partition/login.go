@@ -138,7 +138,9 @@ func (p *Partition) endDeleted() {
 		return
 	}
 	for _, e := range p.objects {
-		e.key.Store(nil)
+		if e.session == 0 || e.object.Private() { // a public session key is nowhere else
+			e.key.Store(nil)
+		}
 	}
 	p.closePrivate()
 }

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -275,6 +276,32 @@ func TestDeletedUserIsLoggedOut(t *testing.T) {
 		if _, err := op.OneShot(make([]byte, 16), make([]byte, 16)); err != nil {
 			t.Errorf("what was under way: %v", err)
 		}
+	}
+}
+
+// The public keys of sessions are nowhere but in memory: they are not hers alone.
+func TestPublicSessionKeysStay(t *testing.T) {
+	r, so := newRigWithAlice(t)
+	p := r.again()
+	alice := loginAs(t, p, "alice", alicePIN)
+	alice.Session = 1
+	key, err := p.GenerateKey(alice, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, append(aesTemplate(false, "k"), ck.Bool(ck.CKA_PRIVATE, false)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := encrypt(p, alice, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeleteUser(so, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	nobody := api.Caller{Session: 1}
+	if err := p.SetAttributes(nobody, key, ck.Template{ck.String(ck.CKA_LABEL, "new")}); err != nil {
+		t.Error(err)
+	}
+	if after, err := encrypt(p, nobody, key); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the key is another: %v", err)
 	}
 }
 
