@@ -167,6 +167,12 @@ func lifted(o *Object, template, t ck.AttributeType, v bool) bool {
 	return ok && said == v
 }
 
+// imposed reports whether the template in o says anything about attribute t.
+func imposed(o *Object, template, t ck.AttributeType) bool {
+	_, ok := ck.Template(o.Nested(template)).Find(t)
+	return ok
+}
+
 // wrappingIsSound holds for keys that may be read too, where others leave under the
 // same wrapping key: one that the caller chose would answer what another mechanism
 // encrypts.
@@ -298,50 +304,6 @@ func unwrappingIsSound(base *Object, m *ck.Mechanism) error {
 	return forbid(ck.CKR_MECHANISM_INVALID, "the mechanism would tell about keys that are wrapped under this one")
 }
 
-func unwrappedIsSensitive(base, o *Object) error {
-	if o.Bool(ck.CKA_SENSITIVE) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, ck.CKA_SENSITIVE, false) {
-		return nil
-	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key is sensitive, unless the unwrapping key's CKA_UNWRAP_TEMPLATE says otherwise")
-}
-
-func unwrappedDoesNotDerive(base, o *Object) error {
-	use := ck.CKA_DERIVE
-	if o.class == ck.CKO_PRIVATE_KEY { // which derives what others know as well
-		use = ck.CKA_DECAPSULATE
-	}
-	if !o.Permits(use) || lifted(base, ck.CKA_UNWRAP_TEMPLATE, use, true) {
-		return nil
-	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key derives, or decapsulates, only if the unwrapping key's CKA_UNWRAP_TEMPLATE says so")
-}
-
-func unwrappedNeedsTrust(base, o *Object) error {
-	if !base.Bool(ck.CKA_TRUSTED) || !o.Bool(ck.CKA_EXTRACTABLE) || o.Bool(ck.CKA_WRAP_WITH_TRUSTED) {
-		return nil
-	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "what a trusted key has unwrapped leaves under trusted keys only: it needs CKA_WRAP_WITH_TRUSTED")
-}
-
-// unwrappedByPairNeedsTrust: a private key has no CKA_TRUSTED, and may belong to a public
-// key that has. Pairs of which the private half does more than unwrap wrap nothing that
-// cannot be read, trusted or not.
-func unwrappedByPairNeedsTrust(base, o *Object) error {
-	if base.class != ck.CKO_PRIVATE_KEY || !unwrapsOnly(base) || !o.Bool(ck.CKA_EXTRACTABLE) || o.Bool(ck.CKA_WRAP_WITH_TRUSTED) {
-		return nil
-	}
-	return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "what the private half of a wrapping pair has unwrapped needs CKA_WRAP_WITH_TRUSTED to be extractable, unless the CKA_UNWRAP_TEMPLATE says so")
-}
-
-// unwrappingStaysTrusted: a user's copy of a trusted key is not trusted, and would
-// unwrap as if nobody had asked for trust.
-func unwrappingStaysTrusted(from, to *Object) error {
-	if from.Bool(ck.CKA_TRUSTED) && !to.Bool(ck.CKA_TRUSTED) && to.Permits(ck.CKA_UNWRAP) {
-		return forbid(ck.CKR_ATTRIBUTE_READ_ONLY, "a copy of a trusted key does not unwrap")
-	}
-	return nil
-}
-
 func derivingIsAll(o *Object) error {
 	if guarded(o) && o.usage&deriveUses != 0 && o.usage&^deriveUses != 0 {
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a key that others are derived from is for nothing else")
@@ -382,13 +344,12 @@ func derivedStays(base, o *Object, by derivation) error {
 // derivedDoesNotDerive: of the same base key may come another key of the same value,
 // which computes what this one derives. The template binds both.
 func derivedDoesNotDerive(base, o *Object, by derivation) error {
-	_, imposed := ck.Template(base.Nested(by.template)).Find(ck.CKA_DERIVE_TEMPLATE)
 	switch {
 	case !guarded(o) || !o.Permits(ck.CKA_DERIVE):
 		return nil
 	case !lifted(base, by.template, ck.CKA_DERIVE, true):
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key derives only if the base key's CKA_DERIVE_TEMPLATE or its like says so")
-	case o.find(ck.CKA_DERIVE_TEMPLATE) != nil && !imposed: // the next time it has none, or another
+	case o.find(ck.CKA_DERIVE_TEMPLATE) != nil && !imposed(base, by.template, ck.CKA_DERIVE_TEMPLATE): // the next time it has none, or another
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key has a CKA_DERIVE_TEMPLATE only if the base key's says which")
 	}
 	return nil

@@ -19,7 +19,7 @@ type move func(*attacker)
 
 var moves = []move{generate, import_, agree, trust, read, wrap, unwrap, encryptData, decryptWrapped, derive, deriveParts,
 	copyAndChange, openOffline, exclusiveOr, oracle, splitRSAAES, generateKEM, encapsulate, outsiders, decapsulate, unwrapKEM, agreeOnCiphertext, multiply,
-	generateHKDF, expand, salt}
+	generateHKDF, expand, salt, receive}
 
 var (
 	iv      = make([]byte, 16)
@@ -242,7 +242,7 @@ func unwrap(a *attacker) {
 			}
 			for _, tmpl := range []ck.Template{
 				on(ck.CKA_ENCRYPT, ck.CKA_DECRYPT), on(ck.CKA_WRAP, ck.CKA_UNWRAP), on(ck.CKA_DERIVE),
-				on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE), readable,
+				on(ck.CKA_ENCRYPT, ck.CKA_EXTRACTABLE), readable, join(on(ck.CKA_DERIVE), lifting(readable...)),
 			} {
 				id, err := a.UnwrapKey(a.user, b.mechanism, u.id, b.bytes, join(aesKey, tmpl))
 				a.takes(id, err, b.key.owed, "what "+u.how+" unwraps of "+b.key.how)
