@@ -19,6 +19,7 @@ var lines = map[string][]string{
 	"hsm/api":       {"hsm/ck"},
 	"hsm/audit":     {"hsm/ck", "hsm/store"},
 	"hsm/ck":        {},
+	"hsm/importer":  {"hsm/api", "hsm/ck"},
 	"hsm/object":    {"hsm/api", "hsm/ck", "hsm/secret"},
 	"hsm/partition": {"hsm/api", "hsm/audit", "hsm/ck", "hsm/object", "hsm/seal", "hsm/secret", "hsm/service", "hsm/store"},
 	"hsm/seal":      {"hsm/secret"},
@@ -28,34 +29,43 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/backup", "hsm/ck", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
-	"hsm/backup":     {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
-	"hsm/seal/share": {"hsm/crypto/shamir", "hsm/secret"},
-	"hsm/seal/tpm":   {"hsm/seal", "hsm/secret"},
+	"hsm/backup":            {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
+	"hsm/seal/share":        {"hsm/crypto/shamir", "hsm/secret"},
+	"hsm/seal/tpm":          {"hsm/seal", "hsm/secret"},
+	"hsm/importer/keyfile":  {"hsm/ck", "hsm/importer", "hsm/importer/pbes2", "hsm/object", "hsm/secret", "hsm/service"},
+	"hsm/importer/nss":      {"hsm/ck", "hsm/importer", "hsm/importer/pbes2", "hsm/importer/sqlite", "hsm/secret"},
+	"hsm/importer/pbes2":    {"hsm/secret"},
+	"hsm/importer/softhsm2": {"hsm/ck", "hsm/importer", "hsm/importer/sqlite", "hsm/secret"},
+	"hsm/importer/sqlite":   {"hsm/importer"},
 
 	// Tests, and what they need.
-	"hsm/partition/crashtest": {},
-	"hsm/store/storetest":     {},
+	"hsm/importer/importertest": {"hsm", "hsm/api", "hsm/ck", "hsm/importer"},
+	"hsm/partition/crashtest":   {},
+	"hsm/store/storetest":       {},
 }
 
 // outside says what each package may import from outside the standard library and
 // Coffer; those that are not here do without.
 var outside = map[string][]string{
-	"hsm":                 {"github.com/BurntSushi/toml", "golang.org/x/sys/unix"},
-	"hsm/audit":           {"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
-	"hsm/backup":          {"filippo.io/age"},
-	"hsm/crypto/aes":      {"golang.org/x/sys/cpu"},
-	"hsm/crypto/rsa":      {"filippo.io/bigmod", "golang.org/x/sys/cpu"},
-	"hsm/partition":       {"golang.org/x/crypto/cryptobyte"},
-	"hsm/seal/tpm":        {"github.com/google/go-tpm/tpm2", "github.com/google/go-tpm/tpm2/"},
-	"hsm/seal":            {"golang.org/x/crypto/argon2", "golang.org/x/sys/unix"},
-	"hsm/secret":          {"golang.org/x/sys/unix"},
-	"hsm/service":         {"golang.org/x/crypto/"},
-	"hsm/store":           {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"},
-	"hsm/store/storetest": {"golang.org/x/sys/unix"},
-	"cmd/coffer":          {"filippo.io/age", "filippo.io/age/armor", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
+	"hsm":                  {"github.com/BurntSushi/toml", "golang.org/x/sys/unix"},
+	"hsm/audit":            {"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
+	"hsm/backup":           {"filippo.io/age"},
+	"hsm/crypto/aes":       {"golang.org/x/sys/cpu"},
+	"hsm/crypto/rsa":       {"filippo.io/bigmod", "golang.org/x/sys/cpu"},
+	"hsm/partition":        {"golang.org/x/crypto/cryptobyte"},
+	"hsm/seal/tpm":         {"github.com/google/go-tpm/tpm2", "github.com/google/go-tpm/tpm2/"},
+	"hsm/seal":             {"golang.org/x/crypto/argon2", "golang.org/x/sys/unix"},
+	"hsm/secret":           {"golang.org/x/sys/unix"},
+	"hsm/service":          {"golang.org/x/crypto/"},
+	"hsm/store":            {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"},
+	"hsm/store/storetest":  {"golang.org/x/sys/unix"},
+	"cmd/coffer":           {"filippo.io/age", "filippo.io/age/armor", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
+	"hsm/importer/keyfile": {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "software.sslmate.com/src/go-pkcs12"},
+	"hsm/importer/pbes2":   {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "golang.org/x/crypto/scrypt"},
+	"hsm/importer/sqlite":  {"github.com/mattn/go-sqlite3"},
 }
 
 // without says what of the standard library a package does without, with all that

@@ -21,7 +21,8 @@ const maxPINFile = 4096
 type pinSource struct {
 	who       string // "user PIN"
 	flag, env string
-	file      string // set by the flag
+	file      string        // set by the flag
+	given     *secret.Bytes // one that is known already, and not owned; nil: none
 }
 
 func (p *pinSource) register(c *cobra.Command) {
@@ -62,9 +63,12 @@ func (p *pinSource) readNew(t *tool, prompt string) (*secret.Bytes, error) {
 	return p.notEmpty(first)
 }
 
-// stored returns the PIN of the file or the environment, or nil if there is
-// neither.
+// stored returns the PIN that is known, or that of the file or the environment, or nil
+// if there is none of them.
 func (p *pinSource) stored(t *tool) (*secret.Bytes, error) {
+	if p.given != nil {
+		return p.notEmpty(p.given.Clone())
+	}
 	if p.file != "" {
 		s, err := p.readFile(t)
 		if err != nil {

@@ -22,6 +22,8 @@ Environment:
   COFFER_PASSPHRASE   a passphrase of the root key (coffer seal)
   COFFER_BACKUP_PASSPHRASE
                       that of a backup (coffer backup)
+  COFFER_IMPORT_PASSWORD
+                      the password or PIN of what is imported (coffer import)
 
 Exit codes:
   0   done
@@ -51,7 +53,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newBackup(t), newStatus(t), newCheck(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newSeal(t), newUser(t), newImport(t), newBackup(t), newStatus(t), newCheck(t), newVersion(t))
 	return c
 }
 

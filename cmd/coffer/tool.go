@@ -20,6 +20,7 @@ type tool struct {
 	user, so   pinSource
 	userName   string    // of --user; empty: the user without a name
 	passphrase pinSource // of a sealed copy of the root key
+	source     pinSource // of what is imported
 }
 
 // run runs one command line and returns the exit code.
@@ -27,6 +28,7 @@ func (t *tool) run(args []string) int {
 	t.user = pinSource{who: "user PIN", flag: "pin-file", env: "COFFER_PIN"}
 	t.so = pinSource{who: "SO PIN", flag: "so-pin-file", env: "COFFER_SO_PIN"}
 	t.passphrase = pinSource{who: "passphrase", flag: "passphrase-file", env: "COFFER_PASSPHRASE"}
+	t.source = pinSource{who: "password of the source", flag: "password-file", env: "COFFER_IMPORT_PASSWORD"}
 	root := newRoot(t)
 	root.SetArgs(args)
 	return t.report(root.Execute())
