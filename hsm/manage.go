@@ -155,6 +155,18 @@ func (m *Module) Delete(slot ck.SlotID, soPIN []byte) error {
 	return m.refresh()
 }
 
+// RecoverSO sets a new SO PIN of the partition in a slot with the PIN of a user, "" being
+// the one without a name (partition/USERS.md, "The SO PIN is lost").
+func (m *Module) RecoverSO(slot ck.SlotID, user string, userPIN, soPIN []byte) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	p := m.partitions[slot]
+	if p == nil {
+		return ck.CKR_SLOT_ID_INVALID
+	}
+	return p.RecoverSO(user, userPIN, soPIN)
+}
+
 // Status is the state of a module, for people.
 type Status struct {
 	Version    string

@@ -64,7 +64,7 @@ var pinAdvice = map[ck.RV]advised{
 // lockedHint says who unlocks a PIN.
 var lockedHint = map[ck.UserType]string{
 	ck.CKU_USER: "the security officer unlocks it: coffer user unlock",
-	ck.CKU_SO:   "nobody can unlock it: keys are still used with the user PIN; coffer partition delete --force removes the partition",
+	ck.CKU_SO:   "who has the user PIN can set a new one: coffer partition recover-so",
 }
 
 var pinNames = map[ck.UserType]string{ck.CKU_USER: "user PIN", ck.CKU_SO: "SO PIN"}

@@ -22,7 +22,7 @@ PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 		RunE:    showHelp,
 	}
 	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionSet(t),
-		newPartitionRotate(t), newPartitionDelete(t))
+		newPartitionRotate(t), newPartitionRecover(t), newPartitionDelete(t))
 	return c
 }
 

@@ -19,6 +19,7 @@ Environment:
                       go on although the home is on a network file system
   COFFER_PIN          the user PIN
   COFFER_SO_PIN       the SO PIN
+  COFFER_NEW_PIN      what a user PIN is changed to
   COFFER_PASSPHRASE   a passphrase of the root key (coffer seal)
   COFFER_BACKUP_PASSPHRASE
                       that of a backup (coffer backup)

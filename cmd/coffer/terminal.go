@@ -73,17 +73,34 @@ func (t *tool) confirm(what string) error {
 	if t.yes {
 		return nil
 	}
+	return askFor(what, "yes", "--yes goes on without asking")
+}
+
+// confirmLabel asks for the label of a partition before something is done that is not
+// to be done to the wrong one; typed is the answer that was given beforehand.
+func (t *tool) confirmLabel(what, label, typed string) error {
+	switch typed {
+	case "":
+		return askFor(what, label, "--confirm LABEL goes on without asking")
+	case label:
+		return nil
+	}
+	return errors.New("nothing was done: not the label of the partition")
+}
+
+// askFor goes on if a person types want.
+func askFor(what, want, hint string) error {
 	var answer string
 	err := withTerminal(func(tty *os.File) error {
-		fmt.Fprintf(tty, "%s\nType yes to go on: ", what)
+		fmt.Fprintf(tty, "%s\nType %s to go on: ", what, plain(want))
 		var err error
 		answer, err = bufio.NewReader(tty).ReadString('\n')
 		return err
 	})
 	switch {
 	case errors.Is(err, errNoTerminal):
-		return hintf("--yes goes on without asking", "nothing was done: %w", err)
-	case err != nil || strings.TrimSpace(answer) != "yes":
+		return hintf(hint, "nothing was done: %w", err)
+	case err != nil || strings.TrimSpace(answer) != strings.TrimSpace(want):
 		return errors.New("nothing was done: not confirmed")
 	}
 	return nil

@@ -18,6 +18,7 @@ type tool struct {
 	json       bool
 	yes        bool
 	user, so   pinSource
+	newPIN     pinSource // that a user's is changed to
 	userName   string    // of --user; empty: the user without a name
 	passphrase pinSource // of a sealed copy of the root key
 	source     pinSource // of what is imported
@@ -27,6 +28,7 @@ type tool struct {
 func (t *tool) run(args []string) int {
 	t.user = pinSource{who: "user PIN", flag: "pin-file", env: "COFFER_PIN"}
 	t.so = pinSource{who: "SO PIN", flag: "so-pin-file", env: "COFFER_SO_PIN"}
+	t.newPIN = pinSource{who: "new PIN", flag: "new-pin-file", env: "COFFER_NEW_PIN"}
 	t.passphrase = pinSource{who: "passphrase", flag: "passphrase-file", env: "COFFER_PASSPHRASE"}
 	t.source = pinSource{who: "password of the source", flag: "password-file", env: "COFFER_IMPORT_PASSWORD"}
 	root := newRoot(t)

@@ -17,12 +17,13 @@ func newUser(t *tool) *cobra.Command {
 		Long: `Make, list, unlock and delete users of a partition. Beside the user without a
 name, whom every PKCS #11 program knows, a partition can have users with names,
 each with a PIN of their own; programs log them in with C_LoginUser. All of them
-see the same keys. The SO PIN is needed for all of this.`,
+see the same keys. The SO PIN is needed for all of this but passwd, with which users
+change their own PINs.`,
 		Example: "  coffer user create alice\n  coffer key list --user alice",
 		Args:    subcommandOnly,
 		RunE:    showHelp,
 	}
-	c.AddCommand(newUserCreate(t), newUserList(t), newUserUnlock(t), newUserDelete(t))
+	c.AddCommand(newUserCreate(t), newUserList(t), newUserUnlock(t), newUserPasswd(t), newUserDelete(t))
 	return c
 }
 

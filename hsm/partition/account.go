@@ -79,9 +79,32 @@ func (p *Partition) unwrapPIN(of account, pin []byte, a auth) (*seal.Key, error)
 	if a.initialised() {
 		return p.root.UnwrapPIN(byte(of.role), pin, a.Wrap)
 	}
-	decoy, err := seal.DecoyPIN(p.options.KDF)
+	decoy, err := seal.DecoyPIN(p.neighbour(of))
 	if err != nil {
 		return nil, err
 	}
 	return p.root.UnwrapPIN(byte(of.role), pin, decoy)
+}
+
+// neighbour is the wrap of the user whose work a stranger is given. The users' PINs may
+// have been set under other parameters than this process has, and each under its own, so
+// that what a name costs must not tell whether it is somebody's: strangers cost what
+// users do, in the same proportions, and the same one the same each time. The user is
+// the next one by the tags of the names, or else the one without a name, or else the SO.
+func (p *Partition) neighbour(of account) []byte {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, tag, _ := strings.Cut(of.meta, ":")
+	next := metaUser
+	for meta := range p.metas {
+		if isNamed(meta) && meta > metaUser+":"+tag && (next == metaUser || meta < next) {
+			next = meta
+		}
+	}
+	for _, meta := range []string{next, metaSO} {
+		if a := p.authSeen(meta); a.initialised() {
+			return a.Wrap
+		}
+	}
+	return nil
 }

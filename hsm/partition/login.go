@@ -203,13 +203,26 @@ func (p *Partition) SetUserPIN(name string, old, new []byte) error {
 }
 
 func (p *Partition) changePIN(of account, old, new []byte) error {
+	return p.setPINBy(of, old, of, new)
+}
+
+// RecoverSO sets a new PIN of the SO with the PIN of a user, "" being the one without a
+// name: for who has lost the SO's (USERS.md). A wrong PIN counts as a failed login. It
+// is not part of api.Partition: no program can ask for it but one that opens the
+// partition with the root key.
+func (p *Partition) RecoverSO(user string, userPIN, soPIN []byte) error {
+	return p.setPINBy(p.userCalled(user), userPIN, accountSO, soPIN)
+}
+
+// setPINBy sets the PIN of an account with the key that another's PIN opens, or its own.
+func (p *Partition) setPINBy(by account, old []byte, of account, new []byte) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
 	if err := p.checkPIN(new); err != nil {
 		return err
 	}
-	key, oldWrap, err := p.tryPIN(of, old)
+	key, oldWrap, err := p.tryPIN(by, old)
 	if err != nil {
 		return err
 	}
@@ -219,7 +232,10 @@ func (p *Partition) changePIN(of account, old, new []byte) error {
 		return err
 	}
 	err = p.update(func(w *writer) error {
-		a, err := w.stillUnder(of, oldWrap)
+		if _, err := w.stillUnder(by, oldWrap); err != nil {
+			return err
+		}
+		a, err := p.readAuth(w.tx, of)
 		if err != nil {
 			return err
 		}

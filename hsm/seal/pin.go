@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"runtime"
@@ -101,18 +102,15 @@ func (p *PartitionRoot) WrapPIN(role byte, pin []byte, kdf KDF, k *Key) ([]byte,
 }
 
 // DecoyPIN is a blob that no PIN opens, for someone who does not exist: UnwrapPIN
-// works as long over it as over a real one of the same kdf.
-func DecoyPIN(kdf KDF) ([]byte, error) {
-	if !kdf.ok() {
+// works as long over it as over like, a real one.
+func DecoyPIN(like []byte) ([]byte, error) {
+	h, head, _, ok := parsePIN(like)
+	if !ok {
 		return nil, ErrKDF
 	}
-	h := pinHeader{kdf, make([]byte, minSalt)}
-	if _, err := rand.Read(h.salt); err != nil {
-		return nil, err
-	}
-	sealed := make([]byte, overhead+KeySize)
-	_, err := rand.Read(sealed)
-	return append(h.append(nil), sealed...), err
+	decoy := bytes.Clone(like)
+	_, err := rand.Read(decoy[len(head)-len(h.salt):])
+	return decoy, err
 }
 
 // UnwrapPIN is the reverse of WrapPIN. Whatever is wrong with PIN or blob, the

@@ -49,7 +49,7 @@ func TestPIN(t *testing.T) {
 func TestDecoyPIN(t *testing.T) {
 	_, p := newPartition(t)
 	real, _ := p.WrapPIN(1, []byte("1234"), cheap, newKey(t))
-	decoy, err := DecoyPIN(cheap)
+	decoy, err := DecoyPIN(real)
 	if err != nil || len(decoy) != len(real) || !bytes.Equal(decoy[:pinFixed], real[:pinFixed]) {
 		t.Fatalf("%x beside %x: %v", decoy, real, err)
 	}
@@ -59,11 +59,11 @@ func TestDecoyPIN(t *testing.T) {
 	if _, err := p.UnwrapPIN(1, []byte("1234"), decoy); err != ErrWrongPIN {
 		t.Errorf("it opens: %v", err)
 	}
-	if again, _ := DecoyPIN(cheap); bytes.Equal(again, decoy) {
+	if again, _ := DecoyPIN(real); bytes.Equal(again, decoy) {
 		t.Error("two are the same")
 	}
-	if _, err := DecoyPIN(KDF{}); !errors.Is(err, ErrKDF) {
-		t.Errorf("no parameters: %v", err)
+	if _, err := DecoyPIN(real[1:]); !errors.Is(err, ErrKDF) {
+		t.Errorf("like no blob: %v", err)
 	}
 }
 
