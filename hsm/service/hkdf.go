@@ -49,14 +49,14 @@ func deriveHKDF(k *Key, m *ck.Mechanism, n int) (*secret.Bytes, error) {
 }
 
 // hkdfExtract is HKDF-Extract. With a key for the salt, whoever chooses value would
-// compute with it what HKDF-Expand does: HMAC of the info and a 1. The other rules of
-// derived keys hold for both; initialisation vectors have none.
+// compute with it what HKDF-Expand does (expandsIV). The other rules of derived keys
+// hold for both; initialisation vectors have none.
 func (h *hashInfo) hkdfExtract(value []byte, p *ck.HKDFParams) ([]byte, error) {
 	var salt []byte
 	switch p.SaltType {
 	case ck.CKF_HKDF_SALT_NULL:
 	case ck.CKF_HKDF_SALT_KEY:
-		if info, ok := bytes.CutSuffix(value, []byte{1}); ok && object.IsIV(info) {
+		if h.expandsIV(value) {
 			return nil, ck.CKR_MECHANISM_PARAM_INVALID
 		}
 		salt = p.Salt
@@ -70,6 +70,15 @@ func (h *hashInfo) hkdfExtract(value []byte, p *ck.HKDFParams) ([]byte, error) {
 		return nil, ck.Errorf(ck.CKR_KEY_SIZE_RANGE, "%w", err)
 	}
 	return prk, nil
+}
+
+// expandsIV reports whether HKDF-Expand feeds value to HMAC for a block of an
+// initialisation vector: the info and a 1, or the block before, the info and a number.
+func (h *hashInfo) expandsIV(value []byte) bool {
+	if info, first := bytes.CutSuffix(value, []byte{1}); first && object.IsIV(info) {
+		return true
+	}
+	return len(value) > h.size && object.IsIV(value[h.size:len(value)-1])
 }
 
 // hkdfExpand is HKDF-Expand to n bytes.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -87,6 +88,7 @@ func TestHKDFRefuses(t *testing.T) {
 		{"a short base key", key[:31], ck.HKDFParams{Expand: true, Hash: ck.CKM_SHA256}, 32, ck.CKR_KEY_SIZE_RANGE},
 		{"extraction cut short", key, ck.HKDFParams{Extract: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_NULL}, 16, ck.CKR_KEY_SIZE_RANGE},
 		{"an IV by a salt key", append(iv, 1), ck.HKDFParams{Extract: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_KEY, Salt: key}, 0, ck.CKR_MECHANISM_PARAM_INVALID},
+		{"more of an IV by a salt key", slices.Concat(key, iv, []byte{2}), ck.HKDFParams{Extract: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_KEY, Salt: key}, 0, ck.CKR_MECHANISM_PARAM_INVALID},
 		{"nearly an IV", append(iv, 2), ck.HKDFParams{Extract: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_KEY, Salt: key}, 0, ck.CKR_OK},
 		{"an IV by salt that is known", append(iv, 1), ck.HKDFParams{Extract: true, Hash: ck.CKM_SHA256, SaltType: ck.CKF_HKDF_SALT_DATA, Salt: key}, 0, ck.CKR_OK},
 	} {
