@@ -2,43 +2,40 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
-// libraries builds the library, or finds that it is fresh. Other packages' tests
-// may do the same at the same time, so that they take turns.
+// libraries is the project's folder, with the libraries made anew.
 func libraries(t *testing.T) (root string) {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(root, "build")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	build, err := rig.Build(root, "front", "core")
+	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("flock", filepath.Join(folder, ".lock"), "make", "-s", "-C", root, "front", "core").CombinedOutput()
-	if err != nil {
-		t.Fatalf("make front core: %v\n%s", err, out)
+	if err := rig.Depend(build, rig.Front, rig.Core); err != nil {
+		t.Fatal(err)
 	}
-	depend(t, filepath.Join(folder, "*.so"))
-	depend(t, filepath.Join(root, "bench", "driver", "*"))
+	depend(t, filepath.Join(root, "bench", "driver"))
 	return root
 }
 
-// depend tells the go command that the outcome depends on files that only other
-// programs read, or it would take an old outcome from its cache.
-func depend(t *testing.T, pattern string) {
+// depend is rig.Depend for all files of a folder.
+func depend(t *testing.T, folder string) {
 	t.Helper()
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%s: no files, %v", pattern, err)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, file := range files {
-		if _, err := os.Stat(file); err != nil {
+	for _, entry := range entries {
+		if err := rig.Depend(folder, entry.Name()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -42,6 +42,7 @@ var lines = map[string][]string{
 	"hsm/importer/sqlite":   {"hsm/importer"},
 
 	// Tests, and what they need.
+	"pkcs11/rig":                {},
 	"hsm/importer/importertest": {"hsm", "hsm/api", "hsm/ck", "hsm/importer"},
 	"hsm/partition/crashtest":   {},
 	"hsm/store/storetest":       {},
@@ -98,7 +99,7 @@ func TestLibraryIsSmall(t *testing.T) {
 // having one.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
-		module+"hsm/...", module+"fips/...", module+"slots/...", module+"cmd/...", module+"pkcs11").Output()
+		module+"hsm/...", module+"fips/...", module+"slots/...", module+"cmd/...", module+"pkcs11", module+"pkcs11/rig").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 	"github.com/coffer-hsm/coffer/testvectors/p11"
 )
 
@@ -61,19 +61,11 @@ func other() p11.Config {
 }
 
 // ours is the library of build/, made anew if it is older than its sources, with
-// an empty home. Other packages' tests may build at the same time: they take turns.
+// an empty home.
 func ours(home string) (p11.Config, error) {
-	root, err := filepath.Abs("..")
+	build, err := rig.Build("..", "front", "core")
 	if err != nil {
 		return p11.Config{}, err
-	}
-	build := filepath.Join(root, "build")
-	if err := os.MkdirAll(build, 0o755); err != nil {
-		return p11.Config{}, err
-	}
-	out, err := exec.Command("flock", filepath.Join(build, ".lock"), "make", "-s", "-C", root, "front", "core").CombinedOutput()
-	if err != nil {
-		return p11.Config{}, fmt.Errorf("make front core: %w\n%s", err, out)
 	}
 	if err := os.WriteFile(filepath.Join(home, "coffer.toml"), []byte(cheap), 0o600); err != nil {
 		return p11.Config{}, err
@@ -82,7 +74,17 @@ func ours(home string) (p11.Config, error) {
 		return p11.Config{}, err
 	}
 	return p11.Config{
-		Module: filepath.Join(build, "libcoffer-pkcs11.so"),
+		Module: filepath.Join(build, rig.Front),
 		Label:  "vectors", PIN: "123456", SOPIN: "12345678",
 	}, nil
+}
+
+// TestLibrary has the go command see which library the outcomes are of.
+func TestLibrary(t *testing.T) {
+	if foreign {
+		return
+	}
+	if err := rig.Depend(filepath.Join("..", "build"), rig.Front, rig.Core); err != nil {
+		t.Error(err)
+	}
 }

@@ -1,7 +1,6 @@
 // Package abitest holds the library to its C ABI: it loads the built
 // libcoffer-pkcs11.so as an application does and calls its functions with the
-// pointers and lengths that a binding in Go would never let through. Its tests
-// need what `make build` makes.
+// pointers and lengths that a binding in Go would never let through.
 //
 // testdata/listed.tsv is the standard's list of codes for each function, and
 // the files rows_*_test.go are the table of functions, conditions and codes:

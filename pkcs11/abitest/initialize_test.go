@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
 // childVariable, set to a parameter string, makes this test binary call C_Initialize
@@ -22,7 +23,7 @@ const childVariable = "ABITEST_PARAMETERS"
 // initializeOnly is what the child does. It needs no token, only a library that
 // nobody has initialised.
 func initializeOnly(parameters string) {
-	lib, err := Load(libraryPath())
+	lib, err := Load(built(rig.Front))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -3,17 +3,17 @@ package abitest
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
 // manage runs the tool: another process, which works for the SO on the same home. pin
 // is what it sets for a user.
 func manage(t *testing.T, pin string, args ...string) {
 	t.Helper()
-	c := exec.Command(filepath.Join(filepath.Dir(libraryPath()), "coffer"), args...)
+	c := exec.Command(built(rig.Tool), args...)
 	c.Env = append(os.Environ(), "COFFER_SO_PIN="+soPIN, "COFFER_PIN="+pin)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("coffer %q: %v\n%s", args, err, out)

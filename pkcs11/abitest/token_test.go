@@ -7,7 +7,11 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
+
+// root is the project's folder, seen from this package.
+const root = "../.."
 
 const (
 	soPIN   = "officer"
@@ -38,6 +42,9 @@ func TestMain(m *testing.M) {
 		initializeOnly(parameters)
 		return
 	}
+	if _, err := rig.Build(root, "front", "core", "tool"); err != nil {
+		panic(err)
+	}
 	home, err := os.MkdirTemp("", "abitest")
 	if err != nil {
 		panic(err)
@@ -54,10 +61,10 @@ func TestMain(m *testing.M) {
 	os.Exit(max(code, unlisted()))
 }
 
-// libraryPath is where `make build` leaves the library; tests run in their
+// built is the path of what `make build` leaves under that name; tests run in their
 // package's directory.
-func libraryPath() string {
-	path, err := filepath.Abs(filepath.Join("..", "..", "build", "libcoffer-pkcs11.so"))
+func built(name string) string {
+	path, err := filepath.Abs(filepath.Join(root, "build", name))
 	if err != nil {
 		panic(err)
 	}
@@ -66,7 +73,10 @@ func libraryPath() string {
 
 // load loads the library and makes the token, once.
 func load() {
-	if shared.lib, shared.err = Load(libraryPath()); shared.err != nil {
+	if shared.err = rig.Depend(built(""), rig.Front, rig.Core, rig.Tool); shared.err != nil {
+		return
+	}
+	if shared.lib, shared.err = Load(built(rig.Front)); shared.err != nil {
 		return
 	}
 	shared.lib.Heed = heed
@@ -105,7 +115,7 @@ func open(t *testing.T) *token {
 	t.Helper()
 	shared.once.Do(load)
 	if shared.err != nil {
-		t.Fatalf("%v (the library is what `make build` makes)", shared.err)
+		t.Fatal(shared.err)
 	}
 	k := &token{T: t, Memory: &Memory{}, lib: shared.lib}
 	h := k.Ulongs(0)

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -38,29 +38,14 @@ func program(run func() error) func() {
 	}
 }
 
-// built makes the libraries, or finds that they are fresh. Other
-// packages' tests may do the same at the same time, so that they take turns.
+// built is build/, with the libraries and the tool made anew. It is for the tests to
+// ask for: the commands above are this program too, and build nothing.
 var built = sync.OnceValues(func() (folder string, err error) {
-	folder, err = filepath.Abs(filepath.Join(root, "build"))
+	folder, err = rig.Build(root, "front", "core", "tool")
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	out, err := exec.Command("flock", filepath.Join(folder, ".lock"),
-		"make", "-s", "-C", root, "front", "core", "tool").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("make front core tool: %w\n%s", err, out)
-	}
-	// The go command sees what this program looks at, not what the clients load: or
-	// it would take an old outcome from its cache.
-	for _, name := range []string{"libcoffer-pkcs11.so", "libcoffer-core.so", "coffer"} {
-		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
-			return "", err
-		}
-	}
-	return folder, nil
+	return folder, rig.Depend(folder, rig.Front, rig.Core, rig.Tool)
 })
 
 // clients are the programs that the scripts run.

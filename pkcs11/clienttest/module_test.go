@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
 // The PINs of every token here.
@@ -30,7 +32,7 @@ func coffer(folder string) (env []string, err error) {
 	return []string{
 		"COFFER_HOME=" + home,
 		"BUILD=" + build,
-		"MODULE=" + filepath.Join(build, "libcoffer-pkcs11.so"),
+		"MODULE=" + filepath.Join(build, rig.Front),
 	}, nil
 }
 

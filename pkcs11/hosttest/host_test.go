@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
 // root is the project's folder, seen from this package.
@@ -36,9 +38,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (int, error) {
-	if err := build(); err != nil {
+	build, err := rig.Build(root, "front", "core")
+	if err != nil {
 		return 0, err
 	}
+	module = filepath.Join(build, rig.Front)
 	folder, err := os.MkdirTemp("", "coffer-hosttest-")
 	if err != nil {
 		return 0, err
@@ -48,44 +52,14 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// build makes the libraries, or finds that they are fresh. Other packages'
-// tests may do the same at the same time, so that they take turns.
-func build() error {
-	folder, err := filepath.Abs(filepath.Join(root, "build"))
-	if err != nil {
-		return err
-	}
-	module = filepath.Join(folder, "libcoffer-pkcs11.so")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	out, err := exec.Command("flock", filepath.Join(folder, ".lock"),
-		"make", "-s", "-C", root, "front", "core").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("make front core: %w\n%s", err, out)
-	}
-	return depend(module, filepath.Join(folder, "libcoffer-core.so"))
-}
-
-// depend tells the go command that the outcome depends on files that only other
-// programs read, or it would take an old outcome from its cache.
-func depend(files ...string) error {
-	for _, file := range files {
-		if _, err := os.Stat(file); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // source is a C file of testdata.
 func source(t *testing.T, name string) string {
 	t.Helper()
-	file := filepath.Join("testdata", name+".c")
-	if err := depend(file, "testdata/host.h"); err != nil {
+	file := name + ".c"
+	if err := rig.Depend("testdata", file, "host.h"); err != nil {
 		t.Fatal(err)
 	}
-	return file
+	return filepath.Join("testdata", file)
 }
 
 // compile builds testdata/<name>.c and returns the program. flags go to the
@@ -119,6 +93,9 @@ type host struct {
 // newHost compiles a program and gives it an empty home.
 func newHost(t *testing.T, name string, flags ...string) host {
 	t.Helper()
+	if err := rig.Depend(filepath.Dir(module), rig.Front, rig.Core); err != nil {
+		t.Fatal(err)
+	}
 	return host{program: compile(t, name, flags...), module: module, home: t.TempDir(), limit: time.Minute}
 }
 
