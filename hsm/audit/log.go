@@ -27,7 +27,7 @@ const (
 type Log struct {
 	dir    string
 	signer signer
-	view   func() (Anchor, uint64, error) // nil: there is no store to settle with
+	view   func() (Anchor, error) // nil: there is no store to settle with
 
 	mu    sync.Mutex
 	seen  bool // whether at is known

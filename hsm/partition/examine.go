@@ -212,7 +212,7 @@ func UnlockPrivate(st store.Store, root *seal.Root, o Options, user ck.UserType,
 	if err != nil {
 		return nil, err
 	}
-	key, _, err := p.countedTry(of, pin)
+	key, _, err := p.countedTry(audit.Prove, of, pin)
 	return key, err
 }
 
@@ -296,7 +296,7 @@ func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err err
 		return 0, err
 	}
 	defer p.root.Zero()
-	l, err := audit.Open(dir, "coffer-audit-"+serialOf(p.id), p.root.AuditKey())
+	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -130,8 +131,11 @@ func (p *Partition) takeMeta(name string, value []byte) error {
 	}
 	p.metas[name] = now
 	p.sum.Add(now.tag)
-	if name == metaPartition {
+	switch name {
+	case metaPartition:
 		return p.startOver(payload)
+	case metaAudit:
+		p.uses.Store(audit.RecordsUses(payload))
 	}
 	return nil
 }
