@@ -288,7 +288,7 @@ func (p *Partition) takeOut(tx store.Tx, f Finding, x *Examination, aside func(F
 }
 
 // ExamineAudit reads all of the partition's log in dir, if there is one, and tells what
-// is wrong with it; torn is how many bytes at its end were never acknowledged. It changes
+// is wrong with it, or that it and the store do not fit; torn is how many bytes at its end were never acknowledged. It changes
 // nothing.
 func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err error) {
 	p, err := bare(tx, root, Options{})
@@ -300,7 +300,11 @@ func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err err
 	if err != nil {
 		return 0, err
 	}
-	r, err := audit.Verify(dir, l.Verifier())
+	a, err := p.readAnchor(tx)
+	if err != nil {
+		return 0, err
+	}
+	r, err := audit.VerifyWith(dir, l.Verifier(), a)
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -83,6 +84,9 @@ func auditError(err error) error {
 		return err
 	}
 	rv = ck.CKR_DEVICE_ERROR
+	if errors.Is(err, audit.ErrDamaged) {
+		err = fmt.Errorf("%w: keep a copy of it; to go on with a new one: coffer audit accept", err)
+	}
 	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
 		rv = ck.CKR_DEVICE_MEMORY
 	}
@@ -223,4 +227,10 @@ func (p *Partition) SetAuditUses(who api.Caller, on bool) error {
 		return err
 	}
 	return p.sync()
+}
+
+// Log is the partition's audit log; nil if it has none.
+func (p *Partition) Log() *audit.Log {
+	l, _ := p.recorder.(*audit.Log)
+	return l
 }
