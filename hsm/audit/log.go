@@ -125,7 +125,12 @@ func (h *hold) create(path string) error {
 }
 
 func (h *hold) private(name string) (*os.File, error) {
-	return store.OpenPrivate(filepath.Join(h.dir, name), os.O_RDWR|os.O_CREATE)
+	path := filepath.Join(h.dir, name)
+	f, err := store.OpenPrivate(path, os.O_RDWR)
+	if errors.Is(err, store.ErrMissing) {
+		return store.OpenPrivate(path, os.O_RDWR|os.O_CREATE)
+	}
+	return f, err
 }
 
 // release gives everything back.
