@@ -114,8 +114,9 @@ type Partition struct {
 
 	// seen is the store's generation word when the cache was last brought up to
 	// date. It is read without mu: the common case is that nothing changed.
-	seen   atomic.Uint64
-	closed atomic.Bool // changed under mu, read without
+	seen    atomic.Uint64
+	glanced atomic.Pointer[glance]
+	closed  atomic.Bool // changed under mu, read without
 
 	// states seals what C_GetOperationState hands out.
 	states stateKey
