@@ -158,7 +158,7 @@ func (x *checker) rootKey() {
 		r.find(h.dir, err, "partitions are looked at as far as that goes without the root key")
 	}
 	for _, name := range []string{rootName, nextRootName} {
-		if !h.has(name) {
+		if _, sealed := h.nextMarked(); !h.has(name) || name == nextRootName && sealed {
 			continue
 		}
 		if root, err := h.unseal(name); err != nil {

@@ -34,7 +34,7 @@ func (x *checker) files() {
 			x.report.note(path, "what an earlier repair moved aside is still here", "remove it when it is of no use any more")
 			return fs.SkipDir
 		}
-		if x.private(path, d); !leftover(rel) {
+		if x.private(path, d); !leftover(rel) || rel == stagedPath && x.home.rotating() {
 			x.name(path, rel)
 			return nil
 		}
@@ -74,7 +74,7 @@ func leftover(rel string) bool {
 	dir, name := filepath.Split(rel)
 	switch filepath.Clean(dir) {
 	case ".":
-		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp"
+		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp" || name == nextRootName+".tmp"
 	case partitionsName:
 		return strings.HasPrefix(name, newPrefix)
 	}

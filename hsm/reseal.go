@@ -37,10 +37,14 @@ func (h home) resealOne(name string, next *seal.Root, with *seal.Sealer) error {
 	return h.slots().Replace(slot)
 }
 
-// sealerOf finds the key of a copy and makes sure that it is the one.
+// sealerOf finds the key of a copy and makes sure that it is the one. Shares are of one
+// root key: others are dealt for the next.
 func (h home) sealerOf(e seal.SlotEntry) (*seal.Sealer, error) {
 	if e.Err != nil {
 		return nil, e.Err
+	}
+	if e.Slot.Kind == seal.KindShares {
+		return nil, seal.ErrAttended
 	}
 	key, err := h.methods.Find(e.Slot)
 	if err != nil {
@@ -89,8 +93,8 @@ func (h home) dropAllResealed(next string) error {
 	return err
 }
 
-// FormerSeals names the sealed copies that a change of the root key could not take
-// along, because nobody was there to give their passphrase. They open the
+// FormerSeals names the sealed copies that a change of the root key has not taken
+// along, because nobody gave their passphrase or they were to be left out. They open the
 // home no more: add them again.
 func (m *Module) FormerSeals() (names []string, err error) {
 	current, err := m.home.fingerprint()

@@ -2,7 +2,7 @@ package hsm
 
 import (
 	"context"
-	"os"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -13,11 +13,38 @@ import (
 // Progress is told how far work has come: done of total, in units of that work.
 type Progress func(done, total int)
 
+// Rotation is how the root key is changed. The zero value asks nobody.
+type Rotation struct {
+	Progress Progress // in partitions, each counted twice
+	// Sealer gives what the sealed copy former, which takes a person, is sealed with
+	// for the next root key, by its fingerprint. An error ends the change before it has
+	// begun; in a home with root.key, one that is seal.ErrAttended leaves the copy out.
+	Sealer func(former *seal.Slot, next string) (*seal.Sealer, error)
+	// LeaveOut names sealed copies that are not taken along.
+	LeaveOut []string
+	// Restart gives up a change that was cut off before the home had the next root key,
+	// and begins anew.
+	Restart bool
+	// Hold is how long the next root key is kept unlocked if the present one is; 0: not.
+	Hold time.Duration
+
+	step func(done string) error // in tests: what has been done; an error cuts it off
+}
+
+func (r Rotation) done(step string) error {
+	if r.step == nil {
+		return nil
+	}
+	return r.step(step)
+}
+
 // RotateRoot gives the home another root key, or finishes giving it one where that
 // was cut off (FORMAT.md, "The root key is changed"). Other processes go on
 // meanwhile. Every partition must be open: one that is broken would be lost with the
-// old root key. ctx ends the work between two steps; what is left is done next time.
-func (m *Module) RotateRoot(ctx context.Context, progress Progress) error {
+// old root key. A home without root.key takes every sealed copy along that is not to be
+// left out, or fails: what cannot be taken along then is in the error. ctx ends the work
+// between two steps; what is left is done next time.
+func (m *Module) RotateRoot(ctx context.Context, r Rotation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.refresh(); err != nil {
@@ -25,6 +52,19 @@ func (m *Module) RotateRoot(ctx context.Context, progress Progress) error {
 	}
 	if m.root == nil {
 		return homeError("there is no home at %s yet: make one first", m.home.dir)
+	}
+	if err := m.allOpen(); err != nil {
+		return err
+	}
+	if r.Restart {
+		if err := m.home.abandonNext(); err != nil {
+			return err
+		}
+	}
+	s, err := m.home.succeed(r) // people are asked before others have to wait
+	defer s.zero()
+	if err != nil {
+		return err
 	}
 	unlock, err := m.home.lock()
 	if err != nil {
@@ -37,21 +77,20 @@ func (m *Module) RotateRoot(ctx context.Context, progress Progress) error {
 	if err := m.allOpen(); err != nil {
 		return err
 	}
-	next, err := m.home.nextRoot()
-	if err != nil {
+	if err := m.home.begin(s, r); err != nil {
 		return err
 	}
-	if err := m.changeRoot(ctx, next, progress); err != nil {
-		next.Zero()
+	if err := m.changeRoot(ctx, s.next, r); err != nil {
 		return err
 	}
-	m.takeRoot(next)
+	m.takeRoot(s.next)
+	s.next = nil
 	return nil
 }
 
 // changeRoot goes through the steps that are left. The caller holds m.mu and the
 // home's lock.
-func (m *Module) changeRoot(ctx context.Context, next *seal.Root, progress Progress) error {
+func (m *Module) changeRoot(ctx context.Context, next *seal.Root, r Rotation) error {
 	name, err := next.Fingerprint()
 	if err != nil {
 		return err
@@ -60,43 +99,76 @@ func (m *Module) changeRoot(ctx context.Context, next *seal.Root, progress Progr
 	if err != nil {
 		return err
 	}
-	done, total := 0, 2*len(m.partitions)
-	each := func(step func(*partition.Partition) error) error {
-		for _, p := range m.partitions {
-			progress(done, total)
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := step(p); err != nil {
-				return err
-			}
-			done++
-		}
-		return nil
-	}
+	half := len(m.partitions)
 	if current != name {
-		if err := each(func(p *partition.Partition) error { return p.AddRoot(next) }); err != nil {
+		add := func(p *partition.Partition) error { return p.AddRoot(next) }
+		if err := m.eachPartition(ctx, r, 0, add); err != nil {
 			return err
 		}
-		if err := m.home.reseal(current, next); err != nil {
-			return err
-		}
-		if err := m.home.writeMagic(name); err != nil {
+		if err := m.changeOver(current, next, r); err != nil {
 			return err
 		}
 	}
-	done = total / 2
-	if err := each(func(p *partition.Partition) error { return p.KeepRoot(next) }); err != nil {
+	keep := func(p *partition.Partition) error { return p.KeepRoot(next) }
+	if err := m.eachPartition(ctx, r, half, keep); err != nil {
 		return err
 	}
-	progress(total, total)
+	r.tell(2*half, 2*half)
 	if err := m.home.adoptNext(); err != nil {
 		return err
 	}
+	if err := r.done("adopted"); err != nil {
+		return err
+	}
 	if current != name {
-		_ = seal.Release(m.home.holders, current) // whoever needs the new one has root.key
+		_ = seal.Release(m.home.holders, current) // nothing is under it any more
 	}
 	return m.home.dropAllResealed(name)
+}
+
+// eachPartition does a step in every partition; done is how many steps were before.
+func (m *Module) eachPartition(ctx context.Context, r Rotation, done int, step func(*partition.Partition) error) error {
+	for _, p := range m.partitions {
+		r.tell(done, 2*len(m.partitions))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(p); err != nil {
+			return err
+		}
+		done++
+	}
+	return nil
+}
+
+// tell tells of progress.
+func (r Rotation) tell(done, total int) {
+	if r.Progress != nil {
+		r.Progress(done, total)
+	}
+}
+
+// changeOver makes next the home's root key, which every partition opens with by now.
+func (m *Module) changeOver(current string, next *seal.Root, r Rotation) error {
+	name, err := next.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if !m.home.has(sealsName, name) { // begun by a version that seals copies only here
+		if err := m.home.reseal(current, next); err != nil {
+			return err
+		}
+	}
+	if err := r.done("partitions"); err != nil {
+		return err
+	}
+	if err := m.home.opensNext(name); err != nil {
+		return err
+	}
+	if err := m.home.writeMagic(name); err != nil {
+		return err
+	}
+	return r.done("changed over")
 }
 
 // allOpen opens all partitions that there are and fails if one is broken.
@@ -148,41 +220,6 @@ func (m *Module) renewRoot() (changed bool, err error) {
 	}
 	m.takeRoot(root)
 	return true, nil
-}
-
-// rotating reports whether a change of the root key is not finished.
-func (h home) rotating() bool {
-	_, err := os.Lstat(h.path(nextRootName))
-	return err == nil
-}
-
-// nextRoot is the root key that is to be the home's: the one that a change which was
-// cut off had made, or a new one. The caller holds the lock.
-func (h home) nextRoot() (*seal.Root, error) {
-	if !h.rotating() {
-		if !h.has(rootName) {
-			return nil, homeError("the next root key is made as a file like %s, and this home has none: "+
-				"coffer seal add key-file, and remove root.key afterwards", h.path(rootName))
-		}
-		h.sweepKeys()
-		if err := seal.CreateKeyFile(h.path(nextRootName)); err != nil {
-			return nil, homeError("root key: %w", err)
-		}
-	}
-	return h.unseal(nextRootName)
-}
-
-// adoptNext ends the change: the next root key takes the place of the old one, which
-// is gone then.
-func (h home) adoptNext() error {
-	err := os.Rename(h.path(nextRootName), h.path(rootName))
-	if err == nil {
-		err = syncDir(h.dir)
-	}
-	if err != nil {
-		return homeError("root key: %w", err)
-	}
-	return nil
 }
 
 // open unseals the root key that is this home's.

@@ -22,8 +22,6 @@ func fingerprint(t *testing.T, c Config) string {
 	return print
 }
 
-func noProgress(int, int) {}
-
 // checkRotated checks that the home has the root key of this fingerprint alone.
 func checkRotated(t *testing.T, c Config, print string) {
 	t.Helper()
@@ -46,12 +44,12 @@ func TestRotateRoot(t *testing.T) {
 	m := open(t, c)
 	for range 3 {
 		before, steps := fingerprint(t, c), 0
-		err := m.RotateRoot(t.Context(), func(done, total int) {
+		err := m.RotateRoot(t.Context(), Rotation{Progress: func(done, total int) {
 			if done > total || total != 2*len(old) {
 				t.Errorf("%d of %d", done, total)
 			}
 			steps++
-		})
+		}})
 		if err != nil || steps == 0 {
 			t.Fatalf("%d steps, %v", steps, err)
 		}
@@ -70,12 +68,12 @@ func TestRotateRootCutOff(t *testing.T) {
 		c := oldHome(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		step := 0
-		err := open(t, c).RotateRoot(ctx, func(int, int) {
+		err := open(t, c).RotateRoot(ctx, Rotation{Progress: func(int, int) {
 			if step == at {
 				cancel()
 			}
 			step++
-		})
+		}})
 		if step <= at {
 			return
 		}
@@ -91,7 +89,7 @@ func TestRotateRootCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+		if err := m.RotateRoot(t.Context(), Rotation{}); err != nil {
 			t.Fatalf("taken up at step %d: %v", at, err)
 		}
 		checkRotated(t, c, fingerprint(t, c))
@@ -107,7 +105,7 @@ func TestRotateRootOthers(t *testing.T) {
 	c := oldHome(t)
 	m, other := open(t, c), open(t, c)
 	who := loginAs(t, other, 1, userPIN)
-	if err := m.RotateRoot(t.Context(), noProgress); err != nil {
+	if err := m.RotateRoot(t.Context(), Rotation{}); err != nil {
 		t.Fatal(err)
 	}
 	checkOld(t, other)
@@ -147,7 +145,7 @@ func TestRotateRootRefusesBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := fingerprint(t, c)
-	if err := open(t, c).RotateRoot(t.Context(), noProgress); ck.Code(err) != ck.CKR_DEVICE_ERROR {
+	if err := open(t, c).RotateRoot(t.Context(), Rotation{}); ck.Code(err) != ck.CKR_DEVICE_ERROR {
 		t.Error(err)
 	}
 	if fingerprint(t, c) != before || (home{dir: c.Home}).rotating() {
@@ -164,6 +162,12 @@ func TestRotateKilled(t *testing.T) {
 	for what, finish := range rotations {
 		t.Run(what, func(t *testing.T) {
 			c := oldHome(t)
+			if what == "sealed" {
+				s := openSeals(t, c)
+				must(t, s.Add("stick", keyFileSeal(t)))
+				must(t, s.Add("ops", passphrase(t, "correct horse")))
+				must(t, s.Remove(RootKeyName))
+			}
 			m := open(t, c)
 			who := loginAs(t, m, 1, userPIN)
 			for i := range 12 {
@@ -187,9 +191,12 @@ func TestRotateKilled(t *testing.T) {
 
 // rotations are what can be rotated, each once.
 var rotations = map[string]func(*Module, api.Caller) error{
-	"root": func(m *Module, _ api.Caller) error { return m.RotateRoot(context.Background(), noProgress) },
+	"root": func(m *Module, _ api.Caller) error { return m.RotateRoot(context.Background(), Rotation{}) },
+	"sealed": func(m *Module, _ api.Caller) error {
+		return m.RotateRoot(context.Background(), Rotation{Sealer: typed("correct horse")})
+	},
 	"keys": func(m *Module, who api.Caller) error {
-		return m.RotateKeys(context.Background(), 1, who, noProgress)
+		return m.RotateKeys(context.Background(), 1, who, func(int, int) {})
 	},
 }
 

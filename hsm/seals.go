@@ -170,9 +170,6 @@ func (s *Seals) Remove(name string) error {
 		if name != rootName {
 			return s.home.slots().Remove(s.root, name)
 		}
-		if s.home.rotating() {
-			return homeError("the root key is being changed: coffer seal rotate finishes that")
-		}
 		if err := os.Remove(s.home.path(rootName)); err != nil {
 			return err
 		}
@@ -237,6 +234,9 @@ func (s *Seals) locked(f func() error) error {
 	defer unlock()
 	if s.root, err = s.home.fingerprint(); err != nil {
 		return err
+	}
+	if s.home.rotating() { // the copies of the next root key are made: they would not know
+		return homeError("the root key is being changed: coffer seal rotate finishes that")
 	}
 	return asHomeError(f())
 }

@@ -21,17 +21,18 @@ func (h home) ring() seal.Ring {
 // keyFiles lists the root keys that are in the clear: root.key, and that which is to
 // be the next one while it is being changed.
 func (h home) keyFiles() (paths []string) {
-	for _, name := range []string{rootName, nextRootName} {
-		if h.has(name) {
-			paths = append(paths, h.path(name))
-		}
+	if h.has(rootName) {
+		paths = append(paths, h.path(rootName))
+	}
+	if _, sealed := h.nextMarked(); h.has(nextRootName) && !sealed {
+		paths = append(paths, h.path(nextRootName))
 	}
 	return paths
 }
 
-// has reports whether there is something of this name in the home.
-func (h home) has(name string) bool {
-	_, err := os.Lstat(h.path(name))
+// has reports whether there is something of this name, or at this path, in the home.
+func (h home) has(names ...string) bool {
+	_, err := os.Lstat(h.path(names...))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 

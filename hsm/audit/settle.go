@@ -8,8 +8,9 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// WithStore says how to see what the store remembers: a transaction that reads. It is called without any lock of the log's.
-func (l *Log) WithStore(view func() (Anchor, error)) { l.view = view }
+// WithStore says how to see what the store remembers, and its generation: a
+// transaction that reads. It is called without any lock of the log's.
+func (l *Log) WithStore(view func() (Anchor, uint64, error)) { l.view = view }
 
 // settleTries is how often a log that others go on with is looked at again.
 const settleTries = 100
@@ -22,14 +23,14 @@ const settleTries = 100
 func (l *Log) Settle() error {
 	var seen snapshot
 	for range settleTries {
-		a, err := l.view()
+		a, generation, err := l.view()
 		if err != nil {
 			return err
 		}
 		if a.Size == 0 && !l.exists() {
 			return nil
 		}
-		done, err := l.settleOnce(a, &seen)
+		done, err := l.settleOnce(a, generation, &seen)
 		if done || err != nil {
 			return err
 		}
@@ -43,14 +44,14 @@ type snapshot struct {
 	mark       mark
 }
 
-func (l *Log) settleOnce(a Anchor, seen *snapshot) (done bool, err error) {
+func (l *Log) settleOnce(a Anchor, generation uint64, seen *snapshot) (done bool, err error) {
 	h, err := l.acquire(false)
 	if err != nil {
 		return false, err
 	}
 	defer h.release()
 	m := h.marked()
-	err = h.settleWith(a)
+	err = h.settleWith(a, generation)
 	if errors.Is(err, ErrStoreOlder) && h.at.Generation > seen.generation {
 		seen.generation = h.at.Generation
 		return false, nil
@@ -66,7 +67,7 @@ func (l *Log) settleOnce(a Anchor, seen *snapshot) (done bool, err error) {
 }
 
 // settleWith brings the log up to what the store remembers.
-func (h *hold) settleWith(a Anchor) error {
+func (h *hold) settleWith(a Anchor, generation uint64) error {
 	err := h.catchUp()
 	if errors.Is(err, ErrDamaged) && a.Tail != "" {
 		err = h.heal(a)
@@ -75,12 +76,12 @@ func (h *hold) settleWith(a Anchor) error {
 		return err
 	}
 	switch {
-	case a.Size == 0 && h.at.Generation > 0:
-		return mismatch(ErrForeign, "the store has none")
-	case h.at.Generation > a.Generation: // however many generations a store has made since it was put back
-		return mismatch(ErrStoreOlder, "the log tells of generation %d, the store recorded %d last", h.at.Generation, a.Generation)
+	case h.at.Generation > generation:
+		return mismatch(ErrStoreOlder, "the log tells of generation %d, the store has %d", h.at.Generation, generation)
 	case h.at.Size < a.Base:
 		return mismatch(ErrLogOlder, "%d records, the store knows of %d", h.at.Size, a.Size)
+	case a.Size == 0 && h.at.Generation > 0:
+		return mismatch(ErrForeign, "the store has none")
 	}
 	if err := h.redo(a); err != nil {
 		return err

@@ -2,7 +2,6 @@ package partition
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/api"
-	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/service"
@@ -15,7 +14,7 @@ func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return n.object.ID(), p.insert(who, audit.Create, n)
+	return n.object.ID(), p.insert(who, n)
 }
 
 // completed checks the material of a key that comes from outside and computes
@@ -61,7 +60,7 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return n.object.ID(), p.insert(who, made[r.Origin], n)
+	return n.object.ID(), p.insert(who, n)
 }
 
 // newPair is newObject short of putting it anywhere.
@@ -84,14 +83,14 @@ type pair struct {
 }
 
 // insert takes over new objects: all of them or none. Token objects are durable
-// when it returns, and so is the record of the act that made them.
-func (p *Partition) insert(who api.Caller, act audit.Act, pairs ...pair) error {
+// when it returns.
+func (p *Partition) insert(who api.Caller, pairs ...pair) error {
 	done, err := p.insertSession(who, pairs)
 	if done {
 		return nil
 	}
 	if err == nil {
-		err = p.insertToken(who, act, pairs)
+		err = p.insertToken(who, pairs)
 	}
 	for _, n := range pairs {
 		if n.material != nil {
@@ -150,20 +149,11 @@ func (p *Partition) addSession(who api.Caller, n pair) {
 // object among them (one half of a key pair may be) is cached before, under the lock
 // that its right was checked under, so that a logout in between destroys it like any
 // other; it goes if the transaction fails.
-func (p *Partition) insertToken(who api.Caller, act audit.Act, pairs []pair) error {
+func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
 	if err := p.cacheSessionHalves(who, pairs); err != nil {
 		return err
 	}
-	p.mu.RLock()
-	var events []audit.Event
-	for _, n := range pairs {
-		if n.object.Token() {
-			events = append(events, p.eventOf(who, act, n.object))
-		}
-	}
-	p.mu.RUnlock()
 	err := p.update(func(w *writer) error {
-		w.events = events
 		for _, n := range pairs {
 			if !n.object.Token() {
 				continue
@@ -228,7 +218,7 @@ func (p *Partition) CopyObject(who api.Caller, id api.ObjectID, tmpl ck.Template
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return o.ID(), p.insert(who, audit.Copy, pair{o, m})
+	return o.ID(), p.insert(who, pair{o, m})
 }
 
 func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so bool) (*object.Object, *object.Material, error) {
@@ -270,13 +260,8 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 		p.mu.Unlock()
 		return err
 	}
-	event := p.eventOf(who, audit.Destroy, e.object)
 	p.mu.Unlock()
-	err = p.update(func(w *writer) error {
-		w.note(event)
-		return w.delete(store.ID(id))
-	})
-	if err != nil {
+	if err := p.update(func(w *writer) error { return w.delete(store.ID(id)) }); err != nil {
 		return err
 	}
 	return p.sync()
@@ -326,12 +311,8 @@ func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Templ
 	}
 	so := p.roleOf(who) == roleSO
 	private := e.record.private
-	event := p.eventOf(who, audit.Modify, e.object)
 	p.mu.Unlock()
-	err = p.update(func(w *writer) error {
-		w.note(event)
-		return w.setAttributes(id, private, tmpl, so)
-	})
+	err = p.update(func(w *writer) error { return w.setAttributes(id, private, tmpl, so) })
 	if err != nil {
 		return err
 	}
