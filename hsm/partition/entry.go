@@ -93,6 +93,13 @@ func (p *Partition) roleOf(who api.Caller) role {
 	return p.identities[who.Identity].role
 }
 
+// roleNow is roleOf for who does not hold p.mu.
+func (p *Partition) roleNow(who api.Caller) role {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.roleOf(who)
+}
+
 // lookup finds an object that who can see. The caller holds p.mu.
 func (p *Partition) lookup(who api.Caller, id api.ObjectID) (*entry, error) {
 	e := p.objects[id]

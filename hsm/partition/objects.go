@@ -42,9 +42,7 @@ func (p *Partition) mayCreate(who api.Caller, tmpl ck.Template) (so bool, err er
 	if err := p.sync(); err != nil {
 		return false, err
 	}
-	p.mu.RLock()
-	r := p.roleOf(who)
-	p.mu.RUnlock()
+	r := p.roleNow(who)
 	if token, _ := tmpl.Bool(ck.CKA_TOKEN); token && !who.ReadWrite {
 		return false, ck.CKR_SESSION_READ_ONLY
 	}
@@ -248,23 +246,29 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	e, err := p.lookup(who, id)
-	if err == nil {
-		err = mayDestroy(who, e)
-	}
-	if err != nil || e.session != 0 {
-		if err == nil {
-			p.remove(e)
-		}
-		p.mu.Unlock()
+	if done, err := p.destroySession(who, id); done || err != nil {
 		return err
 	}
-	p.mu.Unlock()
 	if err := p.update(func(w *writer) error { return w.delete(store.ID(id)) }); err != nil {
 		return err
 	}
 	return p.sync()
+}
+
+// destroySession holds the destruction of any object against the caller's rights, and
+// does it for a session object.
+func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (done bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, err := p.lookup(who, id)
+	if err != nil {
+		return false, err
+	}
+	if err := mayDestroy(who, e); err != nil || e.session == 0 {
+		return false, err
+	}
+	p.remove(e)
+	return true, nil
 }
 
 func mayDestroy(who api.Caller, e *entry) error {
@@ -279,10 +283,7 @@ func mayDestroy(who api.Caller, e *entry) error {
 
 // CloseSession destroys the session's own objects.
 func (p *Partition) CloseSession(s api.SessionID) {
-	p.mu.RLock()
-	none := len(p.sessions[s]) == 0
-	p.mu.RUnlock()
-	if none {
+	if !p.hasObjects(s) {
 		return
 	}
 	p.mu.Lock()
@@ -292,76 +293,11 @@ func (p *Partition) CloseSession(s api.SessionID) {
 	}
 }
 
-// SetAttributes is C_SetAttributeValue.
-func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Template) error {
-	if err := p.sync(); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	e, err := p.lookup(who, id)
-	if err == nil && e.object.Token() && !who.ReadWrite {
-		err = ck.CKR_SESSION_READ_ONLY
-	}
-	if err != nil || e.session != 0 {
-		if err == nil {
-			err = p.setSession(who, e, tmpl)
-		}
-		p.mu.Unlock()
-		return err
-	}
-	so := p.roleOf(who) == roleSO
-	private := e.record.private
-	p.mu.Unlock()
-	err = p.update(func(w *writer) error { return w.setAttributes(id, private, tmpl, so) })
-	if err != nil {
-		return err
-	}
-	return p.sync()
-}
-
-// setSession changes a session object: the same secret under other attributes.
-func (p *Partition) setSession(who api.Caller, e *entry, tmpl ck.Template) error {
-	so := p.roleOf(who) == roleSO
-	o, err := e.object.Set(tmpl, so)
-	if err != nil {
-		return err
-	}
-	if err := p.changed(e.object, o, so); err != nil {
-		return err
-	}
-	var m *object.Material
-	if old := e.key.Load(); old.Material != nil {
-		m = old.Material.Clone() // operations under way keep the old one
-	}
-	p.index.remove(e)
-	e.show(o)
-	p.index.add(e)
-	e.key.Store(service.NewKey(o, m))
-	return nil
-}
-
-// setAttributes changes a token object as it is in the store now, which may be
-// newer than the cache.
-func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, so bool) error {
-	b, found := w.tx.Get(store.ID(id))
-	if !found || !w.rings.of(private).open() {
-		return ck.CKR_OBJECT_HANDLE_INVALID
-	}
-	n, born, err := w.openRecord(id, b)
-	if err != nil {
-		return err
-	}
-	if n.material != nil {
-		defer n.material.Zero()
-	}
-	o, err := n.object.Set(tmpl, so)
-	if err != nil {
-		return err
-	}
-	if err := w.p.changed(n.object, o, so); err != nil {
-		return err
-	}
-	return w.putObject(pair{o, n.material}, born)
+// hasObjects spares the sessions without objects, which most are, the lock for writing.
+func (p *Partition) hasObjects(s api.SessionID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.sessions[s]) > 0
 }
 
 // openRecord opens both parts of a record.

@@ -56,10 +56,7 @@ func (p *Partition) RotateKeys(ctx context.Context, who api.Caller, progress fun
 
 // rotateBy runs a step of a rotation in a transaction, and loads what it has done.
 func (p *Partition) rotateBy(who api.Caller, step func(*writer) error) error {
-	p.mu.RLock()
-	r := p.roleOf(who)
-	p.mu.RUnlock()
-	if r == rolePublic {
+	if p.roleNow(who) == rolePublic {
 		return ck.CKR_USER_NOT_LOGGED_IN
 	}
 	err := p.update(func(w *writer) error {
@@ -100,14 +97,18 @@ func (w *writer) beginRotation() error {
 
 // underOldTerms lists the records that are to be sealed anew, as last loaded.
 func (p *Partition) underOldTerms() (ids []store.ID, err error) {
-	p.mu.RLock()
-	last := p.rings.last()
-	p.mu.RUnlock()
+	last := p.lastTerms()
 	err = p.store.View(func(tx store.Tx) error {
 		ids, err = notUnder(last, tx)
 		return err
 	})
 	return ids, storeError(err)
+}
+
+func (p *Partition) lastTerms() [2]uint32 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.rings.last()
 }
 
 // notUnder lists the records under other terms than the last ones, by kind.
