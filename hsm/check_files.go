@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -93,8 +92,8 @@ func (x *checker) name(path, rel string) {
 		strange = rel != "." && !known[name]
 	case partitionsName:
 		number, rest, _ := strings.Cut(name, ".")
-		_, err := strconv.ParseUint(number, 10, 31)
-		if strange = err != nil || rest != "" && "."+rest != deletedSuffix; err == nil && strings.HasPrefix("."+rest, replacedSuffix) {
+		_, ok := slotNumber(number)
+		if strange = !ok || rest != "" && "."+rest != deletedSuffix; ok && strings.HasPrefix("."+rest, replacedSuffix) {
 			x.report.note(path, "what was here until a backup took its place", "remove it when it is of no use any more")
 			strange = false
 		}

@@ -187,17 +187,25 @@ func (h home) numbers() (used []ck.SlotID, next ck.SlotID, err error) {
 	next = firstSlot
 	for _, e := range entries {
 		name, deleted := strings.CutSuffix(e.Name(), deletedSuffix)
-		n, err := strconv.ParseUint(name, 10, 31)
-		if err != nil || n < uint64(firstSlot) {
+		n, ok := slotNumber(name)
+		if !ok {
 			continue
 		}
-		next = max(next, ck.SlotID(n)+1)
+		next = max(next, n+1)
 		if !deleted {
-			used = append(used, ck.SlotID(n))
+			used = append(used, n)
 		}
 	}
 	slices.Sort(used)
 	return used, next, nil
+}
+
+// slotNumber reads the number of a slot as partitionDir writes it: a directory "01"
+// would otherwise be slot 1 a second time.
+func slotNumber(name string) (ck.SlotID, bool) {
+	n, err := strconv.ParseUint(name, 10, 31)
+	ok := err == nil && n >= uint64(firstSlot) && strconv.FormatUint(n, 10) == name
+	return ck.SlotID(n), ok
 }
 
 func (h home) partitionDir(slot ck.SlotID) string {

@@ -63,7 +63,7 @@ func (h home) sealerOf(e seal.SlotEntry) (*seal.Sealer, error) {
 // too. What is left is kept: it opens backups of the home that were made before.
 func (h home) dropResealed(old, next string) error {
 	list, err := h.slots().List(old)
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
 	left := 0

@@ -77,6 +77,11 @@ func (t *tool) check(names []string, repair, login bool) error {
 	defer bar.end()
 	o := hsm.CheckOptions{Partitions: names, Repair: repair, Progress: bar.set}
 	if login || t.user.file != "" || t.so.file != "" {
+		forget, err := t.keepPIN()
+		if err != nil {
+			return err
+		}
+		defer forget()
 		o.PIN = func(label string) (hsm.Login, error) {
 			bar.end()
 			if t.so.file != "" {
@@ -105,6 +110,24 @@ func (t *tool) check(names []string, repair, login bool) error {
 		return fmt.Errorf("problems found: %d", countProblems(v))
 	}
 	return nil
+}
+
+// keepPIN reads the PIN of the check where nobody has to be asked for it, once for all
+// partitions: a pipe and the environment give it no second time.
+func (t *tool) keepPIN() (forget func(), err error) {
+	from := &t.user
+	if t.so.file != "" {
+		from = &t.so
+	}
+	pin, err := from.stored(t)
+	if pin == nil || err != nil {
+		return func() {}, err
+	}
+	from.given = pin
+	return func() {
+		from.given = nil
+		pin.Zero()
+	}, nil
 }
 
 func viewReport(r *hsm.Report) checkView {
