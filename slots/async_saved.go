@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"crypto/hmac"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -13,11 +14,15 @@ import (
 // C_AsyncJoin). Nothing runs when no session is open, so what is kept is the result:
 // AsyncGetID waits for the work and puts the result into a private data object of the
 // token, sealed like any other; AsyncJoin takes it out again, in this process or
-// another, and the call is then pending on the session that joined it. Such an object
-// lets nobody do more than before: its owner has what is in it, and a handle is given
-// only to who can see the key.
+// another, and the call is then pending on the session that joined it.
+//
+// The object is not trusted because of where it is: any program of the user's can make
+// one like it. Its value is the partition's tag (api.Operations, Tag) of the call's
+// number and of what follows, so that only what AsyncGetID has written is a saved call.
+// Who keeps the value may put it back and join the call again, which lets him do no more
+// than before: he has what is in it, and a handle is given only to who can see the key.
 
-// savedCall is the value of that object, in JSON.
+// savedCall is what stands behind the tag, in JSON.
 type savedCall struct {
 	Function string
 	Code     ck.RV
@@ -27,6 +32,29 @@ type savedCall struct {
 
 // savedApplication is the CKA_APPLICATION of such objects.
 const savedApplication = "Coffer: asynchronous call"
+
+// savedPurpose tells the tags of saved calls from others. Its number is the format's.
+const savedPurpose = "asynchronous call 1"
+
+const tagSize = 32
+
+// sealSaved puts the tag of a saved call in front of it.
+func sealSaved(p api.Partition, id uint64, plain []byte) []byte {
+	tag := p.Tag(savedPurpose, binary.BigEndian.AppendUint64(nil, id), plain)
+	return append(tag[:], plain...)
+}
+
+// openSaved is the reverse: nil if the value is not what AsyncGetID wrote for id.
+func openSaved(p api.Partition, id uint64, value []byte) *savedCall {
+	if len(value) < tagSize || !hmac.Equal(sealSaved(p, id, value[tagSize:])[:tagSize], value[:tagSize]) {
+		return nil
+	}
+	c := new(savedCall)
+	if json.Unmarshal(value[tagSize:], c) != nil {
+		return nil
+	}
+	return c
+}
 
 // savedTemplate is what the object of id is found by.
 func savedTemplate(id uint64) ck.Template {
@@ -94,11 +122,13 @@ func (a *App) save(s *session, c *savedCall) (uint64, error) {
 		return 0, err
 	}
 	id := binary.BigEndian.Uint64(random[:]) | 1
-	value, err := json.Marshal(c)
+	plain, err := json.Marshal(c)
 	if err != nil {
 		return 0, ck.CKR_GENERAL_ERROR
 	}
-	_, err = s.token.partition.CreateObject(s.caller(), append(savedTemplate(id), ck.Bytes(ck.CKA_VALUE, value)))
+	p := s.token.partition
+	_, err = p.CreateObject(s.caller(), append(savedTemplate(id), ck.Bytes(ck.CKA_VALUE, sealSaved(p, id, plain)),
+		ck.Bool(ck.CKA_MODIFIABLE, false), ck.Bool(ck.CKA_COPYABLE, false)))
 	return id, err
 }
 
@@ -137,27 +167,34 @@ func (a *App) AsyncJoin(h ck.SessionHandle, function string, id uint64, dst []by
 	return nil
 }
 
-// saved finds the call that was saved under id, and its object.
+// saved finds the call that was saved under id, and its object. Others that somebody
+// has put beside it are passed over.
 func (s *session) saved(id uint64) (object api.ObjectID, c *savedCall, err error) {
 	p, who := s.token.partition, s.caller()
 	found, err := p.Find(who, savedTemplate(id))
-	if err != nil || len(found) != 1 {
+	if err != nil {
 		return object, nil, ck.CKR_SAVED_STATE_INVALID
 	}
-	want := []api.AttributeResult{{Attribute: ck.Attribute{Type: ck.CKA_VALUE}}}
-	if err := p.Attributes(who, found[0], want); err != nil {
-		return object, nil, ck.CKR_SAVED_STATE_INVALID
-	}
-	c = new(savedCall)
-	if json.Unmarshal(want[0].Value, c) != nil || len(c.Made) > 2 {
-		return object, nil, ck.CKR_SAVED_STATE_INVALID
-	}
-	for _, id := range c.Made {
-		if !p.Exists(who, id) {
-			return object, nil, ck.CKR_SAVED_STATE_INVALID
+	for _, object := range found {
+		want := []api.AttributeResult{{Attribute: ck.Attribute{Type: ck.CKA_VALUE}}}
+		if p.Attributes(who, object, want) != nil {
+			continue
+		}
+		if c := openSaved(p, id, want[0].Value); c != nil && s.sees(c.Made) {
+			return object, c, nil
 		}
 	}
-	return found[0], c, nil
+	return object, nil, ck.CKR_SAVED_STATE_INVALID
+}
+
+// sees reports whether all of the objects are there for the session's user.
+func (s *session) sees(ids []api.ObjectID) bool {
+	for _, id := range ids {
+		if !s.token.partition.Exists(s.caller(), id) {
+			return false
+		}
+	}
+	return true
 }
 
 // joinAs returns what makes c the pending call t of the session. What is joined ends

@@ -2,12 +2,22 @@ package slots_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"hash"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
+
+// Tag of the twin has a key that is the same in each.
+func (p *twinPartition) Tag(purpose string, data ...[]byte) (tag [32]byte) {
+	h := hmac.New(sha256.New, []byte("twin"))
+	fmt.Fprintf(h, "%q %q", purpose, data)
+	h.Sum(tag[:0])
+	return tag
+}
 
 // SaveOperations of the twin keeps copies of the operations. The state is where
 // they are, with what it is bound to in front.

@@ -148,6 +148,10 @@ type Operations interface {
 	// saved. The login that a key with CKA_ALWAYS_AUTHENTICATE wants is wanted again.
 	// CKR_SAVED_STATE_INVALID also for a key that who may not use so any more.
 	RestoreOperations(who Caller, state, context []byte) ([]Started, error)
+	// Tag authenticates what Coffer keeps where programs can write: HMAC-SHA-256 under
+	// a key of the partition, which outlives the process. No program gets the tag of data
+	// of its choice. purpose tells tags of several kinds apart. Compare with hmac.Equal.
+	Tag(purpose string, data ...[]byte) [32]byte
 	// DigestKey adds the value of a secret key to d: CKR_KEY_INDIGESTIBLE.
 	DigestKey(who Caller, d Digester, key ObjectID) error
 }

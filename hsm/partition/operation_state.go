@@ -177,3 +177,8 @@ func stateError(err error) error {
 	}
 	return ck.Errorf(ck.CKR_SAVED_STATE_INVALID, "saved operation cannot be started again: %w", err)
 }
+
+// Tag is api.Operations'.
+func (p *Partition) Tag(purpose string, data ...[]byte) [32]byte {
+	return p.root.MAC("tag", append([][]byte{[]byte(purpose)}, data...)...)
+}
