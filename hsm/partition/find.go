@@ -49,20 +49,27 @@ func (p *Partition) Attributes(who api.Caller, id api.ObjectID, want []api.Attri
 	if err != nil {
 		return err
 	}
+	var secrets ck.Template
 	for i := range want {
-		if err := p.attribute(e, &want[i]); err != nil {
+		if err := p.attribute(e, &want[i], &secrets); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Partition) attribute(e *entry, want *api.AttributeResult) error {
+// attribute answers for one attribute. secrets are the copies of secret values that the
+// call has made so far: a template that asks for one of them many times gets one copy.
+func (p *Partition) attribute(e *entry, want *api.AttributeResult, secrets *ck.Template) error {
 	t := want.Type
 	a, inMaterial, rv := e.object.Get(t)
 	want.Attribute, want.RV = a, rv
 	want.Type = t
 	if rv != ck.CKR_OK || !inMaterial {
+		return nil
+	}
+	if made, ok := secrets.Find(t); ok {
+		want.Value = made.Value
 		return nil
 	}
 	k, err := p.prepared(e)
@@ -76,6 +83,7 @@ func (p *Partition) attribute(e *entry, want *api.AttributeResult) error {
 	}
 	// The material may be wiped while the caller reads.
 	secret.Do(func() { want.Value = slices.Clone(value) })
+	*secrets = append(*secrets, want.Attribute)
 	return nil
 }
 

@@ -179,7 +179,7 @@ func (p *Partition) DigestKey(who api.Caller, d api.Digester, id api.ObjectID) e
 		return ck.CKR_KEY_INDIGESTIBLE
 	}
 	value := api.AttributeResult{Attribute: ck.Attribute{Type: ck.CKA_VALUE}}
-	if err := p.attribute(e, &value); err != nil {
+	if err := p.attribute(e, &value, new(ck.Template)); err != nil {
 		return err
 	}
 	if value.RV != ck.CKR_OK {
