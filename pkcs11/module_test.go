@@ -60,7 +60,8 @@ func (p *fakePartition) CreateObject(_ api.Caller, tmpl ck.Template) (api.Object
 	p.tmpl = tmpl
 	return api.ObjectID{1}, nil
 }
-func (p *fakePartition) Logout(api.Identity) error { return nil }
+func (p *fakePartition) Logout(api.Identity) error  { return nil }
+func (p *fakePartition) LoggedIn(api.Identity) bool { return true }
 
 // fakeDigest sums bytes up; its result has two bytes.
 type fakeDigest struct{ sum uint16 }
