@@ -5,6 +5,7 @@ package secret
 import (
 	"runtime"
 	"runtime/secret"
+	"time"
 )
 
 // Do runs f and sees to what it leaves behind: registers and stack are erased when it
@@ -14,9 +15,29 @@ import (
 // holds it any more.
 func Do(f func()) { secret.Do(f) }
 
-// Collect erases now what Do has left to the collector and nobody holds any more. It
-// takes as long as two collections: the first frees what waits for a cleanup.
+// Collect erases now what Do has left to the collector and nobody holds any more. The
+// standard library keeps what it makes of a key until a cleanup of that key has run,
+// so the collector goes round again after the cleanups of each round.
 func Collect() {
+	for range 2 {
+		runtime.GC()
+		awaitCleanups()
+	}
 	runtime.GC()
+}
+
+// patience bounds the wait for cleanups: they have goroutines of their own.
+const patience = 100 * time.Millisecond
+
+// awaitCleanups waits until a cleanup of its own has run, one round of the collector
+// later, and lets those that were queued beside it run.
+func awaitCleanups() {
+	ran := make(chan struct{})
+	runtime.AddCleanup(new([smallest]byte), func(c chan struct{}) { close(c) }, ran)
 	runtime.GC()
+	select {
+	case <-ran:
+	case <-time.After(patience):
+	}
+	time.Sleep(time.Millisecond)
 }

@@ -280,6 +280,7 @@ static void forget(int how) {
   use_curve(CKM_EC_KEY_PAIR_GEN, CKK_EC, p256, sizeof p256, CKM_ECDSA_SHA256, "P-256 d");
   use_curve(CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, ed25519, sizeof ed25519, CKM_EDDSA, "Ed25519 seed");
   CHECK(search_memory() > 0, "the search finds no key while they are in use: it is blind");
+  dprintf(2, "those were in use; what is left:\n");
   if (how == 1)
     OK(p11->C_Logout(session));
   else
