@@ -60,8 +60,7 @@ func (p *fakePartition) CreateObject(_ api.Caller, tmpl ck.Template) (api.Object
 	p.tmpl = tmpl
 	return api.ObjectID{1}, nil
 }
-func (p *fakePartition) Logout(api.Identity) error  { return nil }
-func (p *fakePartition) LoggedIn(api.Identity) bool { return true }
+func (p *fakePartition) Logout(api.Identity) error { return nil }
 
 // fakeDigest sums bytes up; its result has two bytes.
 type fakeDigest struct{ sum uint16 }

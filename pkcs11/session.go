@@ -16,17 +16,13 @@ import (
 const maxPIN = 1 << 12
 
 // copyPIN copies a PIN; the caller wipes the copy. There is no protected
-// authentication path, so a NULL PIN is not one. A PIN that is longer than any stands for
-// one that is as long as is copied at all: wrong, or no good as a new one, but only after
-// all that the function looks at before the PIN.
-func copyPIN(p C.CK_UTF8CHAR_PTR, n C.CK_ULONG) ([]byte, error) {
-	switch {
-	case p == nil:
+// authentication path, so a NULL PIN is not one. tooLong is the code for one of a
+// length that no PIN has: a new one is CKR_PIN_LEN_RANGE, any other is wrong.
+func copyPIN(p C.CK_UTF8CHAR_PTR, n C.CK_ULONG, tooLong ck.RV) ([]byte, error) {
+	if p == nil {
 		return nil, ck.CKR_ARGUMENTS_BAD
-	case n > maxPIN:
-		return make([]byte, maxPIN+1), nil
 	}
-	return copyBytes(unsafe.Pointer(p), n, maxPIN, ck.CKR_ARGUMENTS_BAD)
+	return copyBytes(unsafe.Pointer(p), n, maxPIN, tooLong)
 }
 
 //export coffer_C_CloseSession
@@ -101,7 +97,7 @@ func logIn(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHAR_PTR, pi
 	if app == nil {
 		return rv
 	}
-	secret, err := copyPIN(pin, pinLen)
+	secret, err := copyPIN(pin, pinLen, ck.CKR_PIN_INCORRECT)
 	if err != nil {
 		return refuse(app, h, err)
 	}
@@ -126,7 +122,7 @@ func coffer_C_InitPIN(h C.CK_SESSION_HANDLE, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_
 	if app == nil {
 		return rv
 	}
-	secret, err := copyPIN(pin, pinLen)
+	secret, err := copyPIN(pin, pinLen, ck.CKR_PIN_LEN_RANGE)
 	if err != nil {
 		return refuse(app, h, err)
 	}
@@ -141,12 +137,12 @@ func coffer_C_SetPIN(h C.CK_SESSION_HANDLE, old C.CK_UTF8CHAR_PTR, oldLen C.CK_U
 	if app == nil {
 		return rv
 	}
-	before, err := copyPIN(old, oldLen)
+	before, err := copyPIN(old, oldLen, ck.CKR_PIN_INCORRECT)
 	if err != nil {
 		return refuse(app, h, err)
 	}
 	defer clear(before)
-	after, err := copyPIN(pin, pinLen)
+	after, err := copyPIN(pin, pinLen, ck.CKR_PIN_LEN_RANGE)
 	if err != nil {
 		return refuse(app, h, err)
 	}
