@@ -310,7 +310,7 @@ func TestWrongFiles(t *testing.T) {
 		spoil  func() error
 		naming string
 	}{
-		{"the other partition's store", swap(store(c, "1"), store(c, "2")), ""},
+		{"the other partition's store", swap(store(c, "1"), store(c, "2")), "not the one of this store"},
 		{"another home's store", copyOver(store(other, "1"), store(c, "1")), "not sealed under this root key"},
 		{"another home's root key", copyOver(filepath.Join(other.Home, rootName), filepath.Join(c.Home, rootName)), rootName},
 		{"another home's first file", copyOver(filepath.Join(other.Home, homeName), filepath.Join(c.Home, homeName)), "root key"},

@@ -56,7 +56,8 @@ func TestCheckSound(t *testing.T) {
 func TestCheckAuditLog(t *testing.T) {
 	c := smallHome(t)
 	dir := filepath.Join(c.Home, partitionsName, "1", auditName)
-	must(t, os.Mkdir(dir, 0o700))
+	log, err := os.ReadFile(filepath.Join(dir, "log"))
+	must(t, err)
 	for _, test := range []struct {
 		text  string
 		sound bool
@@ -65,7 +66,7 @@ func TestCheckAuditLog(t *testing.T) {
 		{`{"v":1,"seq":0,"time`, true},
 		{"something else\n", false},
 	} {
-		must(t, os.WriteFile(filepath.Join(dir, "log"), []byte(test.text), 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "log"), append(bytes.Clone(log), test.text...), 0o600))
 		if r := mustCheck(t, c, CheckOptions{}); r.Sound() != test.sound {
 			t.Errorf("%q: %+v", test.text, r)
 		}

@@ -90,9 +90,10 @@ type settings struct {
 	// HideBlankSlot leaves out the slot where the next partition would be made,
 	// for hosts that stumble over a token that is not initialised.
 	HideBlankSlot bool `toml:"hide-blank-slot"`
-	// Policy and KeyDates are for partitions made from now on (hsm/partition/POLICY.md).
+	// Policy, KeyDates and AuditUse are for partitions made from now on (hsm/partition/POLICY.md).
 	Policy   string      `toml:"policy"`    // strict if absent
 	KeyDates bool        `toml:"key-dates"` // whether keys are used between their dates only
+	AuditUse bool        `toml:"audit-use"` // whether uses of keys are recorded too (hsm/audit/FORMAT.md)
 	PIN      pinSettings `toml:"pin"`
 	Seal     kdfSettings `toml:"seal"` // of passphrases that are set from now on
 	// NetworkFS allows partitions on a network file system. Its owner answers for it
@@ -106,7 +107,7 @@ func (s settings) store() store.Options { return store.Options{Network: s.Networ
 // options are the settings as a partition takes them.
 func (s settings) options() partition.Options {
 	o := s.PIN.options()
-	o.Policy, o.Dates = s.Policy, s.KeyDates
+	o.Policy, o.Dates, o.Uses = s.Policy, s.KeyDates, s.AuditUse
 	return o.Default()
 }
 

@@ -226,9 +226,14 @@ func (h home) sweep() {
 	}
 }
 
+// removeContents empties the directory of a partition, but for the audit log: what was
+// done is told when there is nothing left that it was done to.
 func removeContents(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
+		if e.Name() == auditName {
+			continue
+		}
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}
 	return err

@@ -29,7 +29,7 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/audit", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
 	"hsm/backup":            {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},

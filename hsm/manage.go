@@ -54,7 +54,10 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 	if err := m.refresh(); err != nil {
 		return 0, err
 	}
-	slot, err := m.create(0, func(st store.Store) error { return partition.Create(st, m.root, o, label, soPIN) })
+	slot, err := m.create(0, func(dir string, st store.Store) error {
+		o.Audit = auditDir(dir)
+		return partition.Create(st, m.root, o, label, soPIN)
+	})
 	if err != nil || userPIN == nil {
 		return slot, err
 	}
@@ -69,7 +72,7 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 
 // create makes a partition, which fill puts into its store, in the slot that is next,
 // which must be want unless that is 0. The caller holds m.mu.
-func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (slot ck.SlotID, err error) {
+func (m *Module) create(want ck.SlotID, fill func(dir string, st store.Store) error) (slot ck.SlotID, err error) {
 	err = m.underLock(func() error {
 		_, next, err := m.home.numbers()
 		if err != nil {
@@ -91,7 +94,7 @@ func (m *Module) create(want ck.SlotID, fill func(store.Store) error) (slot ck.S
 }
 
 // makePartition builds a partition aside and moves it into its place.
-func (m *Module) makePartition(slot ck.SlotID, fill func(store.Store) error) error {
+func (m *Module) makePartition(slot ck.SlotID, fill func(dir string, st store.Store) error) error {
 	dir := m.home.path(partitionsName, fmt.Sprintf("%s%d", newPrefix, slot))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return homeError("home: %w", err)
@@ -111,12 +114,12 @@ func (m *Module) makePartition(slot ck.SlotID, fill func(store.Store) error) err
 	return syncDir(m.home.path(partitionsName))
 }
 
-func (m *Module) fillPartition(dir string, fill func(store.Store) error) error {
+func (m *Module) fillPartition(dir string, fill func(dir string, st store.Store) error) error {
 	st, err := store.CreateFile(dir, m.settings.store())
 	if err != nil {
 		return err
 	}
-	return errors.Join(fill(st), st.Close())
+	return errors.Join(fill(dir, st), st.Close())
 }
 
 // Delete removes the partition in a slot and all that is in it. soPIN proves the

@@ -5,6 +5,7 @@ package hsm
 
 import (
 	"errors"
+	"path/filepath"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -144,7 +145,7 @@ func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := m.settings.options()
+	o := m.partitionOptions(dir)
 	o.Progress = m.progress
 	p, err := partition.Open(st, m.root, o)
 	if err != nil {
@@ -153,6 +154,17 @@ func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
 	}
 	return p, nil
 }
+
+// partitionOptions are the settings for the partition in a directory, whose audit log
+// is beside its store.
+func (m *Module) partitionOptions(dir string) partition.Options {
+	o := m.settings.options()
+	o.Audit = auditDir(dir)
+	return o
+}
+
+// auditDir is where the audit log of the partition in a directory is.
+func auditDir(dir string) string { return filepath.Join(dir, auditName) }
 
 // asDeviceError gives an error that has no code the one for a broken token.
 func asDeviceError(err error) error {
@@ -183,8 +195,8 @@ func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 	if slot != m.blank {
 		return ck.CKR_SLOT_ID_INVALID
 	}
-	_, err := m.create(slot, func(st store.Store) error {
-		return partition.Create(st, m.root, m.settings.options(), label, soPIN)
+	_, err := m.create(slot, func(dir string, st store.Store) error {
+		return partition.Create(st, m.root, m.partitionOptions(dir), label, soPIN)
 	})
 	return err
 }

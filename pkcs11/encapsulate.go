@@ -5,7 +5,10 @@ package main
 */
 import "C"
 
-import "github.com/coffer-hsm/coffer/hsm/ck"
+import (
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/slots"
+)
 
 // coffer_C_EncapsulateKey makes no key when it is asked for the length only, and has
 // no use for made then.
@@ -21,7 +24,7 @@ func coffer_C_EncapsulateKey(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, public
 	if out == nil && made == nil {
 		made = new(C.CK_OBJECT_HANDLE)
 	}
-	mech, t, err := recipe(app, m, tmpl, n, made)
+	mech, t, err := recipe{m, tmpl, n, made}.read(app, mechanism)
 	if err != nil {
 		return refuse(app, h, err)
 	}
@@ -40,18 +43,8 @@ func coffer_C_EncapsulateKey(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, public
 func coffer_C_DecapsulateKey(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, private C.CK_OBJECT_HANDLE, tmpl C.CK_ATTRIBUTE_PTR, n C.CK_ULONG,
 	ciphertext C.CK_BYTE_PTR, ciphertextLen C.CK_ULONG, made C.CK_OBJECT_HANDLE_PTR) (rv C.CK_RV) {
 	defer contain(&rv)
-	app, rv := application()
-	if app == nil {
-		return rv
-	}
-	mech, t, err := recipe(app, m, tmpl, n, made)
-	if err != nil {
-		return refuse(app, h, err)
-	}
-	src, err := input(ciphertext, ciphertextLen, ck.CKR_WRAPPED_KEY_LEN_RANGE)
-	if err != nil {
-		return refuse(app, h, err)
-	}
-	key, err := app.DecapsulateKey(ck.SessionHandle(h), mech, ck.ObjectHandle(private), t, src)
-	return hand(made, key, err)
+	c := unwrapCall{recipe: recipe{m, tmpl, n, made}, unwrapping: private, in: ciphertext, inLen: ciphertextLen}
+	return c.unwrap(h, mechanism, func(app *slots.App, h ck.SessionHandle, m *ck.Mechanism, k ck.ObjectHandle, src, _ []byte, t ck.Template) (ck.ObjectHandle, error) {
+		return app.DecapsulateKey(h, m, k, t, src)
+	})
 }

@@ -52,22 +52,6 @@ var keyClasses = map[ck.ObjectClass]string{
 	ck.CKO_SECRET_KEY:  "secret",
 }
 
-// keyUses are the attributes that say what a key may do, and the words for them.
-var keyUses = []struct {
-	attribute ck.AttributeType
-	word      string
-}{
-	{ck.CKA_SIGN, "sign"},
-	{ck.CKA_VERIFY, "verify"},
-	{ck.CKA_SIGN_RECOVER, "sign-recover"},
-	{ck.CKA_VERIFY_RECOVER, "verify-recover"},
-	{ck.CKA_ENCRYPT, "encrypt"},
-	{ck.CKA_DECRYPT, "decrypt"},
-	{ck.CKA_WRAP, "wrap"},
-	{ck.CKA_UNWRAP, "unwrap"},
-	{ck.CKA_DERIVE, "derive"},
-}
-
 // shownAttributes are what a view is made of, beside the uses.
 var shownAttributes = []ck.AttributeType{
 	ck.CKA_CLASS, ck.CKA_KEY_TYPE, ck.CKA_LABEL, ck.CKA_ID, ck.CKA_UNIQUE_ID,
@@ -132,12 +116,12 @@ func (l login) view(id api.ObjectID) (v keyView, ok bool, err error) {
 
 // attributes reads those attributes of an object that it has.
 func (l login) attributes(id api.ObjectID) (ck.Template, error) {
-	want := make([]api.AttributeResult, 0, len(shownAttributes)+len(keyUses))
+	want := make([]api.AttributeResult, 0, len(shownAttributes)+len(ck.Uses))
 	for _, t := range shownAttributes {
 		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: t}})
 	}
-	for _, u := range keyUses {
-		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: u.attribute}})
+	for _, u := range ck.Uses {
+		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: u.Attribute}})
 	}
 	if err := l.Attributes(l.who, id, want); err != nil {
 		return nil, err
@@ -157,9 +141,9 @@ func flag(attrs ck.Template, t ck.AttributeType) bool    { v, _ := attrs.Bool(t)
 
 func usesOf(attrs ck.Template) []string {
 	uses := []string{}
-	for _, u := range keyUses {
-		if flag(attrs, u.attribute) {
-			uses = append(uses, u.word)
+	for _, u := range ck.Uses {
+		if flag(attrs, u.Attribute) {
+			uses = append(uses, u.Word)
 		}
 	}
 	return uses

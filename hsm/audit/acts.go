@@ -5,24 +5,25 @@ type Act string
 
 // The acts. The text is what stands in the log and in exports: never changed.
 const (
-	TokenInit  Act = "token.init"   // C_InitToken, a new partition included
-	PINSet     Act = "pin.set"      // C_InitPIN
-	PINChange  Act = "pin.change"   // C_SetPIN
-	PINLock    Act = "pin.lock"     // a wrong try was the last
-	Login      Act = "login"        // C_Login
-	Prove      Act = "pin.check"    // a PIN given again, for one operation or one command
-	Logout     Act = "logout"       // C_Logout, or the end of the program
-	UserCreate Act = "user.create"  //
-	UserDelete Act = "user.delete"  //
-	UserChange Act = "user.change"  //
-	PolicySet  Act = "policy.set"   //
-	RotateKeys Act = "keys.rotate"  // partition keys
-	RotateRoot Act = "root.rotate"  // the root key, or what seals it
-	SealChange Act = "seal.change"  //
-	Backup     Act = "backup"       //
-	Restore    Act = "restore"      //
-	ConfigSet  Act = "audit.config" // uses on or off
-	Accept     Act = "audit.accept" // the SO accepted a log and a store that do not fit
+	TokenInit  Act = "token.init"       // C_InitToken, a new partition included
+	PINSet     Act = "pin.set"          // C_InitPIN
+	PINChange  Act = "pin.change"       // C_SetPIN
+	PINLock    Act = "pin.lock"         // a wrong try was the last
+	Login      Act = "login"            // C_Login
+	Prove      Act = "pin.check"        // a PIN given again, for one operation or one command
+	Logout     Act = "logout"           // C_Logout, or the end of the program
+	UserCreate Act = "user.create"      //
+	UserDelete Act = "user.delete"      //
+	UserUnlock Act = "user.unlock"      //
+	PolicySet  Act = "policy.set"       //
+	RotateKeys Act = "keys.rotate"      // partition keys
+	RotateRoot Act = "root.rotate"      // the root key, or what seals it
+	SealChange Act = "seal.change"      //
+	Backup     Act = "backup"           //
+	Restore    Act = "restore"          //
+	ConfigSet  Act = "audit.config"     // uses on or off
+	Accept     Act = "audit.accept"     // the SO accepted a log and a store that do not fit
+	AcceptTry  Act = "audit.accept-try" // somebody gives an SO PIN for that
 	Create     Act = "object.create"
 	Generate   Act = "object.generate"
 	Unwrap     Act = "object.unwrap"

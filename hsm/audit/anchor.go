@@ -17,6 +17,8 @@ type Anchor struct {
 	Base int64     // records before Tail
 	Tail string    // lines of the log from there to Size
 	Uses bool      // whether uses of keys are recorded
+
+	Generation uint64 // of the store, that the last act made
 }
 
 const (
@@ -25,7 +27,7 @@ const (
 	maxTail = 4 << 10
 
 	anchorVersion = 1
-	anchorHead    = 1 + 1 + 8 + 8 + tlog.HashSize
+	anchorHead    = 1 + 1 + 8 + 8 + 8 + tlog.HashSize
 	flagUses      = 1
 )
 
@@ -38,6 +40,7 @@ func (a Anchor) Encode() []byte {
 	b := append(make([]byte, 0, anchorHead+len(a.Tail)), anchorVersion, flags)
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.Size))
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.Base))
+	b = binary.LittleEndian.AppendUint64(b, a.Generation)
 	b = append(b, a.Root[:]...)
 	return append(b, a.Tail...)
 }
@@ -55,7 +58,8 @@ func DecodeAnchor(b []byte) (a Anchor, err error) {
 	a.Uses = b[1]&flagUses != 0
 	a.Size = int64(binary.LittleEndian.Uint64(b[2:]))
 	a.Base = int64(binary.LittleEndian.Uint64(b[10:]))
-	copy(a.Root[:], b[18:])
+	a.Generation = binary.LittleEndian.Uint64(b[18:])
+	copy(a.Root[:], b[26:])
 	a.Tail = string(b[anchorHead:])
 	return a, nil
 }

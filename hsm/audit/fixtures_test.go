@@ -48,7 +48,7 @@ func (w *twin) reopen() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	l.WithStore(func() (Anchor, uint64, error) { return w.anchor, w.generation, nil })
+	l.WithStore(func() (Anchor, error) { return w.anchor, nil })
 	w.log = l
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/store"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -27,7 +28,7 @@ const (
 type Log struct {
 	dir    string
 	signer signer
-	view   func() (Anchor, uint64, error) // nil: there is no store to settle with
+	view   func() (Anchor, error) // nil: there is no store to settle with
 
 	mu    sync.Mutex
 	seen  bool // whether at is known
@@ -124,7 +125,12 @@ func (h *hold) create(path string) error {
 }
 
 func (h *hold) private(name string) (*os.File, error) {
-	return store.OpenPrivate(filepath.Join(h.dir, name), os.O_RDWR|os.O_CREATE)
+	path := filepath.Join(h.dir, name)
+	f, err := store.OpenPrivate(path, os.O_RDWR)
+	if errors.Is(err, store.ErrMissing) {
+		return store.OpenPrivate(path, os.O_RDWR|os.O_CREATE)
+	}
+	return f, err
 }
 
 // release gives everything back.
@@ -171,6 +177,10 @@ func (h *hold) findEnd() (end, error) {
 		return now, err
 	}
 	c, err := parseCheckpoint(b, h.signer)
+	var unknown *note.UnverifiedNoteError
+	if errors.As(err, &unknown) {
+		return now, mismatch(ErrForeign, "it is signed with another key")
+	}
 	if err != nil {
 		return now, fmt.Errorf("%w: the last checkpoint: %v", ErrDamaged, err)
 	}
@@ -228,6 +238,11 @@ func (h *hold) has(now end, size int64, root tlog.Hash) error {
 	got, err := tlog.TreeHash(size, hashFile{h.hashes})
 	if now.Size == size {
 		got, err = now.Root, nil
+	} else if err != nil || got != root { // it may be the file of hashes that is wrong
+		if _, err := h.rebuild(now.offset); err != nil {
+			return err
+		}
+		got, err = tlog.TreeHash(size, hashFile{h.hashes})
 	}
 	if size > 0 && (err != nil || got != root) {
 		return mismatch(ErrForeign, "its first %d records are others", size)

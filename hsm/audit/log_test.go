@@ -245,7 +245,7 @@ func TestForeignKey(t *testing.T) {
 	w.must(w.act(committed))
 	l, err := Open(w.dir, testName, testKey(2))
 	w.must(err)
-	if err := l.Append(Event{Act: Logout}); !errors.Is(err, ErrDamaged) {
+	if err := l.Append(Event{Act: Logout}); !errors.Is(err, ErrForeign) {
 		t.Fatalf("appending: %v", err)
 	}
 	if _, err := Verify(w.dir, l.Verifier()); !errors.Is(err, ErrDamaged) {

@@ -22,7 +22,7 @@ type Pending struct {
 // writer. The caller puts Pending.Anchor into the store, commits, and calls Done. An
 // error is one of Settle, or of the disk; nothing has changed then.
 func (l *Log) Prepare(a Anchor, generation uint64, events []Event) (*Pending, error) {
-	return l.prepare(a, generation, events, func(h *hold) error { return h.settleWith(a, generation-1) })
+	return l.prepare(a, generation, events, func(h *hold) error { return h.settleWith(a) })
 }
 
 // PrepareAccept is Prepare for a log that Settle refuses: from now on it and the store
@@ -56,7 +56,7 @@ func (l *Log) prepare(a Anchor, generation uint64, events []Event, ready func(*h
 // follow is what the store is to remember after a batch. Where a new tail begins, all
 // that is before it is made durable.
 func (h *hold) follow(a Anchor, b *batch) (Anchor, error) {
-	next := Anchor{Size: b.next.Size, Root: b.next.Root, Base: a.Base, Tail: a.Tail + string(b.lines), Uses: a.Uses}
+	next := Anchor{Size: b.next.Size, Root: b.next.Root, Base: a.Base, Tail: a.Tail + string(b.lines), Uses: a.Uses, Generation: b.next.Generation}
 	if a.Size == h.at.Size && a.Root == h.at.Root && len(next.Tail) <= maxTail {
 		return next, nil
 	}

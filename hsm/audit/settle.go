@@ -8,9 +8,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// WithStore says how to see what the store remembers, and its generation: a
-// transaction that reads. It is called without any lock of the log's.
-func (l *Log) WithStore(view func() (Anchor, uint64, error)) { l.view = view }
+// WithStore says how to see what the store remembers: a transaction that reads. It is called without any lock of the log's.
+func (l *Log) WithStore(view func() (Anchor, error)) { l.view = view }
 
 // settleTries is how often a log that others go on with is looked at again.
 const settleTries = 100
@@ -23,14 +22,14 @@ const settleTries = 100
 func (l *Log) Settle() error {
 	var seen snapshot
 	for range settleTries {
-		a, generation, err := l.view()
+		a, err := l.view()
 		if err != nil {
 			return err
 		}
 		if a.Size == 0 && !l.exists() {
 			return nil
 		}
-		done, err := l.settleOnce(a, generation, &seen)
+		done, err := l.settleOnce(a, &seen)
 		if done || err != nil {
 			return err
 		}
@@ -44,14 +43,14 @@ type snapshot struct {
 	mark       mark
 }
 
-func (l *Log) settleOnce(a Anchor, generation uint64, seen *snapshot) (done bool, err error) {
+func (l *Log) settleOnce(a Anchor, seen *snapshot) (done bool, err error) {
 	h, err := l.acquire(false)
 	if err != nil {
 		return false, err
 	}
 	defer h.release()
 	m := h.marked()
-	err = h.settleWith(a, generation)
+	err = h.settleWith(a)
 	if errors.Is(err, ErrStoreOlder) && h.at.Generation > seen.generation {
 		seen.generation = h.at.Generation
 		return false, nil
@@ -67,7 +66,7 @@ func (l *Log) settleOnce(a Anchor, generation uint64, seen *snapshot) (done bool
 }
 
 // settleWith brings the log up to what the store remembers.
-func (h *hold) settleWith(a Anchor, generation uint64) error {
+func (h *hold) settleWith(a Anchor) error {
 	err := h.catchUp()
 	if errors.Is(err, ErrDamaged) && a.Tail != "" {
 		err = h.heal(a)
@@ -76,12 +75,12 @@ func (h *hold) settleWith(a Anchor, generation uint64) error {
 		return err
 	}
 	switch {
-	case h.at.Generation > generation:
-		return mismatch(ErrStoreOlder, "the log tells of generation %d, the store has %d", h.at.Generation, generation)
-	case h.at.Size < a.Base:
-		return mismatch(ErrLogOlder, "%d records, the store knows of %d", h.at.Size, a.Size)
 	case a.Size == 0 && h.at.Generation > 0:
 		return mismatch(ErrForeign, "the store has none")
+	case h.at.Generation > a.Generation: // however many generations a store has made since it was put back
+		return mismatch(ErrStoreOlder, "the log tells of generation %d, the store recorded %d last", h.at.Generation, a.Generation)
+	case h.at.Size < a.Base:
+		return mismatch(ErrLogOlder, "%d records, the store knows of %d", h.at.Size, a.Size)
 	}
 	if err := h.redo(a); err != nil {
 		return err

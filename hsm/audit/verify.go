@@ -52,6 +52,27 @@ func Verify(dir string, v note.Verifier, since ...Checkpoint) (*Report, error) {
 	return r, err
 }
 
+// VerifyWith is Verify, and holds the log against what its store remembers, as Settle
+// does; but it changes nothing.
+func VerifyWith(dir string, v note.Verifier, a Anchor) (*Report, error) {
+	r, err := Verify(dir, v)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Last.Generation > a.Generation:
+		return nil, mismatch(ErrStoreOlder, "the log tells of generation %d, the store recorded %d last", r.Last.Generation, a.Generation)
+	case r.Last.Size < a.Base:
+		return nil, mismatch(ErrLogOlder, "%d records, the store knows of %d", r.Last.Size, a.Size)
+	case r.Last.Size < a.Size || a.Size == 0:
+		return r, nil
+	}
+	r, err = Verify(dir, v, Checkpoint{Size: a.Size, Root: a.Root})
+	if errors.Is(err, ErrInconsistent) {
+		err = mismatch(ErrForeign, "its first %d records are others", a.Size)
+	}
+	return r, err
+}
+
 func verifyNone(since []Checkpoint) (*Report, error) {
 	for _, c := range since {
 		if c.Size > 0 {

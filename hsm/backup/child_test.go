@@ -209,7 +209,9 @@ func faultChild(args []string) error {
 			fmt.Println(n - 1)
 			return failed
 		}
-		if failed == nil && refused.Op != storetest.Remove {
+		// What the audit log refuses after a commit is in the store, and is made good later.
+		inLog := filepath.Base(filepath.Dir(refused.Path)) == "audit"
+		if failed == nil && refused.Op != storetest.Remove && !inLog {
 			return fmt.Errorf("fault %d: nobody notices that %s of %s was refused", n, refused.Op, refused.Path)
 		}
 		if err := s.judge(dir, replace, failed == nil); err != nil {

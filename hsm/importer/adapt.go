@@ -26,8 +26,8 @@ func giveUpDeriving(tmpl ck.Template) (ck.Template, bool) {
 	if derive, _ := tmpl.Bool(ck.CKA_DERIVE); !derive {
 		return nil, false
 	}
-	for _, u := range uses {
-		if has, _ := tmpl.Bool(u.attr); has && u.attr != ck.CKA_DERIVE {
+	for _, u := range ck.Uses {
+		if has, _ := tmpl.Bool(u.Attribute); has && u.Attribute != ck.CKA_DERIVE {
 			return with(tmpl, ck.Bool(ck.CKA_DERIVE, false)), true
 		}
 	}
@@ -47,10 +47,10 @@ func giveUpLeaving(tmpl ck.Template) (ck.Template, bool) {
 // differences says what a partition made otherwise than tmpl asks.
 func differences(tmpl, made ck.Template) (notes []string) {
 	var lost []string
-	for _, u := range uses {
-		asked, _ := tmpl.Bool(u.attr)
-		if got, known := made.Bool(u.attr); asked && !(known && got) {
-			lost = append(lost, u.word)
+	for _, u := range ck.Uses {
+		asked, _ := tmpl.Bool(u.Attribute)
+		if got, known := made.Bool(u.Attribute); asked && !(known && got) {
+			lost = append(lost, u.Word)
 		}
 	}
 	if len(lost) > 0 {

@@ -28,22 +28,6 @@ var optional = []ck.AttributeType{
 	ck.CKA_EC_POINT, ck.CKA_PUBLIC_EXPONENT, ck.CKA_CHECK_VALUE, ck.CKA_PUBLIC_KEY_INFO,
 }
 
-// uses are what a key may be for, and the words for it.
-var uses = []struct {
-	attr ck.AttributeType
-	word string
-}{
-	{ck.CKA_SIGN, "sign"},
-	{ck.CKA_VERIFY, "verify"},
-	{ck.CKA_SIGN_RECOVER, "sign-recover"},
-	{ck.CKA_VERIFY_RECOVER, "verify-recover"},
-	{ck.CKA_ENCRYPT, "encrypt"},
-	{ck.CKA_DECRYPT, "decrypt"},
-	{ck.CKA_WRAP, "wrap"},
-	{ck.CKA_UNWRAP, "unwrap"},
-	{ck.CKA_DERIVE, "derive"},
-}
-
 // carry returns the template that asks a partition for o, without CKA_TOKEN, and what
 // of o it leaves behind. Values are shared with o.
 func carry(o *Object) (tmpl ck.Template, notes []string) {

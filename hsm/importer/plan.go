@@ -197,8 +197,8 @@ func attributes(p api.Partition, who api.Caller, id api.ObjectID) (ck.Template, 
 	for _, t := range sameness {
 		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: t}})
 	}
-	for _, u := range uses {
-		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: u.attr}})
+	for _, u := range ck.Uses {
+		want = append(want, api.AttributeResult{Attribute: ck.Attribute{Type: u.Attribute}})
 	}
 	if err := p.Attributes(who, id, want); err != nil {
 		return nil, err

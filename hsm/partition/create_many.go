@@ -2,6 +2,7 @@ package partition
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 )
@@ -24,7 +25,7 @@ func (p *Partition) CreateObjects(who api.Caller, tmpls []ck.Template) ([]api.Ob
 	if len(pairs) == 0 {
 		return ids, nil
 	}
-	if err := p.insert(who, pairs...); err != nil {
+	if err := p.insert(who, audit.Create, pairs...); err != nil {
 		return nil, err
 	}
 	return ids, nil

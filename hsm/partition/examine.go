@@ -212,7 +212,7 @@ func UnlockPrivate(st store.Store, root *seal.Root, o Options, user ck.UserType,
 	if err != nil {
 		return nil, err
 	}
-	key, _, err := p.countedTry(of, pin)
+	key, _, err := p.countedTry(audit.Prove, of, pin)
 	return key, err
 }
 
@@ -288,7 +288,7 @@ func (p *Partition) takeOut(tx store.Tx, f Finding, x *Examination, aside func(F
 }
 
 // ExamineAudit reads all of the partition's log in dir, if there is one, and tells what
-// is wrong with it; torn is how many bytes at its end were never acknowledged. It changes
+// is wrong with it, or that it and the store do not fit; torn is how many bytes at its end were never acknowledged. It changes
 // nothing.
 func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err error) {
 	p, err := bare(tx, root, Options{})
@@ -296,11 +296,15 @@ func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err err
 		return 0, err
 	}
 	defer p.root.Zero()
-	l, err := audit.Open(dir, "coffer-audit-"+serialOf(p.id), p.root.AuditKey())
+	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
 	if err != nil {
 		return 0, err
 	}
-	r, err := audit.Verify(dir, l.Verifier())
+	a, err := p.readAnchor(tx)
+	if err != nil {
+		return 0, err
+	}
+	r, err := audit.VerifyWith(dir, l.Verifier(), a)
 	if err != nil {
 		return 0, err
 	}

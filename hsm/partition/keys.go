@@ -2,9 +2,11 @@ package partition
 
 import (
 	"bytes"
+	"encoding/hex"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -68,7 +70,7 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 		material.Zero()
 		return pub, priv, err
 	}
-	err = p.insert(who, pair{pubObject, nil}, pair{privObject, material})
+	err = p.insert(who, audit.Generate, pair{pubObject, nil}, pair{privObject, material})
 	return pubObject.ID(), privObject.ID(), err
 }
 
@@ -80,43 +82,59 @@ func (p *Partition) WrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 // wrapKey is C_WrapKey and C_WrapKeyAuthenticated: pick chooses the mechanism's
 // function, nil if it has none.
 func (p *Partition) wrapKey(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte, pick func(*service.Mechanism) wrapFunc) (int, error) {
+	n, event, err := p.wrapOut(who, m, wrapping, key, dst, pick)
+	if err != nil || dst == nil { // asked for the length
+		return n, err
+	}
+	if err := p.recorder.Note(event); err != nil { // nothing leaves unrecorded
+		clear(dst[:n])
+		return 0, auditError(err)
+	}
+	return n, nil
+}
+
+func (p *Partition) wrapOut(who api.Caller, m *ck.Mechanism, wrapping, key api.ObjectID, dst []byte, pick func(*service.Mechanism) wrapFunc) (int, audit.Event, error) {
 	mechanism, err := mechanismOf(m)
 	if err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	wrap := pick(mechanism)
 	if wrap == nil {
-		return 0, ck.CKR_MECHANISM_INVALID
+		return 0, audit.Event{}, ck.CKR_MECHANISM_INVALID
 	}
 	if err := p.sync(); err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	w, err := p.keyFor(who, useWrap, mechanism, wrapping)
 	if err != nil {
-		return 0, wrappingKeyError(err)
+		return 0, audit.Event{}, wrappingKeyError(err)
 	}
 	e, err := p.lookup(who, key)
 	if err != nil {
-		return 0, ck.CKR_KEY_HANDLE_INVALID
+		return 0, audit.Event{}, ck.CKR_KEY_HANDLE_INVALID
 	}
 	if err := mayWrap(w.Object, e.object); err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	if err := p.rules.Wrap(w.Object, e.object, m); err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	k, err := p.prepared(e)
 	if err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	plain, err := encodeKey(k)
 	if err != nil {
-		return 0, err
+		return 0, audit.Event{}, err
 	}
 	defer plain.Zero()
-	return wrap(w, m, dst, plain.Expose())
+	event := p.eventOf(who, audit.Wrap, e.object)
+	event.HasMechanism, event.Mechanism = true, m.Type
+	event.Detail = "under " + hex.EncodeToString(wrapping[:])
+	n, err := wrap(w, m, dst, plain.Expose())
+	return n, event, err
 }
 
 // wrappingKeyError gives the codes that C_WrapKey has of its own for its wrapping key

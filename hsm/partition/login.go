@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -20,21 +21,21 @@ import (
 // The PIN was right for this wrap: by the time that the caller makes use of it,
 // others may have changed the PIN or initialised the token anew. Who does more than
 // to believe the user looks whether the wrap is still there.
-func (p *Partition) tryPIN(of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
+func (p *Partition) tryPIN(act audit.Act, of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
 	if err := p.sync(); err != nil {
 		return nil, nil, err
 	}
-	return p.countedTry(of, pin)
+	return p.countedTry(act, of, pin)
 }
 
 // countedTry is tryPIN of a partition that has been looked at.
-func (p *Partition) countedTry(of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
+func (p *Partition) countedTry(act audit.Act, of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
 	a, try, err := p.beginTry(of)
 	if err != nil {
 		return nil, nil, err
 	}
 	secret.Do(func() { key, err = p.unwrapPIN(of, pin, a) })
-	if noted := p.endTry(of, try, a.Wrap, err == nil); noted != nil && err == nil {
+	if noted := p.endTry(act, of, try, a.Wrap, err == nil); noted != nil && err == nil {
 		key.Zero()
 		return nil, nil, noted
 	}
@@ -52,7 +53,7 @@ var errPINChanged = ck.Errorf(ck.CKR_PIN_INCORRECT, "the PIN was changed meanwhi
 
 // believe checks a PIN and nothing else.
 func (p *Partition) believe(of account, pin []byte) error {
-	key, _, err := p.tryPIN(of, pin)
+	key, _, err := p.tryPIN(audit.Prove, of, pin)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (api.Id
 	if err != nil {
 		return 0, err
 	}
-	key, wrap, err := p.tryPIN(of, pin)
+	key, wrap, err := p.tryPIN(audit.Login, of, pin)
 	if err != nil {
 		return 0, err
 	}
@@ -111,16 +112,25 @@ func (p *Partition) LoggedIn(id api.Identity) bool {
 
 // Logout ends an identity. With the last one, private objects are closed.
 func (p *Partition) Logout(id api.Identity) error {
+	who, err := p.logout(id)
+	if err == nil {
+		_ = p.recorder.Note(audit.Event{Act: audit.Logout, Who: who}) // keys are closed, come what may
+	}
+	return err
+}
+
+func (p *Partition) logout(id api.Identity) (who string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.identities[id]; !ok {
-		return ck.CKR_USER_NOT_LOGGED_IN
+		return "", ck.CKR_USER_NOT_LOGGED_IN
 	}
+	who = p.whoIs(api.Caller{Identity: id})
 	delete(p.identities, id)
 	if len(p.identities) == 0 {
 		p.closePrivate()
 	}
-	return nil
+	return who, nil
 }
 
 // endDeleted ends the logins of users whom the SO has deleted. Their operations may be
@@ -222,7 +232,7 @@ func (p *Partition) setPINBy(by account, old []byte, of account, new []byte) err
 	if err := p.checkPIN(new); err != nil {
 		return err
 	}
-	key, oldWrap, err := p.tryPIN(by, old)
+	key, oldWrap, err := p.tryPIN(audit.Prove, by, old)
 	if err != nil {
 		return err
 	}
@@ -239,6 +249,7 @@ func (p *Partition) setPINBy(by account, old []byte, of account, new []byte) err
 		if err != nil {
 			return err
 		}
+		w.note(audit.Event{Act: audit.PINChange, Who: of.inLog()})
 		return w.putPIN(of, a, wrap)
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ const (
 	metaUser      = "auth-user" // and behind a colon, those of users with a name
 	metaPINPolicy = "pin-policy"
 	metaStrangers = "auth-strangers"
+	metaAudit     = "audit"
 	metaState     = "state"
 
 	metaVersion  = 1

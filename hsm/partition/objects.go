@@ -2,6 +2,7 @@ package partition
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/service"
@@ -14,7 +15,7 @@ func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return n.object.ID(), p.insert(who, n)
+	return n.object.ID(), p.insert(who, audit.Create, n)
 }
 
 // completed checks the material of a key that comes from outside and computes
@@ -58,7 +59,7 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return n.object.ID(), p.insert(who, n)
+	return n.object.ID(), p.insert(who, made[r.Origin], n)
 }
 
 // newPair is newObject short of putting it anywhere.
@@ -81,14 +82,14 @@ type pair struct {
 }
 
 // insert takes over new objects: all of them or none. Token objects are durable
-// when it returns.
-func (p *Partition) insert(who api.Caller, pairs ...pair) error {
+// when it returns, and so is the record of the act that made them.
+func (p *Partition) insert(who api.Caller, act audit.Act, pairs ...pair) error {
 	done, err := p.insertSession(who, pairs)
 	if done {
 		return nil
 	}
 	if err == nil {
-		err = p.insertToken(who, pairs)
+		err = p.insertToken(who, act, pairs)
 	}
 	for _, n := range pairs {
 		if n.material != nil {
@@ -147,11 +148,13 @@ func (p *Partition) addSession(who api.Caller, n pair) {
 // object among them (one half of a key pair may be) is cached before, under the lock
 // that its right was checked under, so that a logout in between destroys it like any
 // other; it goes if the transaction fails.
-func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
+func (p *Partition) insertToken(who api.Caller, act audit.Act, pairs []pair) error {
 	if err := p.cacheSessionHalves(who, pairs); err != nil {
 		return err
 	}
+	events := p.eventsOf(who, act, pairs)
 	err := p.update(func(w *writer) error {
+		w.events = events
 		for _, n := range pairs {
 			if !n.object.Token() {
 				continue
@@ -173,6 +176,18 @@ func (p *Partition) insertToken(who api.Caller, pairs []pair) error {
 		}
 	}
 	return err
+}
+
+// eventsOf says that token objects were made.
+func (p *Partition) eventsOf(who api.Caller, act audit.Act, pairs []pair) (events []audit.Event) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, n := range pairs {
+		if n.object.Token() {
+			events = append(events, p.eventOf(who, act, n.object))
+		}
+	}
+	return events
 }
 
 func (p *Partition) cacheSessionHalves(who api.Caller, pairs []pair) error {
@@ -216,7 +231,7 @@ func (p *Partition) CopyObject(who api.Caller, id api.ObjectID, tmpl ck.Template
 	if err != nil {
 		return api.ObjectID{}, err
 	}
-	return o.ID(), p.insert(who, pair{o, m})
+	return o.ID(), p.insert(who, audit.Copy, pair{o, m})
 }
 
 func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so bool) (*object.Object, *object.Material, error) {
@@ -246,29 +261,34 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	if done, err := p.destroySession(who, id); done || err != nil {
+	event, done, err := p.destroySession(who, id)
+	if done || err != nil {
 		return err
 	}
-	if err := p.update(func(w *writer) error { return w.delete(store.ID(id)) }); err != nil {
+	err = p.update(func(w *writer) error {
+		w.note(event)
+		return w.delete(store.ID(id))
+	})
+	if err != nil {
 		return err
 	}
 	return p.sync()
 }
 
 // destroySession holds the destruction of any object against the caller's rights, and
-// does it for a session object.
-func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (done bool, err error) {
+// does it for a session object. For another it says what is to be recorded.
+func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (event audit.Event, done bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.lookup(who, id)
 	if err != nil {
-		return false, err
+		return event, false, err
 	}
 	if err := mayDestroy(who, e); err != nil || e.session == 0 {
-		return false, err
+		return p.eventOf(who, audit.Destroy, e.object), false, err
 	}
 	p.remove(e)
-	return true, nil
+	return event, true, nil
 }
 
 func mayDestroy(who api.Caller, e *entry) error {

@@ -31,8 +31,15 @@ var (
 )
 
 // keyFor finds a key that who may use so with the mechanism. The caller holds
-// p.mu at least for reading, and goes on holding it until the operation is made.
+// p.mu at least for reading, and goes on holding it until the operation is made. Where
+// uses are recorded this is one, or the refusal of one.
 func (p *Partition) keyFor(who api.Caller, u use, m *service.Mechanism, id api.ObjectID) (*service.Key, error) {
+	k, err := p.usable(who, u, m, id)
+	p.noteUse(who, u, m.Type, id, err)
+	return k, err
+}
+
+func (p *Partition) usable(who api.Caller, u use, m *service.Mechanism, id api.ObjectID) (*service.Key, error) {
 	e, err := p.lookup(who, id)
 	if err != nil {
 		return nil, err

@@ -10,11 +10,13 @@ package partition
 
 import (
 	"encoding/hex"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -28,6 +30,7 @@ type Options struct {
 	// For partitions made from now on; each keeps what it was made with (POLICY.md).
 	Policy string // object.StrictPolicy or object.StandardPolicy
 	Dates  bool   // whether keys are used between their dates only
+	Uses   bool   // whether uses of keys are recorded in the audit log
 
 	// What is asked of PINs, for partitions made from now on, and for those from
 	// before each kept its own, which know no delay.
@@ -35,6 +38,8 @@ type Options struct {
 	Tries          int           // wrong PINs until a PIN is locked
 	DelayAfter     int           // wrong PINs until the next is refused for a while
 	Delay          time.Duration // the first such while; negative for none
+
+	Audit string // the directory of the audit log; empty: there is none
 
 	// Progress is told how many objects of how many have been read, or opened at a
 	// login, where they are more than 10,000; by several threads. It may be nil.
@@ -104,10 +109,14 @@ type Partition struct {
 
 	rootName string // fingerprint of the root key that it was opened with
 
+	recorder Recorder
+	uses     atomic.Bool // whether it records uses
+
 	// seen is the store's generation word when the cache was last brought up to
 	// date. It is read without mu: the common case is that nothing changed.
-	seen   atomic.Uint64
-	closed atomic.Bool // changed under mu, read without
+	seen    atomic.Uint64
+	glanced atomic.Pointer[glance]
+	closed  atomic.Bool // changed under mu, read without
 
 	// states seals what C_GetOperationState hands out.
 	states stateKey
@@ -160,15 +169,19 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 		return err
 	}
 	p := &Partition{store: st, root: keys, id: h.id, options: o}
+	if err := p.openAudit(o.Audit); err != nil {
+		return err
+	}
 	f, err := p.newFresh(h, soPIN)
 	if err != nil {
 		return err
 	}
-	return st.Update(func(tx store.Tx) error {
+	w := &writer{p: p, uses: &o.Uses}
+	err = st.Update(func(tx store.Tx) error {
 		if _, exists := tx.Meta(metaPartition); exists {
 			return ck.Errorf(ck.CKR_DEVICE_ERROR, "the store already holds a partition")
 		}
-		w := &writer{tx: tx, p: p}
+		w.tx = tx
 		if err := w.putRoots([]rootWrap{wrap}); err != nil {
 			return err
 		}
@@ -180,6 +193,8 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 		}
 		return w.finish()
 	})
+	w.pending.Done(err)
+	return err
 }
 
 // Open opens the partition in st. The errors say what is wrong and carry
@@ -201,10 +216,16 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.openAudit(o.Audit); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.load(); err != nil {
 		return nil, err
+	}
+	if err := p.recorder.Settle(); err != nil {
+		return nil, auditError(err)
 	}
 	if p.rules, err = policyOf(p.header); err != nil {
 		return nil, err
@@ -216,7 +237,7 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 // Broken stands for a partition that cannot be opened, so that its slot stays
 // where it is and says what is wrong: CKF_ERROR_STATE, and err for every call.
 func Broken(label string, err error) *Partition {
-	return &Partition{broken: storeError(err), header: header{Label: label}, options: Options{}.Default()}
+	return &Partition{broken: storeError(err), recorder: noRecorder{}, header: header{Label: label}, options: Options{}.Default()}
 }
 
 // Err is why the partition cannot be used; nil if it can.
@@ -232,18 +253,25 @@ func (p *Partition) Close() error {
 	for _, e := range p.objects {
 		e.wipe()
 	}
+	open := make([]string, 0, len(p.identities))
+	for id := range p.identities {
+		open = append(open, p.whoIs(api.Caller{Identity: id}))
+	}
 	p.forgetAll()
 	if p.broken != nil {
 		return nil
 	}
-	return p.store.Close()
+	for _, who := range open {
+		_ = p.recorder.Note(audit.Event{Act: audit.Logout, Who: who, Detail: "the program ended"})
+	}
+	return errors.Join(auditError(p.recorder.Close()), p.store.Close())
 }
 
 // Initialise is C_InitToken on a partition that exists: soPIN must be its SO PIN
 // (failures count), then all objects, all users and the user PIN are gone and the
 // keys new. The policies stay.
 func (p *Partition) Initialise(soPIN []byte, label string) error {
-	key, wrap, err := p.tryPIN(accountSO, soPIN)
+	key, wrap, err := p.tryPIN(audit.Prove, accountSO, soPIN)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -100,7 +101,10 @@ func (p *Partition) SetPINPolicy(who api.Caller, r api.PINPolicy) error {
 	if err := checkPINPolicy(r); err != nil {
 		return err
 	}
-	return p.bySO(who, func(w *writer) error { return w.putPINPolicy(r) })
+	return p.bySO(who, func(w *writer) error {
+		w.note(audit.Event{Act: audit.PolicySet, Who: "so", Detail: "of PINs"})
+		return w.putPINPolicy(r)
+	})
 }
 
 // checkPIN holds a PIN that is to be set against the policy: CKR_PIN_LEN_RANGE.

@@ -2,8 +2,10 @@ package partition
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -143,6 +145,7 @@ func (p *Partition) changeRoots(change func([]rootWrap) ([]rootWrap, error)) err
 		if err != nil || len(roots) == len(old) {
 			return err
 		}
+		w.note(audit.Event{Act: audit.RotateRoot, Detail: fmt.Sprintf("root keys that open the partition: %d", len(roots))})
 		return w.putRoots(roots)
 	})
 	if err != nil {

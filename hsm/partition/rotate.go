@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -85,6 +86,7 @@ func (w *writer) beginRotation() error {
 	if err != nil || t.rotating() {
 		return err
 	}
+	w.note(audit.Event{Act: audit.RotateKeys, Detail: "begun"})
 	for kind, list := range t.kinds() {
 		next, err := w.newTerm(byte(kind), (*list)[len(*list)-1].Term+1)
 		if err != nil {
@@ -188,6 +190,7 @@ func (w *writer) endRotation() (left []store.ID, err error) {
 	if err != nil || !t.rotating() {
 		return nil, err
 	}
+	w.note(audit.Event{Act: audit.RotateKeys, Detail: "done"})
 	for _, list := range t.kinds() {
 		*list = (*list)[len(*list)-1:]
 	}

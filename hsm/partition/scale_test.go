@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -59,7 +60,7 @@ func (c *crowd) grow(who api.Caller, n int) {
 			c.ids = append(c.ids, pairs[len(pairs)-1].object.ID())
 		}
 		n -= len(pairs)
-		if err := c.insert(who, pairs...); err != nil {
+		if err := c.insert(who, audit.Create, pairs...); err != nil {
 			c.t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/service"
@@ -17,7 +18,10 @@ func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Templ
 	if done || err != nil {
 		return err
 	}
-	err = p.update(func(w *writer) error { return w.setAttributes(id, kind.private, tmpl, kind.so) })
+	err = p.update(func(w *writer) error {
+		w.note(kind.event)
+		return w.setAttributes(id, kind.private, tmpl, kind.so)
+	})
 	if err != nil {
 		return err
 	}
@@ -25,7 +29,10 @@ func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Templ
 }
 
 // change is what the store's side of a change must know of it.
-type change struct{ private, so bool }
+type change struct {
+	private, so bool
+	event       audit.Event
+}
 
 // setSession holds a change of any object against the caller's rights, and makes it
 // for a session object.
@@ -41,7 +48,7 @@ func (p *Partition) setSession(who api.Caller, id api.ObjectID, tmpl ck.Template
 	}
 	c.so = p.roleOf(who) == roleSO
 	if e.session == 0 {
-		c.private = e.record.private
+		c.private, c.event = e.record.private, p.eventOf(who, audit.Modify, e.object)
 		return c, false, nil
 	}
 	return c, true, p.changeSession(e, tmpl, c.so)

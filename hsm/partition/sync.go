@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -42,7 +44,7 @@ func (p *Partition) sync() error {
 	if p.closed.Load() {
 		return errClosed
 	}
-	if p.store.Generation() == p.seen.Load() {
+	if p.upToDate() {
 		return nil
 	}
 	p.mu.Lock()
@@ -50,7 +52,33 @@ func (p *Partition) sync() error {
 	if p.closed.Load() {
 		return errClosed
 	}
+	if p.upToDate() { // another thread was faster
+		return nil
+	}
 	return p.load()
+}
+
+// lookAgain is how often calls look at the store while another process is committing.
+const lookAgain = time.Millisecond
+
+// glance is the last look at the store while a commit was under way.
+type glance struct {
+	commit uint64 // which
+	at     time.Time
+}
+
+// upToDate reports whether there is nothing to be seen in the store. What another
+// process is committing may be there at any moment, up to the end of its fsync. But
+// until that end nobody has been told that it is, so that it is soon enough to look
+// for it every now and then. The end counts the word up; so do commits before it.
+func (p *Partition) upToDate() bool {
+	now := p.store.Generation()
+	if now == p.seen.Load() {
+		return true
+	}
+	commit, underWay := store.CommitUnderWay(now)
+	last := p.glanced.Load()
+	return underWay && last != nil && last.commit == commit && time.Since(last.at) < lookAgain
 }
 
 // load reads what has changed since the last load, or everything. The generation
@@ -60,7 +88,7 @@ func (p *Partition) load() error { return p.loadThen(func(store.Tx) error { retu
 // loadThen is load, and then f, in the same transaction: its records are those that
 // were checked.
 func (p *Partition) loadThen(f func(store.Tx) error) error {
-	word := p.store.Generation()
+	word, began := p.store.Generation(), time.Now()
 	err := p.store.View(func(tx store.Tx) error {
 		if err := p.loadMetas(tx); err != nil {
 			return err
@@ -83,6 +111,9 @@ func (p *Partition) loadThen(f func(store.Tx) error) error {
 		return storeError(err)
 	}
 	p.seen.Store(word)
+	if commit, underWay := store.CommitUnderWay(word); underWay {
+		p.glanced.Store(&glance{commit, began})
+	}
 	return nil
 }
 
@@ -130,8 +161,11 @@ func (p *Partition) takeMeta(name string, value []byte) error {
 	}
 	p.metas[name] = now
 	p.sum.Add(now.tag)
-	if name == metaPartition {
+	switch name {
+	case metaPartition:
 		return p.startOver(payload)
+	case metaAudit:
+		p.uses.Store(audit.RecordsUses(payload))
 	}
 	return nil
 }

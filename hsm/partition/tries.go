@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -164,13 +165,20 @@ func (p *Partition) beginTry(of account) (a auth, id string, err error) {
 }
 
 // endTry writes down how a try went, unless the PIN has been changed meanwhile.
-func (p *Partition) endTry(of account, id string, wrap []byte, right bool) error {
+func (p *Partition) endTry(act audit.Act, of account, id string, wrap []byte, right bool) error {
 	return p.update(func(w *writer) error {
 		a, err := p.readAuth(w.tx, of)
 		if err != nil || string(a.Wrap) != string(wrap) {
 			return err
 		}
-		a.end(id, right, time.Now())
+		policy, err := p.readPINPolicy(w.tx)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		was := a.locked(policy, now)
+		a.end(id, right, now)
+		w.noteTry(act, of, a, right, !was && a.locked(policy, now))
 		return w.putAuth(of, a)
 	})
 }

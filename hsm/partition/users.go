@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
@@ -87,7 +88,8 @@ func (p *Partition) InitPIN(who api.Caller, pin []byte) error {
 
 // InitUserPIN is api.Users'. The user without a name needs no PIN before.
 func (p *Partition) InitUserPIN(who api.Caller, name string, pin []byte) error {
-	return p.givePIN(who, p.userCalled(name), pin, func(_ *writer, a auth) error {
+	return p.givePIN(who, p.userCalled(name), pin, func(w *writer, a auth) error {
+		w.noteUser(audit.PINSet, name)
 		return mustExist(name, a, name != "")
 	})
 }
@@ -105,6 +107,7 @@ func (p *Partition) CreateUser(who api.Caller, name string, pin []byte) error {
 		if w.users() >= maxUsers {
 			return ck.Errorf(ck.CKR_DEVICE_MEMORY, "a partition has at most %d users with a name", maxUsers)
 		}
+		w.noteUser(audit.UserCreate, name)
 		return w.putStranger(of, auth{}, true)
 	})
 }
@@ -114,12 +117,18 @@ func (p *Partition) DeleteUser(who api.Caller, name string) error {
 	if name == "" {
 		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "the user without a name stays: a partition has one")
 	}
-	return p.onUser(who, name, func(w *writer, of account, _ auth) error { return w.deleteMeta(of.meta) })
+	return p.onUser(who, name, func(w *writer, of account, _ auth) error {
+		w.noteUser(audit.UserDelete, name)
+		return w.deleteMeta(of.meta)
+	})
 }
 
 // UnlockUser is api.Users'.
 func (p *Partition) UnlockUser(who api.Caller, name string) error {
-	return p.onUser(who, name, func(w *writer, of account, a auth) error { return w.putAuth(of, a.renewed(a.Wrap)) })
+	return p.onUser(who, name, func(w *writer, of account, a auth) error {
+		w.noteUser(audit.UserUnlock, name)
+		return w.putAuth(of, a.renewed(a.Wrap))
+	})
 }
 
 // onUser runs f in a transaction of the SO, on a user who is there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -19,6 +20,10 @@ type writer struct {
 	header, termsOf []byte // values of the partition, as this process last saw them
 	private         *seal.Key
 	rings
+
+	events  []audit.Event  // to be recorded
+	uses    *bool          // whether uses are to be, nil: as before
+	pending *audit.Pending // their records, once they are part of the transaction
 }
 
 // update runs f in a transaction. The cache is not touched: sync comes after. The
@@ -57,6 +62,7 @@ func (p *Partition) tryUpdate(f func(*writer) error) error {
 		}
 		return w.finish()
 	})
+	w.pending.Done(err)
 	return storeError(err)
 }
 
@@ -104,6 +110,9 @@ func (w *writer) stillUnder(of account, wrap []byte) (auth, error) {
 
 // finish writes the state that the transaction has come to.
 func (w *writer) finish() error {
+	if err := w.record(); err != nil {
+		return err
+	}
 	value, err := w.p.root.SealState(metaState, w.tx.Generation(), w.state.encode())
 	if err != nil {
 		return err
@@ -245,6 +254,7 @@ func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
 }
 
 func (w *writer) initialise(f fresh) error {
+	w.note(audit.Event{Act: audit.TokenInit, Who: "so"})
 	if err := w.deleteMeta(metaTerms); err != nil {
 		return err
 	}

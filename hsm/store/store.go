@@ -13,7 +13,8 @@ type ID [16]byte
 type Store interface {
 	// Generation changes whenever somebody may have committed since: one memory
 	// read. A caller that sees a new value looks with View what Changes there are;
-	// the truth is Tx.Generation.
+	// the truth is Tx.Generation. While somebody commits, each number is a new one,
+	// since what he commits may come to be seen at any moment (CommitUnderWay).
 	Generation() uint64
 	// View runs f on a consistent state. Slices it gets are valid until f returns.
 	View(f func(Tx) error) error

@@ -79,14 +79,27 @@ func (p *page) generation() (n uint64) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if recover() != nil {
-			n = ^p.unique.Add(1)
+			n = p.passing(^uint64(0))
 		}
 	}()
 	n = p.word().Load()
 	if p.phase().Load() == committing {
-		n = ^p.unique.Add(1)
+		n = p.passing(n)
 	}
 	return n
+}
+
+// underWay marks numbers that are given once; in their upper half is the word.
+const underWay = 1 << 63
+
+func (p *page) passing(word uint64) uint64 {
+	return underWay | word<<32 | p.unique.Add(1)&(1<<32-1)
+}
+
+// CommitUnderWay tells what a number that Generation gave says of a commit: whether one
+// was under way, and which, as a number that other commits have not for a long time.
+func CommitUnderWay(generation uint64) (commit uint64, yes bool) {
+	return generation >> 32, generation&underWay != 0
 }
 
 // mark notes a phase and counts the word up. In this order, so that nobody reads

@@ -1,0 +1,241 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/store"
+)
+
+// Recorder is a partition's audit log: *audit.Log, or nothing.
+type Recorder interface {
+	// Settle holds the log against what the store remembers of it.
+	Settle() error
+	// Prepare makes the records of a transaction part of it.
+	Prepare(a audit.Anchor, generation uint64, events []audit.Event) (*audit.Pending, error)
+	// Note records, durably, what changes nothing in the store.
+	Note(e audit.Event) error
+	// Use counts the use of a key.
+	Use(e *audit.Event)
+	// Close records what is left.
+	Close() error
+}
+
+// noRecorder is the twin for stores that have no log.
+type noRecorder struct{}
+
+func (noRecorder) Settle() error { return nil }
+func (noRecorder) Prepare(audit.Anchor, uint64, []audit.Event) (*audit.Pending, error) {
+	return nil, nil
+}
+func (noRecorder) Note(audit.Event) error { return nil }
+func (noRecorder) Use(*audit.Event)       {}
+func (noRecorder) Close() error           { return nil }
+
+// auditName is the name of the partition's log: the serial number of the token.
+func auditName(id [16]byte) string { return "coffer-audit-" + serialOf(id) }
+
+// openAudit opens the log in a directory, none if dir is empty.
+func (p *Partition) openAudit(dir string) error {
+	p.recorder = noRecorder{}
+	if dir == "" {
+		return nil
+	}
+	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
+	if err != nil {
+		return auditError(err)
+	}
+	l.WithStore(p.anchorSeen)
+	p.recorder = l
+	return nil
+}
+
+// anchorSeen reads what the store remembers of the log.
+func (p *Partition) anchorSeen() (a audit.Anchor, err error) {
+	err = p.store.View(func(tx store.Tx) error {
+		a, err = p.readAnchor(tx)
+		return err
+	})
+	return a, err
+}
+
+func (p *Partition) readAnchor(tx store.Tx) (audit.Anchor, error) {
+	payload, _, err := p.readMeta(tx, metaAudit)
+	if err != nil {
+		return audit.Anchor{}, err
+	}
+	a, err := audit.DecodeAnchor(payload)
+	if err != nil {
+		return a, damaged("value %q: %w", metaAudit, err)
+	}
+	return a, nil
+}
+
+// auditError gives an error of the log the code that PKCS #11 has for it.
+func auditError(err error) error {
+	var rv ck.RV
+	if err == nil || errors.As(err, &rv) {
+		return err
+	}
+	rv = ck.CKR_DEVICE_ERROR
+	if errors.Is(err, audit.ErrDamaged) {
+		err = fmt.Errorf("%w: keep a copy of it; to go on with a new one: coffer audit accept", err)
+	}
+	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
+		rv = ck.CKR_DEVICE_MEMORY
+	}
+	return ck.Errorf(rv, "audit log: %w", err)
+}
+
+// note has the transaction record an event, if it is committed.
+func (w *writer) note(e audit.Event) { w.events = append(w.events, e) }
+
+// record makes the records of the transaction part of it. After that nothing but the
+// state may change.
+func (w *writer) record() error {
+	if len(w.events) == 0 || w.p.recorder == nil { // nil where a partition is only examined
+		return nil
+	}
+	a, err := w.p.readAnchor(w.tx)
+	if err != nil {
+		return err
+	}
+	if w.uses != nil {
+		a.Uses = *w.uses
+	}
+	if w.pending, err = w.p.recorder.Prepare(a, w.tx.Generation(), w.events); err != nil {
+		return auditError(err)
+	}
+	if w.pending == nil {
+		return nil
+	}
+	return w.putMeta(metaAudit, w.pending.Anchor().Encode())
+}
+
+// whoIs names a caller in the log. The caller holds p.mu.
+func (p *Partition) whoIs(who api.Caller) string {
+	if who.Identity == 0 || p.roleOf(who) == rolePublic {
+		return "public"
+	}
+	return p.identities[who.Identity].inLog()
+}
+
+// inLog names an account that is there.
+func (of account) inLog() string {
+	switch {
+	case of.name != "":
+		return of.name
+	case of.role == roleSO:
+		return "so"
+	}
+	return "user"
+}
+
+// triedBy names the account that a PIN was tried for. A name that nobody has is not
+// written down: it may be a PIN in the wrong place.
+func (of account) triedBy(a auth) string {
+	if of.name != "" && !a.initialised() {
+		return "unknown"
+	}
+	return of.inLog()
+}
+
+// noteUser records what the SO did to a user.
+func (w *writer) noteUser(act audit.Act, name string) {
+	detail := "the user without a name"
+	if name != "" {
+		detail = "user " + strconv.Quote(name)
+	}
+	w.note(audit.Event{Act: act, Who: "so", Detail: detail})
+}
+
+// noteTry records how a try of a PIN went, and that it was the last.
+func (w *writer) noteTry(act audit.Act, of account, a auth, right bool, locked bool) {
+	e := audit.Event{Act: act, Who: of.triedBy(a)}
+	if !right {
+		e.Result = ck.CKR_PIN_INCORRECT
+	}
+	w.note(e)
+	if locked {
+		w.note(audit.Event{Act: audit.PINLock, Who: e.Who})
+	}
+}
+
+// made are the acts that make objects.
+var made = map[object.Origin]audit.Act{
+	object.Created: audit.Create, object.Generated: audit.Generate, object.Unwrapped: audit.Unwrap,
+	object.Derived: audit.Derive, object.Agreed: audit.Agree, object.Copied: audit.Copy,
+}
+
+// eventOf says what happened to an object. The caller holds p.mu.
+func (p *Partition) eventOf(who api.Caller, act audit.Act, o *object.Object) audit.Event {
+	e := audit.Event{Act: act, Who: p.whoIs(who), Object: o.ID(), Class: o.Class()}
+	if isKey(e.Class) {
+		e.IsKey, e.KeyType = true, o.KeyType()
+	}
+	return e
+}
+
+// usesOf are the acts that the permissions of keys are for.
+var usesOf = map[ck.AttributeType]audit.Act{
+	ck.CKA_ENCRYPT: audit.Encrypt, ck.CKA_DECRYPT: audit.Decrypt,
+	ck.CKA_SIGN: audit.Sign, ck.CKA_VERIFY: audit.Verification,
+	ck.CKA_SIGN_RECOVER: audit.SignRecover, ck.CKA_VERIFY_RECOVER: audit.VerifyRecover,
+	ck.CKA_WRAP: audit.UseWrap, ck.CKA_UNWRAP: audit.UseUnwrap, ck.CKA_DERIVE: audit.UseDerive,
+	ck.CKA_ENCAPSULATE: audit.Encapsulate, ck.CKA_DECAPSULATE: audit.Decapsulate,
+}
+
+// noteUse counts the use of a key, begun or refused. The caller holds p.mu.
+func (p *Partition) noteUse(who api.Caller, u use, m ck.MechanismType, id api.ObjectID, err error) {
+	if !p.uses.Load() {
+		return
+	}
+	e := audit.Event{Act: usesOf[u.permission], Who: p.whoIs(who), Object: id, Mechanism: m, Result: ck.Code(err)}
+	if entry := p.objects[id]; entry != nil && entry.object != nil {
+		e.Class, e.KeyType = entry.object.Class(), entry.object.KeyType()
+	}
+	p.recorder.Use(&e)
+}
+
+// AuditUses reports whether uses of keys are recorded.
+func (p *Partition) AuditUses() bool { return p.sync() == nil && p.uses.Load() }
+
+// SetAuditUses lets the SO say whether uses of keys are recorded.
+func (p *Partition) SetAuditUses(who api.Caller, on bool) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	name, so := p.soCalled(who)
+	if !so {
+		return ck.CKR_USER_NOT_LOGGED_IN
+	}
+	detail := map[bool]string{true: "uses are recorded", false: "uses are not recorded"}[on]
+	err := p.update(func(w *writer) error {
+		w.uses = &on
+		w.note(audit.Event{Act: audit.ConfigSet, Who: name, Detail: detail})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// soCalled names a caller in the log, and says whether it is the SO.
+func (p *Partition) soCalled(who api.Caller) (name string, so bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.whoIs(who), p.roleOf(who) == roleSO
+}
+
+// Log is the partition's audit log; nil if it has none.
+func (p *Partition) Log() *audit.Log {
+	l, _ := p.recorder.(*audit.Log)
+	return l
+}
