@@ -8,6 +8,7 @@ const (
 	TokenInit  Act = "token.init"       // C_InitToken, a new partition included
 	PINSet     Act = "pin.set"          // C_InitPIN
 	PINChange  Act = "pin.change"       // C_SetPIN
+	PINRecover Act = "pin.recover"      // a new SO PIN with the PIN of a user
 	PINLock    Act = "pin.lock"         // a wrong try was the last
 	Login      Act = "login"            // C_Login
 	Prove      Act = "pin.check"        // a PIN given again, for one operation or one command

@@ -70,7 +70,7 @@ func mayTry(l *audit.Log, most int) error {
 			return nil
 		case r.Act == audit.AcceptTry, r.Who == "so" && r.Result == ck.CKR_PIN_INCORRECT.Error():
 			tries++
-		case r.Act == audit.Accept, r.Act == audit.Login && r.Who == "so":
+		case r.Act == audit.Accept, r.Act == audit.PINRecover, r.Act == audit.Login && r.Who == "so":
 			tries = 0
 		}
 	}

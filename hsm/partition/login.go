@@ -213,7 +213,7 @@ func (p *Partition) SetUserPIN(name string, old, new []byte) error {
 }
 
 func (p *Partition) changePIN(of account, old, new []byte) error {
-	return p.setPINBy(of, old, of, new)
+	return p.setPINBy(of, old, of, new, audit.PINChange)
 }
 
 // RecoverSO sets a new PIN of the SO with the PIN of a user, "" being the one without a
@@ -221,11 +221,12 @@ func (p *Partition) changePIN(of account, old, new []byte) error {
 // is not part of api.Partition: no program can ask for it but one that opens the
 // partition with the root key.
 func (p *Partition) RecoverSO(user string, userPIN, soPIN []byte) error {
-	return p.setPINBy(p.userCalled(user), userPIN, accountSO, soPIN)
+	return p.setPINBy(p.userCalled(user), userPIN, accountSO, soPIN, audit.PINRecover)
 }
 
 // setPINBy sets the PIN of an account with the key that another's PIN opens, or its own.
-func (p *Partition) setPINBy(by account, old []byte, of account, new []byte) error {
+// act is what this is in the log, done by the one whose PIN was given.
+func (p *Partition) setPINBy(by account, old []byte, of account, new []byte, act audit.Act) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
@@ -249,7 +250,7 @@ func (p *Partition) setPINBy(by account, old []byte, of account, new []byte) err
 		if err != nil {
 			return err
 		}
-		w.note(audit.Event{Act: audit.PINChange, Who: of.inLog()})
+		w.note(audit.Event{Act: act, Who: by.inLog()})
 		return w.putPIN(of, a, wrap)
 	})
 	if err != nil {

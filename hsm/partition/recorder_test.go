@@ -47,8 +47,17 @@ func (l *logged) open() (err error) {
 	return err
 }
 
-// acts verifies the log and lists what it tells.
+// acts verifies the log and lists what was done.
 func (l *logged) acts() (acts []audit.Act) {
+	l.t.Helper()
+	for _, r := range l.records() {
+		acts = append(acts, r.Act)
+	}
+	return acts
+}
+
+// records verifies the log and lists what it tells.
+func (l *logged) records() (list []audit.Record) {
 	l.t.Helper()
 	v := l.recorder.(*audit.Log).Verifier()
 	if _, err := audit.Verify(l.o.Audit, v); err != nil {
@@ -58,9 +67,9 @@ func (l *logged) acts() (acts []audit.Act) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		acts = append(acts, r.Act)
+		list = append(list, r)
 	}
-	return acts
+	return list
 }
 
 func (l *logged) do(what string, err error) {

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -98,4 +99,30 @@ func (r *rig) authOf(t *testing.T, name string) auth {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.authSeen(r.userCalled(name).meta)
+}
+
+// TestRecoverRecorded: a recovery is an act of its own, of the user whose PIN it took,
+// and is told from a change of a PIN; one that failed is a try of that user's PIN.
+func TestRecoverRecorded(t *testing.T) {
+	l := newLogged(t, false)
+	so := l.login(ck.CKU_SO, soPIN)
+	l.do("InitPIN", l.InitPIN(so, userPIN))
+	l.do("CreateUser", l.CreateUser(so, "alice", alicePIN))
+	before := len(l.records())
+	expect(t, "a wrong PIN", l.RecoverSO("", []byte("wrong"), []byte("new so")), ck.CKR_PIN_INCORRECT)
+	l.do("RecoverSO", l.RecoverSO("alice", alicePIN, []byte("new so")))
+	l.do("SetPIN", l.SetPIN(ck.CKU_SO, []byte("new so"), soPIN))
+	want := []string{
+		"user pin.check CKR_PIN_INCORRECT",
+		"alice pin.check CKR_OK", "alice pin.recover CKR_OK",
+		"so pin.check CKR_OK", "so pin.change CKR_OK",
+	}
+	var got []string
+	for _, r := range l.records()[before:] {
+		got = append(got, r.Who+" "+string(r.Act)+" "+r.Result)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log tells of %q, want %q", got, want)
+	}
+	l.holdsNone(alicePIN, []byte("new so"))
 }
