@@ -117,6 +117,8 @@ func (x *checker) problems(list []store.Problem) {
 		switch {
 		case p.Leftover:
 			x.report.note(where, what.Error(), "the next compaction removes it")
+		case p.MayLose:
+			x.report.find(where, what, "coffer check --repair with the partition's name writes the file anew as it was before or after the last change, and keeps this one; a backup may know better")
 		case p.Rebuilds:
 			x.report.find(where, what, "coffer check --repair writes the file anew from what can be read, and keeps this one")
 		case errors.Is(p.Err, store.ErrDamaged):

@@ -138,7 +138,8 @@ func TestRepair(t *testing.T) {
 		{"the state", func(t *testing.T, c Config) { spoilFile(t, c, meta("state")) }, CheckOptions{}, false, 0, 0},
 		{"the state, of a partition that is named", func(t *testing.T, c Config) { spoilFile(t, c, meta("state")) },
 			CheckOptions{Partitions: []string{"1"}}, true, 0, 0},
-		{"a head of the file", spoilHead, CheckOptions{}, true, 4, 0},
+		{"a head of the file", spoilHead, CheckOptions{}, false, 0, 0},
+		{"a head of the file, of a partition that is named", spoilHead, CheckOptions{Partitions: []string{"one"}}, true, 4, 0},
 		{"the lock file", spoilLock, CheckOptions{}, false, 0, 0},
 		{"the lock file, of a partition that is named", spoilLock, CheckOptions{Partitions: []string{"one"}}, true, 4, 0},
 	} {

@@ -104,7 +104,7 @@ func (x *checker) repair(r *repair) {
 		if r.named && r.has(func(p store.Problem) bool { return isOf(p, lockFile, store.ErrDamaged) }) {
 			err = r.do(x.exchangeLock, r.files)
 		}
-		if err == nil && r.has(func(p store.Problem) bool { return p.Rebuilds }) {
+		if err == nil && r.rebuilds() {
 			err = r.do(x.rebuild, r.files)
 		}
 		if err == nil && r.removes() {
@@ -137,6 +137,13 @@ func (r *repair) lost() bool {
 	return r.has(func(p store.Problem) bool {
 		return !p.Rebuilds && (isOf(p, dataFile, store.ErrDamaged) || isOf(p, dataFile, store.ErrMissing))
 	})
+}
+
+// rebuilds reports whether the store is to be written anew, and the right to: who may
+// lose a change by it has to name the partition.
+func (r *repair) rebuilds() bool {
+	return r.has(func(p store.Problem) bool { return p.Rebuilds }) &&
+		(r.named || !r.has(func(p store.Problem) bool { return p.MayLose }))
 }
 
 // removes reports whether there is something to take out, and the right to. That a set

@@ -72,7 +72,7 @@ func (t keyText) read(path string) (*secret.Bytes, error) {
 
 // hints say what to do about each error.
 var hints = map[error]string{
-	ErrKeyFileMissing:    "create one, or set the path to the one that the store was made with",
+	ErrKeyFileMissing:    "put it back from your copy: what is sealed under it opens with no other",
 	ErrKeyFileExists:     "it was left as it is",
 	ErrKeyFilePermission: "only its owner may be able to read it: chmod 600",
 	ErrKeyFileForeign:    "set the path to the right one",

@@ -59,7 +59,7 @@ func TestKeyFileErrors(t *testing.T) {
 		want       error
 		says       string
 	}{
-		{"missing", good + "x", ErrKeyFileMissing, "create one"},
+		{"missing", good + "x", ErrKeyFileMissing, "put it back"},
 		{"group may read", write(string(text), 0o640), ErrKeyFilePermission, "chmod 600"},
 		{"world may read", write(string(text), 0o604), ErrKeyFilePermission, "chmod 600"},
 		{"directory", t.TempDir(), ErrKeyFileForeign, "path"},

@@ -116,7 +116,7 @@ func TestHalfCreated(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := OpenFile(dir, Options{}); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "create") {
+			if _, err := OpenFile(dir, Options{}); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "no store here") {
 				t.Errorf("open: %v", err)
 			}
 			if _, err := CreateFile(dir, Options{}); err != nil {
@@ -145,8 +145,8 @@ func TestRefused(t *testing.T) {
 		return func(path string) error { return os.WriteFile(path, []byte(s), 0o600) }
 	}
 	for what, c := range map[string]setting{
-		"no directory":     {ErrMissing, "", "create", func(dir string) error { return os.RemoveAll(dir) }},
-		"no data":          {ErrMissing, dataName, "create", in(os.Remove, dataName)},
+		"no directory":     {ErrMissing, "", "no store here", func(dir string) error { return os.RemoveAll(dir) }},
+		"no data":          {ErrMissing, dataName, "no store here", in(os.Remove, dataName)},
 		"no lock":          {ErrMissing, lockName, "empty file", in(os.Remove, lockName)},
 		"readable data":    {ErrPermission, dataName, "chmod 600", in(mode(0o644), dataName)},
 		"readable lock":    {ErrPermission, lockName, "chmod 600", in(mode(0o640), lockName)},

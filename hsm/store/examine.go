@@ -15,6 +15,8 @@ type Problem struct {
 	Err error // a *FileError: the file, and what is wrong with it
 	// Rebuilds: all that is stored can be read, and Rebuild makes the store whole.
 	Rebuilds bool
+	// MayLose: what can be read may lack the last change that was acknowledged.
+	MayLose bool
 	// Leftover: nothing needs the file, and nothing is wrong otherwise.
 	Leftover bool
 }
@@ -85,7 +87,7 @@ func (x *examination) lock(g *guard) *held {
 
 func (x *examination) database(t *fileTx, f func(Tx) error) error {
 	if err := t.checkHeads(); err != nil {
-		x.problems = append(x.problems, Problem{Err: err, Rebuilds: true})
+		x.problems = append(x.problems, Problem{Err: err, Rebuilds: true, MayLose: true})
 	}
 	w := t.walked()
 	switch {

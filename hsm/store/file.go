@@ -227,7 +227,7 @@ func (s *file) transact(t *fileTx, f func(Tx) error) (err error) {
 // breakdown is the error after a panic of bbolt. The Store refuses everything
 // from then on.
 func (s *file) breakdown(t *fileTx, r any) error {
-	err := damaged(s.path, "%v", r)
+	err := damaged(s.path, "its pages do not hold together (%T)", r)
 	s.broken.Store(&err)
 	if t.committing {
 		return s.outcome(t, err)

@@ -44,7 +44,7 @@ func missingHint(path string) string {
 			return "the store is there without its lock file; with no program using it, make an empty file of that name, mode 600"
 		}
 	}
-	return "there is no store here; create one"
+	return "there is no store here; if there was one, put it back from your copy of the home or with coffer backup restore"
 }
 
 func checkPrivate(f *os.File) error {
