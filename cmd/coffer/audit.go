@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -24,12 +23,14 @@ func newAudit(t *tool) *cobra.Command {
 		Use:   "audit",
 		Short: "Read and check what was done to a partition",
 		Long:  auditText,
-		Example: "  coffer audit verify\n  coffer audit checkpoint > /elsewhere/demo.checkpoint\n" +
+		Example: "  coffer audit tail -f\n  coffer audit search --act \"pin.*\" --since 24h\n" +
+			"  coffer audit checkpoint > /elsewhere/demo.checkpoint\n" +
 			"  coffer audit verify --since /elsewhere/demo.checkpoint",
 		Args: subcommandOnly,
 		RunE: showHelp,
 	}
-	c.AddCommand(newAuditVerify(t), newAuditCheckpoint(t), newAuditExport(t), newAuditAccept(t))
+	c.AddCommand(newAuditTail(t), newAuditSearch(t), newAuditExport(t), newAuditVerify(t), newAuditCheckpoint(t),
+		newAuditUses(t), newAuditAccept(t))
 	return c
 }
 
@@ -142,14 +143,5 @@ func newAuditExport(t *tool) *cobra.Command {
 }
 
 func (t *tool) exportAudit(l *audit.Log, first int64) error {
-	enc := json.NewEncoder(t.out)
-	for r, err := range audit.Read(l.Dir(), first) {
-		if err != nil {
-			return err
-		}
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return jsonRecords(t.out).records(audit.Read(l.Dir(), first), everyRecord)
 }

@@ -169,9 +169,8 @@ func Read(dir string, first int64) iter.Seq2[Record, error] {
 		}
 		defer f.Close()
 		w := newWalker(f, "", nil)
-		var waiting []Record
 		for {
-			s, err := w.next()
+			records, err := w.batch()
 			if err == io.EOF {
 				return
 			}
@@ -179,16 +178,11 @@ func Read(dir string, first int64) iter.Seq2[Record, error] {
 				yield(Record{}, err)
 				return
 			}
-			if s.record != nil {
-				waiting = append(waiting, *s.record)
-				continue
-			}
-			for _, rec := range waiting {
-				if rec.Seq >= first && !yield(rec, nil) {
+			for _, r := range records {
+				if r.Seq >= first && !yield(r, nil) {
 					return
 				}
 			}
-			waiting = waiting[:0]
 		}
 	}
 }

@@ -19,6 +19,7 @@ type walker struct {
 	edge   edge
 	last   Checkpoint // the last that was read
 	offset int64      // behind it
+	sound  edge       // at it
 	read   int64      // behind the last whole line
 }
 
@@ -73,8 +74,33 @@ func (w *walker) checkpoint(b []byte) (c Checkpoint, err error) {
 	if c.Size != w.edge.size || c.Root != root {
 		return c, damaged(w.last.Size, "its records up to %d are not those that were signed", c.Size)
 	}
-	w.last, w.offset = c, w.read
+	w.last, w.offset, w.sound = c, w.read, w.edge
 	return c, nil
+}
+
+// batch reads the records up to the next checkpoint: io.EOF if there is none behind
+// them.
+func (w *walker) batch() (records []Record, err error) {
+	for {
+		s, err := w.next()
+		if err != nil {
+			return nil, err
+		}
+		if s.checkpoint != nil {
+			return records, nil
+		}
+		records = append(records, *s.record)
+	}
+}
+
+// rewind goes back behind the last checkpoint, to read f from there again.
+func (w *walker) rewind(f io.ReadSeeker) error {
+	if _, err := f.Seek(w.offset, io.SeekStart); err != nil {
+		return err
+	}
+	w.in.Reset(f)
+	w.read, w.edge = w.offset, w.sound
+	return nil
 }
 
 // nobody is a verifier that knows no key.
