@@ -29,21 +29,14 @@ func Follow(ctx context.Context, dir string, first int64) iter.Seq2[Record, erro
 		}
 		defer f.Close()
 		follow := follower{f: f, w: newWalker(f, "", nil), failed: -1}
-		for {
+		next := func() ([]Record, error) {
 			records, err := follow.batch(ctx)
 			if ctx.Err() != nil {
-				return
+				return nil, io.EOF
 			}
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, r := range records {
-				if r.Seq >= first && !yield(r, nil) {
-					return
-				}
-			}
+			return records, err
 		}
+		yieldBatches(next, first, yield)
 	}
 }
 

@@ -168,20 +168,25 @@ func Read(dir string, first int64) iter.Seq2[Record, error] {
 			return
 		}
 		defer f.Close()
-		w := newWalker(f, "", nil)
-		for {
-			records, err := w.batch()
-			if err == io.EOF {
+		yieldBatches(newWalker(f, "", nil).batch, first, yield)
+	}
+}
+
+// yieldBatches yields the records of next's batches, from record first. Its error ends
+// it, io.EOF in silence.
+func yieldBatches(next func() ([]Record, error), first int64, yield func(Record, error) bool) {
+	for {
+		records, err := next()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for _, r := range records {
+			if r.Seq >= first && !yield(r, nil) {
 				return
-			}
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, r := range records {
-				if r.Seq >= first && !yield(r, nil) {
-					return
-				}
 			}
 		}
 	}
