@@ -32,11 +32,10 @@ func AcceptAudit(st store.Store, root *seal.Root, o Options, soPIN []byte) error
 		return err
 	}
 	defer p.Close()
-	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
+	l, err := p.storeLog(dir)
 	if err != nil {
-		return auditError(err)
+		return err
 	}
-	l.WithStore(p.anchorSeen)
 	why := l.Settle()
 	switch {
 	case why == nil:

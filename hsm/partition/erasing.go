@@ -19,13 +19,6 @@ func (p Erasing) Logout(id api.Identity) error {
 	return err
 }
 
-// Close is Partition's, and erases what the collector would erase later.
-func (p Erasing) Close() error {
-	err := p.Partition.Close()
-	secret.Collect()
-	return err
-}
-
 func (p Erasing) CreateObject(who api.Caller, tmpl ck.Template) (id api.ObjectID, err error) {
 	secret.Do(func() { id, err = p.Partition.CreateObject(who, tmpl) })
 	return id, err

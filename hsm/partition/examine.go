@@ -296,7 +296,7 @@ func ExamineAudit(tx store.Tx, root *seal.Root, dir string) (torn int64, err err
 		return 0, err
 	}
 	defer p.root.Zero()
-	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
+	l, err := p.log(dir)
 	if err != nil {
 		return 0, err
 	}

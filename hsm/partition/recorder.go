@@ -47,13 +47,27 @@ func (p *Partition) openAudit(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	l, err := audit.Open(dir, auditName(p.id), p.root.AuditKey())
+	l, err := p.storeLog(dir)
 	if err != nil {
-		return auditError(err)
+		return err
 	}
-	l.WithStore(p.anchorSeen)
 	p.recorder = l
 	return nil
+}
+
+// log is the partition's log in a directory, by itself.
+func (p *Partition) log(dir string) (*audit.Log, error) {
+	return audit.Open(dir, auditName(p.id), p.root.AuditKey())
+}
+
+// storeLog is the log, held against what the store remembers of it.
+func (p *Partition) storeLog(dir string) (*audit.Log, error) {
+	l, err := p.log(dir)
+	if err != nil {
+		return nil, auditError(err)
+	}
+	l.WithStore(p.anchorSeen)
+	return l, nil
 }
 
 // anchorSeen reads what the store remembers of the log.
