@@ -28,27 +28,29 @@ func InitRoot(c Config, name string, root *seal.Root, with *seal.Sealer) (string
 
 // CanInit fails as Init would, without making anything, and says where the home is.
 func CanInit(c Config) (string, error) {
+	h, err := c.unmade()
+	return h.dir, err
+}
+
+// unmade is the home where it is to be made: an error if there is one.
+func (c Config) unmade() (home, error) {
 	h, err := c.open()
 	if err != nil {
-		return "", err
+		return home{}, err
 	}
 	made, err := h.exists()
 	if err == nil && made {
 		err = ck.Errorf(ck.CKR_DEVICE_ERROR, "home %s: %w", h.dir, os.ErrExist)
 	}
-	return h.dir, err
+	return h, err
 }
 
 func initWith(c Config, makeRoot func(home) (string, error)) (string, error) {
-	dir, err := CanInit(c)
+	h, err := c.unmade()
 	if err != nil {
-		return dir, err
+		return h.dir, err
 	}
-	h, err := c.open()
-	if err != nil {
-		return dir, err
-	}
-	return dir, h.create(makeRoot)
+	return h.dir, h.create(makeRoot)
 }
 
 // create makes the home and, by makeRoot, its root key, or finishes one that was

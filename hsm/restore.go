@@ -109,6 +109,15 @@ func (m *Module) underLock(f func() error) error {
 			return err
 		}
 	}
+	return m.lockedHome(func() error {
+		m.home.sweep()
+		return f()
+	})
+}
+
+// lockedHome runs f under the home's lock and with its root key as it is then, which
+// another process may have changed. The caller holds m.mu.
+func (m *Module) lockedHome(f func() error) error {
 	unlock, err := m.home.lock()
 	if err != nil {
 		return err
@@ -117,7 +126,6 @@ func (m *Module) underLock(f func() error) error {
 	if _, err := m.renewRoot(); err != nil {
 		return err
 	}
-	m.home.sweep()
 	return f()
 }
 

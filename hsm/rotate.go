@@ -66,26 +66,20 @@ func (m *Module) RotateRoot(ctx context.Context, r Rotation) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := m.home.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if _, err := m.renewRoot(); err != nil {
-		return err
-	}
-	if err := m.allOpen(); err != nil {
-		return err
-	}
-	if err := m.home.begin(s, r); err != nil {
-		return err
-	}
-	if err := m.changeRoot(ctx, s.next, r); err != nil {
-		return err
-	}
-	m.takeRoot(s.next)
-	s.next = nil
-	return nil
+	return m.lockedHome(func() error {
+		if err := m.allOpen(); err != nil {
+			return err
+		}
+		if err := m.home.begin(s, r); err != nil {
+			return err
+		}
+		if err := m.changeRoot(ctx, s.next, r); err != nil {
+			return err
+		}
+		m.takeRoot(s.next)
+		s.next = nil
+		return nil
+	})
 }
 
 // changeRoot goes through the steps that are left. The caller holds m.mu and the
