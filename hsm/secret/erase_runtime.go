@@ -20,8 +20,7 @@ func Do(f func()) { secret.Do(f) }
 // so the collector goes round again after the cleanups of each round.
 func Collect() {
 	for range 2 {
-		runtime.GC()
-		awaitCleanups()
+		collectAndClean()
 	}
 	runtime.GC()
 }
@@ -29,9 +28,9 @@ func Collect() {
 // patience bounds the wait for cleanups: they have goroutines of their own.
 const patience = 100 * time.Millisecond
 
-// awaitCleanups waits until a cleanup of its own has run, one round of the collector
-// later, and lets those that were queued beside it run.
-func awaitCleanups() {
+// collectAndClean is one round of the collector, and of the cleanups that it queues: it
+// waits for one of its own among them, and lets those beside it run.
+func collectAndClean() {
 	ran := make(chan struct{})
 	runtime.AddCleanup(new([smallest]byte), func(c chan struct{}) { close(c) }, ran)
 	runtime.GC()
