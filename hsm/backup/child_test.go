@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,34 +20,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test program runs itself again as one of these; the arguments come in the
-// environment.
-const childEnv = "BACKUP_TEST_CHILD"
-
+// The test program runs itself again as one of these.
 var children = map[string]func(args []string) error{
 	"fault":   faultChild,
 	"restore": restoreChild,
 	"write":   writeChild,
 }
 
-func TestMain(m *testing.M) {
-	args := strings.Split(os.Getenv(childEnv), "|")
-	if f := children[args[0]]; f != nil {
-		if err := f(args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func child(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(args, "|"))
-	cmd.Stderr = os.Stderr
-	return cmd
-}
+func TestMain(m *testing.M) { storetest.Main(m, children) }
 
 // scene is a home with a partition "a" that has moved on since it was backed up, and
 // what restores that in its place.

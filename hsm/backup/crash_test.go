@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ func TestFaults(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", mode, errno), func(t *testing.T) {
 				t.Parallel()
 				s := newScene(t)
-				out, err := child("fault", s.config.Home, s.path, s.by.String(), mode,
+				out, err := storetest.Child("fault", s.config.Home, s.path, s.by.String(), mode,
 					strconv.Itoa(int(errno)), s.old.text(), s.now.text()).Output()
 				faults, _ := strconv.Atoi(string(bytes.TrimSpace(out)))
 				if err != nil || faults < 15 {
@@ -74,7 +75,7 @@ func TestKilled(t *testing.T) {
 // reports whether the child was done by then.
 func killAfter(t *testing.T, after time.Duration, args ...string) (done bool) {
 	t.Helper()
-	cmd := child(args...)
+	cmd := storetest.Child(args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestWhileOthersWrite(t *testing.T) {
 	var writers []*exec.Cmd
 	var stop []io.Closer
 	for n := range 4 {
-		cmd := child("write", config.Home, fmt.Sprint("w", n))
+		cmd := storetest.Child("write", config.Home, fmt.Sprint("w", n))
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)

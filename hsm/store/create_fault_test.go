@@ -52,7 +52,7 @@ func TestCreateFaults(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	out, err := child("create faults", dir).Output()
+	out, err := storetest.Child("create faults", dir).Output()
 	var faults int
 	fmt.Sscan(string(out), &faults)
 	if err != nil || faults < 8 {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 func TestCreate(t *testing.T) {
@@ -81,7 +83,7 @@ func TestCreateKilled(t *testing.T) {
 	missing := 0
 	for round := range 15 {
 		dir := t.TempDir()
-		cmd := child("create", dir)
+		cmd := storetest.Child("create", dir)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
@@ -302,7 +303,7 @@ func fullChild(dir string) error {
 // A limit of the file's size is an error, not the signal that ends the host.
 func TestFileSizeLimit(t *testing.T) {
 	dir := newDir(t)
-	out, err := child("full", dir).Output()
+	out, err := storetest.Child("full", dir).Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

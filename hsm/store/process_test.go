@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,13 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"golang.org/x/sys/unix"
 )
 
-// The test program runs itself again as one of these children; the arguments
-// come in the environment.
-const childEnv = "STORE_TEST_CHILD"
-
+// The test program runs itself again as one of these children, with a directory.
 var children = map[string]func(dir string) error{
 	"increment":      incrementChild,
 	"write":          writeChild,
@@ -36,21 +33,11 @@ var children = map[string]func(dir string) error{
 }
 
 func TestMain(m *testing.M) {
-	if name, dir, ok := strings.Cut(os.Getenv(childEnv), ":"); ok {
-		if err := children[name](dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	withDir := map[string]func(args []string) error{}
+	for name, f := range children {
+		withDir[name] = func(args []string) error { return f(args[0]) }
 	}
-	os.Exit(m.Run())
-}
-
-func child(name, dir string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+name+":"+dir)
-	cmd.Stderr = os.Stderr
-	return cmd
+	storetest.Main(m, withDir)
 }
 
 // newDir makes a store and returns its directory.
@@ -107,7 +94,7 @@ func TestProcessesLoseNothing(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if err := child("increment", dir).Run(); err != nil {
+			if err := storetest.Child("increment", dir).Run(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -158,7 +145,7 @@ func writeChild(dir string) error {
 func TestKilledWriters(t *testing.T) {
 	dir := newDir(t)
 	for range 2 {
-		reader := child("read", dir)
+		reader := storetest.Child("read", dir)
 		in, err := reader.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +169,7 @@ func TestKilledWriters(t *testing.T) {
 	for ; time.Now().Before(deadline) || kills < 5 || acknowledged.Load() < 20; kills++ {
 		var wg sync.WaitGroup
 		for _, name := range []string{"write", "write", "compact"} {
-			cmd := child(name, dir)
+			cmd := storetest.Child(name, dir)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -265,7 +252,7 @@ func holdChild(dir string) error {
 // and readers go on and see nothing of it.
 func TestBusy(t *testing.T) {
 	dir := newDir(t)
-	cmd := child("hold", dir)
+	cmd := storetest.Child("hold", dir)
 	in, _ := cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
 	if err := cmd.Start(); err != nil {

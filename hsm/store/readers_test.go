@@ -63,7 +63,7 @@ func timedView(s Store) (time.Duration, error) {
 
 func start(t *testing.T, name, dir string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
-	cmd := child(name, dir)
+	cmd := storetest.Child(name, dir)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -178,7 +178,7 @@ func TestCompactFaults(t *testing.T) {
 	dir := newDir(t)
 	update(t, reopen(t, dir), writeSet(0))
 	start := time.Now()
-	out, err := child("compact faults", dir).Output()
+	out, err := storetest.Child("compact faults", dir).Output()
 	var faults int
 	fmt.Sscan(string(out), &faults)
 	if err != nil || faults < 6 {

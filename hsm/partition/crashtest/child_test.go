@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -15,10 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test program runs itself again as one of these; the arguments come in the
-// environment.
-const childEnv = "CRASH_TEST_CHILD"
-
+// The test program runs itself again as one of these.
 var children = map[string]func(args []string) error{
 	"fault": faultChild,
 	"crash": crashChild,
@@ -29,24 +24,7 @@ var children = map[string]func(args []string) error{
 // soak asks for the long forms of tests.
 var soak = os.Getenv("COFFER_SOAK") != ""
 
-func TestMain(m *testing.M) {
-	args := strings.Split(os.Getenv(childEnv), "|")
-	if f := children[args[0]]; f != nil {
-		if err := f(args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func child(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(args, "|"))
-	cmd.Stderr = os.Stderr
-	return cmd
-}
+func TestMain(m *testing.M) { storetest.Main(m, children) }
 
 func copyDir(from, to string) error {
 	if err := os.RemoveAll(to); err != nil {

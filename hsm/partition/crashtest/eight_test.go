@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 const processes = 8
@@ -201,7 +203,7 @@ func (l *ledger) judge(keys map[string]string) error {
 
 // run starts a worker. Its lines go to the ledger and, if it is not nil, to seen.
 func (l *ledger) run(dir, name string, seen func(line string)) (*exec.Cmd, func(), <-chan error) {
-	cmd := child("work", dir, name)
+	cmd := storetest.Child("work", dir, name)
 	in, _ := cmd.StdinPipe()
 	out, err := cmd.StdoutPipe()
 	ended := make(chan error, 1)

@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", name, errno), func(t *testing.T) {
 				t.Parallel()
 				base, _ := newToken(t)
-				out, err := child("fault", base, name, strconv.Itoa(int(errno))).Output()
+				out, err := storetest.Child("fault", base, name, strconv.Itoa(int(errno))).Output()
 				faults, _ := strconv.Atoi(string(bytes.TrimSpace(out)))
 				if err != nil || faults < 5 {
 					t.Errorf("%d faults: %v", faults, err)
@@ -81,7 +81,7 @@ func losePower(t *testing.T, name string, fault int) (images int, met bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := child("crash", base, name, strconv.Itoa(fault)).Output()
+	out, err := storetest.Child("crash", base, name, strconv.Itoa(fault)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestUseWhileAnotherWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	cmd := child("slow", dir)
+	cmd := storetest.Child("slow", dir)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
