@@ -3,7 +3,8 @@
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
 # make soak    the long forms of the tests
-# make bench   Coffer beside other tokens; BENCH='...' is for its options
+# make bench   Coffer beside other tokens, with charts in RESULTS (bench/results);
+#              BENCH='...' is for options of the comparison
 # make clean   removes build/
 
 GO ?= go
@@ -76,9 +77,14 @@ soak:
 	$(MAKE) build
 	COFFER_SOAK=1 $(GO) test -p 1 -timeout 4h -count 1 ./...
 
+# Where the figures and charts go; those that README shows are in bench/results.
+RESULTS ?= bench/results
+BENCH ?= -rounds 7
+
 bench: build
 	.ci/install bench
-	$(GO) run ./bench/compare $(BENCH)
+	mkdir -p $(RESULTS)
+	$(GO) run ./bench/compare -out $(RESULTS)/comparison $(BENCH)
 
 demo:
 	.ci/install demo

@@ -103,7 +103,7 @@ func TestWriteTable(t *testing.T) {
 		{Row: "b", Threads: 2, Bytes: 16384, Modules: map[string]Figure{"coffer": figure(1e6)}},
 	}
 	var b strings.Builder
-	if err := WriteTable(&b, results, []Module{{Name: "coffer"}, {Name: "nss"}}); err != nil {
+	if err := WriteTable(&b, results, []string{"coffer", "nss"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"threads: 1", "threads: 2", "1.23 k/s", "617 /s", "2.00", "(1.50", "2.50)", "16.4 GB/s", "ratios: 2.00", "ratios: 0.00"} {

@@ -2,8 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -16,19 +14,7 @@ func TestWriteSVG(t *testing.T) {
 	if err := p.WriteSVG(&b); err != nil {
 		t.Fatal(err)
 	}
-	counts := map[string]int{}
-	for d := xml.NewDecoder(bytes.NewReader(b.Bytes())); ; {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, ok := token.(xml.StartElement); ok {
-			counts[e.Name.Local]++
-		}
-	}
+	counts, _ := elements(t, p.WriteSVG)
 	if counts["polyline"] != 2 || counts["circle"] != 6 {
 		t.Errorf("%v", counts)
 	}

@@ -8,7 +8,7 @@ import (
 
 // WriteTable prints results for people: a table for each number of threads, in
 // the order of the results, with the modules as columns.
-func WriteTable(w io.Writer, results []Result, modules []Module) error {
+func WriteTable(w io.Writer, results []Result, modules []string) error {
 	for len(results) > 0 {
 		n := 1
 		for n < len(results) && results[n].Threads == results[0].Threads {
@@ -22,17 +22,17 @@ func WriteTable(w io.Writer, results []Result, modules []Module) error {
 	return nil
 }
 
-func writeThreads(w io.Writer, results []Result, modules []Module) error {
+func writeThreads(w io.Writer, results []Result, modules []string) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "threads: %d\t", results[0].Threads)
-	for _, m := range modules {
-		fmt.Fprintf(t, "%s\t", m.Name)
+	for _, name := range modules {
+		fmt.Fprintf(t, "%s\t", name)
 	}
 	fmt.Fprint(t, "coffer/best peer\t(lowest\thighest)\t\n")
 	for _, r := range results {
 		fmt.Fprintf(t, "%s\t", r.Row)
-		for _, m := range modules {
-			fmt.Fprintf(t, "%s\t", r.rate(m.Name))
+		for _, name := range modules {
+			fmt.Fprintf(t, "%s\t", r.rate(name))
 		}
 		if r.Ratio > 0 {
 			fmt.Fprintf(t, "%.2f\t(%.2f\t%.2f)\t\n", r.Ratio, r.Low, r.High)
@@ -53,14 +53,18 @@ const long = 4096
 // rate prints a module's median with its unit.
 func (r Result) rate(module string) string {
 	f, ok := r.Modules[module]
-	switch {
-	case !ok:
+	if !ok {
 		return "-"
-	case r.Bytes >= long:
-		return short(f.Median*float64(r.Bytes)) + "B/s"
-	default:
-		return short(f.Median) + "/s"
 	}
+	return rateText(f.Median, r.Bytes)
+}
+
+// rateText prints operations a second, or bytes a second if there are many in one.
+func rateText(rate float64, bytes int) string {
+	if bytes >= long {
+		return short(rate*float64(bytes)) + "B/s"
+	}
+	return short(rate) + "/s"
 }
 
 // short prints three digits and a decimal prefix.

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,17 +24,14 @@ for machines beside it:
 
   go run ./bench/compare -threads 1 -rounds 10 -time 100ms -json result.json
 
+All of it, in bench/results/NAME.txt, .json, .svg and -threads.svg; and the same
+again from the figures, without measuring:
+
+  go run ./bench/compare -out bench/results/NAME
+  go run ./bench/compare -from bench/results/NAME.json -out bench/results/NAME
+
 options:
 `
-
-// A report is what -json writes.
-type report struct {
-	Machine bench.Machine  `json:"machine"`
-	Clock   string         `json:"clock"`
-	Rounds  int            `json:"rounds"`
-	Millis  int64          `json:"milliseconds"`
-	Results []bench.Result `json:"results"`
-}
 
 func main() {
 	if err := run(); err != nil {
@@ -45,32 +42,55 @@ func main() {
 
 func run() error {
 	var (
-		modules = flag.String("modules", "coffer,softhsm2,nss,libcrypto", "which modules, separated by commas")
+		modules = flag.String("modules", "coffer,softhsm2,nss,libcrypto", "which modules, separated by commas; coffer-audit is Coffer with audit-use")
 		rows    = flag.String("rows", "", "a regular expression of the rows' names; all if empty")
 		threads = flag.String("threads", "1,2,8,32", "numbers of threads, separated by commas")
 		rounds  = flag.Int("rounds", 5, "how often each module has its turn")
 		turn    = flag.Duration("time", 100*time.Millisecond, "how long a turn is")
 		cpu     = flag.Bool("cpu", false, "count operations for each second of processor time, not of the clock: for one thread on a busy machine")
 		file    = flag.String("json", "", "also write the figures to this file, or to standard output instead of the table if it is -")
+		out     = flag.String("out", "", "also write table, figures and charts to files whose names begin like this")
+		from    = flag.String("from", "", "measure nothing, take the figures from this file that -json or -out wrote")
 	)
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	if *from != "" {
+		report, err := read(*from)
+		if err != nil {
+			return err
+		}
+		return write(report, *file, *out)
+	}
 	plan := bench.Plan{Rounds: max(*rounds, 1), Time: *turn, CPU: *cpu}
+	if err := choose(&plan, *modules, *rows, *threads); err != nil {
+		return err
+	}
+	report, err := measure(plan)
+	if err != nil {
+		return err
+	}
+	return write(report, *file, *out)
+}
+
+func measure(plan bench.Plan) (bench.Report, error) {
 	if terminal(os.Stderr) {
 		plan.Progress = progress
 		defer fmt.Fprint(os.Stderr, clearLine)
 	}
-	if err := choose(&plan, *modules, *rows, *threads); err != nil {
-		return err
-	}
 	results, err := plan.Run()
+	return bench.NewReport(plan, results), err
+}
+
+func read(name string) (bench.Report, error) {
+	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return bench.Report{}, err
 	}
-	return write(plan, results, *file)
+	defer f.Close()
+	return bench.ReadReport(f)
 }
 
 func choose(plan *bench.Plan, modules, rows, threads string) (err error) {
@@ -88,6 +108,9 @@ func choose(plan *bench.Plan, modules, rows, threads string) (err error) {
 		if pattern.MatchString(row) {
 			plan.Rows = append(plan.Rows, row)
 		}
+	}
+	if len(plan.Rows) == 0 {
+		return fmt.Errorf("compare: no row matches %q; there are %s", rows, strings.Join(bench.Rows, ", "))
 	}
 	for word := range strings.SplitSeq(threads, ",") {
 		n, err := strconv.Atoi(word)
@@ -111,24 +134,22 @@ func terminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func write(plan bench.Plan, results []bench.Result, file string) error {
-	r := report{Machine: bench.Describe(), Clock: "wall", Rounds: plan.Rounds, Millis: plan.Time.Milliseconds(), Results: results}
-	if plan.CPU {
-		r.Clock = "cpu"
+// write prints the report and puts it into files, where they are named.
+func write(r bench.Report, file, out string) error {
+	if out != "" {
+		if err := r.Save(out); err != nil {
+			return err
+		}
 	}
-	text, err := json.MarshalIndent(r, "", "  ")
+	if file == "-" {
+		return r.WriteJSON(os.Stdout)
+	}
+	if err := r.WriteText(os.Stdout); err != nil || file == "" {
+		return err
+	}
+	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	if file == "-" {
-		_, err := os.Stdout.Write(text)
-		return err
-	}
-	fmt.Printf("%s, %d cores (%s), %s; clock: %s, %d turns of %v\n\n", r.Machine.CPU, r.Machine.Cores,
-		strings.Join(r.Machine.Flags, " "), r.Machine.Go, r.Clock, plan.Rounds, plan.Time)
-	if err := bench.WriteTable(os.Stdout, results, plan.Modules); err != nil || file == "" {
-		return err
-	}
-	return os.WriteFile(file, text, 0o644)
+	return errors.Join(r.WriteJSON(f), f.Close())
 }
