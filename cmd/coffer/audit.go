@@ -123,25 +123,3 @@ func (t *tool) printCheckpoint(l *audit.Log, key bool) error {
 	_, err = io.WriteString(t.out, c.Note)
 	return err
 }
-
-func newAuditExport(t *tool) *cobra.Command {
-	var name string
-	var first int64
-	c := &cobra.Command{
-		Use:     "export",
-		Short:   "Print the records, as JSON lines",
-		Long:    "Print the records of the log, one JSON object a line (hsm/audit/FORMAT.md).",
-		Example: "  coffer audit export --from 100",
-		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			return t.withAudit(name, func(l *audit.Log) error { return t.exportAudit(l, first) })
-		},
-	}
-	partitionFlag(c, &name)
-	c.Flags().Int64Var(&first, "from", 0, "begin with record `N`")
-	return c
-}
-
-func (t *tool) exportAudit(l *audit.Log, first int64) error {
-	return jsonRecords(t.out).records(audit.Read(l.Dir(), first), everyRecord)
-}

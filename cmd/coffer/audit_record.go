@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
+	"github.com/coffer-hsm/coffer/hsm/audit/export"
 )
 
 // recordPrinter prints one record, on one line.
@@ -31,13 +31,6 @@ func (print recordPrinter) records(all iter.Seq2[audit.Record, error], fits func
 }
 
 func everyRecord(*audit.Record) bool { return true }
-
-// jsonRecords prints records as JSON lines.
-func jsonRecords(w io.Writer) recordPrinter {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return func(r *audit.Record) error { return enc.Encode(r) }
-}
 
 // recordRow is a line of the table. Its columns have fixed widths, so that a record
 // can be printed before the next is known.
@@ -75,7 +68,7 @@ func describeRecord(r *audit.Record) string {
 // recordPrinter is the one that --json asks for, or the table.
 func (t *tool) recordPrinter() recordPrinter {
 	if t.json {
-		return jsonRecords(t.out)
+		return recordPrinter(export.JSON(t.out))
 	}
 	return textRecords(t.out)
 }

@@ -19,9 +19,10 @@ const (
 	PolicySet  Act = "policy.set"       //
 	RotateKeys Act = "keys.rotate"      // partition keys
 	RotateRoot Act = "root.rotate"      // the root key, or what seals it
-	SealChange Act = "seal.change"      //
-	Backup     Act = "backup"           //
-	Restore    Act = "restore"          //
+	Backup     Act = "backup"           // a copy was handed out, sealed for others
+	Restore    Act = "restore"          // the partition came out of a backup
+	Repair     Act = "repair"           // damaged things were moved aside
+	Import     Act = "import"           // objects from elsewhere, each of which has its own record
 	ConfigSet  Act = "audit.config"     // uses on or off
 	Accept     Act = "audit.accept"     // the SO accepted a log and a store that do not fit
 	AcceptTry  Act = "audit.accept-try" // somebody gives an SO PIN for that
@@ -35,9 +36,16 @@ const (
 	Destroy    Act = "object.destroy"
 	Wrap       Act = "object.wrap" // a key went out, encrypted
 
-	PartitionCreate Act = "partition.create" // of the home's log
+	HomeCreate      Act = "home.create" // these are of the home's log
+	PartitionCreate Act = "partition.create"
 	PartitionDelete Act = "partition.delete"
+	SealAdd         Act = "seal.add"
+	SealRemove      Act = "seal.remove"
+	SealRekey       Act = "seal.rekey"
+	SealUnlock      Act = "seal.unlock" // the root key was put where programs find it
+	SealLock        Act = "seal.lock"
 
+	LogBegin Act = "log.begin" // of a home that had no log
 	LogCut   Act = "log.cut"   // a torn end was moved to `torn`
 	UseBegin Act = "use.begin" // a process begins to record uses
 	UseEnd   Act = "use.end"

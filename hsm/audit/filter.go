@@ -44,8 +44,10 @@ func (f *Filter) Match(r *Record) bool {
 	switch f.Result {
 	case "":
 		return true
-	case Succeeded, Failed:
-		return r.Succeeded() == (f.Result == Succeeded)
+	case Succeeded:
+		return r.Succeeded()
+	case Failed:
+		return !r.Succeeded() && !r.Begun()
 	}
 	return strings.EqualFold(f.Result, r.Result)
 }
@@ -57,6 +59,10 @@ func matches(pattern, name string) bool {
 
 // Succeeded reports whether what r tells of was done.
 func (r *Record) Succeeded() bool { return r.Result == ck.RV(ck.CKR_OK).Error() }
+
+// Begun reports whether r was written before what it tells of, and another record, whose
+// Of names this one, says how that ended.
+func (r *Record) Begun() bool { return r.Result == ck.RV(ck.CKR_PENDING).Error() }
 
 // span is when what r tells of was done.
 func (r *Record) span() (first, last time.Time) {

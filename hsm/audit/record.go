@@ -25,6 +25,7 @@ type Event struct {
 	Count        uint64 // uses
 	First, Last  time.Time
 	Detail       string // never a label, never anything secret
+	Of           int64  // the record that began what this one ends; 0: none
 }
 
 // Record is a line of the log (FORMAT.md, "A record").
@@ -47,6 +48,7 @@ type Record struct {
 	First      *time.Time `json:"first,omitempty"`
 	Last       *time.Time `json:"last,omitempty"`
 	Detail     string     `json:"detail,omitempty"`
+	Of         int64      `json:"of,omitempty"`
 }
 
 const formatVersion = 1
@@ -65,7 +67,7 @@ func (e *Event) record(seq int64, generation uint64) Record {
 	r := Record{
 		Version: formatVersion, Seq: seq, Time: time.Now().UTC(), Generation: generation,
 		PID: os.Getpid(), Program: program(), UID: os.Geteuid(),
-		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: e.Detail,
+		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: e.Detail, Of: e.Of,
 	}
 	if e.Object != ([16]byte{}) {
 		r.Object = hexID(e.Object)
