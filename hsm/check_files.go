@@ -3,12 +3,15 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
 // known are the names in a home that are always what they say.
@@ -33,8 +36,9 @@ func (x *checker) files() {
 			x.report.note(path, "what an earlier repair moved aside is still here", "remove it when it is of no use any more")
 			return fs.SkipDir
 		}
-		if x.private(path, d); !leftover(rel) || rel == stagedPath && x.home.rotating() {
-			x.name(path, rel)
+		strange := x.name(path, rel)
+		x.private(path, d, strange)
+		if !leftover(rel) || rel == stagedPath && x.home.rotating() {
 			return nil
 		}
 		if !busy {
@@ -83,10 +87,12 @@ func leftover(rel string) bool {
 	return strings.HasPrefix(dir, sealsName+"/") && strings.HasPrefix(name, newPrefix)
 }
 
-// name notes what this version does not know.
-func (x *checker) name(path, rel string) {
+// name notes what this version does not know, and reports whether that is so.
+func (x *checker) name(path, rel string) (strange bool) {
+	if leftover(rel) {
+		return false
+	}
 	dir, name := filepath.Split(rel)
-	strange := false
 	switch filepath.Clean(dir) {
 	case ".":
 		strange = rel != "." && !known[name]
@@ -101,10 +107,12 @@ func (x *checker) name(path, rel string) {
 	if strange {
 		x.report.note(path, "not of this program, or of a newer version", "nothing looks at it")
 	}
+	return strange
 }
 
-// private finds what others could read or change. The configuration is no secret.
-func (x *checker) private(path string, d fs.DirEntry) {
+// private finds what others could read or change. The configuration is no secret, and a
+// strange file is the business of who has put it there, unless it has a key.
+func (x *checker) private(path string, d fs.DirEntry, strange bool) {
 	info, err := d.Info()
 	if path == x.home.dir {
 		info, err = os.Stat(path) // it may be a link to where it is
@@ -123,10 +131,29 @@ func (x *checker) private(path string, d fs.DirEntry) {
 	case filepath.Base(path) == configName:
 		bad = 0o022
 	}
+	if strange && !holdsKey(path, info) {
+		return
+	}
 	if mode := info.Mode().Perm(); mode&bad != 0 {
 		x.report.find(path, fmt.Errorf("its mode %o lets others in", mode), chmod+path)
 	}
 	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
 		x.report.find(path, fmt.Errorf("it belongs to user %d and this process to user %d", uid, me), "run as its owner, or chown it")
 	}
+}
+
+// holdsKey reports whether a file is a copy of one with a key: the root key in the clear,
+// or sealed.
+func holdsKey(path string, info fs.FileInfo) bool {
+	if !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [64]byte
+	n, _ := io.ReadFull(f, head[:])
+	return seal.IsKeyText(head[:n])
 }

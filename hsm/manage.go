@@ -32,6 +32,9 @@ func (m *Module) options(r Rules) partition.Options {
 	return o.WithPINPolicy(r.PIN)
 }
 
+// CheckRules fails as CreateUnder would because of the rules: CKR_ARGUMENTS_BAD.
+func (m *Module) CheckRules(r Rules) error { return m.options(r).Check() }
+
 // Create makes a partition in the next free slot under the rules of the configuration,
 // with a user PIN if userPIN is not nil. The home is made if there is none.
 func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) {

@@ -26,13 +26,19 @@ PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 	return c
 }
 
+// What partitionView.State is.
+const (
+	stateOK     = "ok"
+	stateBroken = "broken"
+)
+
 // partitionView is a partition as it is shown: the JSON of partition list, show
 // and create.
 type partitionView struct {
 	Slot    uint64 `json:"slot"`
 	Label   string `json:"label"`
 	Serial  string `json:"serial"`
-	State   string `json:"state"`    // "ok" or "broken"
+	State   string `json:"state"`    // stateOK or stateBroken
 	UserPIN string `json:"user_pin"` // a state of pinStates
 	SOPIN   string `json:"so_pin"`
 	Objects int    `json:"objects"`
@@ -80,17 +86,17 @@ func stateOf(flags ck.Flags, states []pinState) string {
 
 func viewPartition(s api.Slot) partitionView {
 	info := s.Partition.Info()
-	state := "ok"
+	state := stateOK
 	if info.Flags&ck.CKF_ERROR_STATE != 0 {
-		state = "broken"
+		state = stateBroken
 	}
 	v := partitionView{
 		Slot:    uint64(s.ID),
 		State:   state,
 		Label:   info.Label,
 		Serial:  info.Serial,
-		UserPIN: heldOr(info.UserHeld, stateOf(info.Flags, userPINStates)),
-		SOPIN:   heldOr(info.SOHeld, stateOf(info.Flags, soPINStates)),
+		UserPIN: pinWord(info.UserHeld, info.UserBusy, stateOf(info.Flags, userPINStates)),
+		SOPIN:   pinWord(info.SOHeld, info.SOBusy, stateOf(info.Flags, soPINStates)),
 		Objects: info.Objects,
 		MinPIN:  info.MinPIN,
 		MaxPIN:  info.MaxPIN,
@@ -107,10 +113,14 @@ func viewPartition(s api.Slot) partitionView {
 	return v
 }
 
-// heldOr is the state of a PIN that is refused for a while, or else state.
-func heldOr(held time.Duration, state string) string {
-	if held > 0 {
+// pinWord is the state of a PIN that is refused for a while, or whose tries are all
+// under way, or else state.
+func pinWord(held time.Duration, busy bool, state string) string {
+	switch {
+	case held > 0:
 		return "held back"
+	case busy:
+		return "tries under way"
 	}
 	return state
 }

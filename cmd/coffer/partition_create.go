@@ -47,6 +47,9 @@ func newPartitionCreate(t *tool) *cobra.Command {
 					rules.Policy = policy
 				}
 				changePINPolicy(c, &rules.PIN)
+				if err := m.CheckRules(rules); err != nil {
+					return rulesError(c, err) // before anybody is asked for a PIN
+				}
 				return t.createPartition(m, rules, args[0], noUser)
 			})
 		},

@@ -37,7 +37,7 @@ func (t *tool) setPINPolicy(c *cobra.Command, l login) error {
 	info := l.Info()
 	changePINPolicy(c, &info.PIN)
 	if err := l.SetPINPolicy(l.who, info.PIN); err != nil {
-		return err
+		return rulesError(c, err)
 	}
 	fmt.Fprintf(t.out, "changed what partition %s asks of PINs\n", quote(info.Label))
 	return nil

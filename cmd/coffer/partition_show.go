@@ -23,7 +23,10 @@ func newPartitionShow(t *tool) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			return t.withPartition(args[0], func(_ *hsm.Module, s api.Slot) error {
 				v := viewPartition(s)
-				return t.show(v, func(w io.Writer) { printPartition(w, v) })
+				if err := t.show(v, func(w io.Writer) { printPartition(w, v) }); err != nil {
+					return err
+				}
+				return brokenError([]partitionView{v})
 			})
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
 // pinRules are the flags for the parts of a PIN policy.
@@ -39,6 +40,15 @@ func changePINPolicy(c *cobra.Command, p *api.PINPolicy) (given bool) {
 		given = true
 	}
 	return given
+}
+
+// rulesError is the error of rules for a partition: that they cannot be is one of the
+// command line.
+func rulesError(c *cobra.Command, err error) error {
+	if ck.Code(err) == ck.CKR_ARGUMENTS_BAD {
+		return usageError(c, "%w", err)
+	}
+	return err
 }
 
 // describeDelay says in words when and how long a PIN is refused.

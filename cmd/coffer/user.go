@@ -39,7 +39,7 @@ func (t *tool) soFlags(c *cobra.Command, partition *string) {
 // userView is a user as it is shown: an element of the JSON of user list.
 type userView struct {
 	Name  string `json:"name"`
-	PIN   string `json:"pin"` // "set", "wrong tries", "held back" or "locked"
+	PIN   string `json:"pin"` // "set", "wrong tries", "tries under way", "held back" or "locked"
 	Wrong int    `json:"wrong_tries"`
 }
 
@@ -49,7 +49,9 @@ func viewUser(u api.UserInfo) userView {
 	case u.Locked:
 		state = "locked"
 	case u.Failures > 0:
-		state = heldOr(u.Held, "wrong tries")
+		state = pinWord(u.Held, u.Busy, "wrong tries")
+	default:
+		state = pinWord(0, u.Busy, state)
 	}
 	return userView{u.Name, state, u.Failures}
 }

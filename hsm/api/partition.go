@@ -40,6 +40,10 @@ type PartitionInfo struct {
 	// How long the PIN of the SO and that of the user without a name are refused from
 	// now on because of wrong tries. A PIN that is locked for good is not held.
 	SOHeld, UserHeld time.Duration
+	// Whether as many logins of them as there are tries left are under way, or were cut
+	// off by a kill less than 30 s ago: the next one waits, and is then refused if none
+	// of them had the right PIN.
+	SOBusy, UserBusy bool
 }
 
 // Partition is one token. All methods may be called at once from many threads.

@@ -41,6 +41,7 @@ type UserInfo struct {
 	Failures int           // wrong tries since the last right one
 	Locked   bool          // for good, until the SO unlocks it
 	Held     time.Duration // how long the PIN is refused from now on, because of wrong tries
+	Busy     bool          // whether a login waits for others (PartitionInfo)
 }
 
 // PINPolicy is what a partition asks of all PINs in it.

@@ -308,3 +308,9 @@ func (p *Partition) heldSeen(of account) time.Duration {
 	}
 	return a.held(policy, now)
 }
+
+// busySeen reports whether a login would wait for others. The caller holds p.mu.
+func (p *Partition) busySeen(of account) bool {
+	a, policy, now := p.authSeen(of.meta), p.pinPolicySeen(), time.Now()
+	return a.initialised() && !a.locked(policy, now) && a.full(policy, now)
+}

@@ -331,5 +331,7 @@ func (p *Partition) Info() api.PartitionInfo {
 		Created:  p.header.Created,
 		SOHeld:   p.heldSeen(accountSO),
 		UserHeld: p.heldSeen(accountUser),
+		SOBusy:   p.busySeen(accountSO),
+		UserBusy: p.busySeen(accountUser),
 	}
 }

@@ -101,6 +101,11 @@ func (a *auth) room(r api.PINPolicy, now time.Time) int {
 	return most - a.failed(now)
 }
 
+// full reports whether as many tries are under way as may be.
+func (a *auth) full(r api.PINPolicy, now time.Time) bool {
+	return a.Failures+len(a.Pending)-a.failed(now) >= a.room(r, now)
+}
+
 // begin notes a try, if one is left.
 func (a *auth) begin(r api.PINPolicy, now time.Time) (id string, err error) {
 	if a.locked(r, now) {
@@ -110,7 +115,7 @@ func (a *auth) begin(r api.PINPolicy, now time.Time) (id string, err error) {
 		return "", ck.Errorf(ck.CKR_PIN_LOCKED, "after %d wrong tries the PIN is refused for another %v",
 			a.failed(now), (left + time.Second - 1).Truncate(time.Second))
 	}
-	if underWay := a.Failures + len(a.Pending) - a.failed(now); underWay >= a.room(r, now) {
+	if a.full(r, now) {
 		return "", errTriesPending
 	}
 	var b [8]byte

@@ -58,6 +58,9 @@ func TestTries(t *testing.T) {
 		}
 		ids = append(ids, id)
 	}
+	if !a.full(three, now) || a.locked(three, now) {
+		t.Error("three tries of three are under way, and not known to have failed")
+	}
 	if _, err := a.begin(three, now); err != errTriesPending {
 		t.Errorf("a fourth try while three are under way: %v", err)
 	}

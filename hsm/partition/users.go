@@ -176,7 +176,7 @@ func (p *Partition) Users(who api.Caller) ([]api.UserInfo, error) {
 		a := p.authSeen(meta)
 		u := api.UserInfo{Name: a.Name, Failures: a.failed(now), Locked: a.locked(policy, now)}
 		if !u.Locked {
-			u.Held = a.held(policy, now)
+			u.Held, u.Busy = a.held(policy, now), a.full(policy, now)
 		}
 		all = append(all, u)
 	}

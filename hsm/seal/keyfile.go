@@ -46,6 +46,17 @@ func (t keyText) size() int {
 	return len(t.head()) + len("key ") + keyDigits + 1 + len("check ") + 2*checkSize + 1
 }
 
+// IsKeyText reports whether a file that begins with head has a key: the root key, what a
+// copy of it is sealed under, or such a copy; of any version.
+func IsKeyText(head []byte) bool {
+	for _, magic := range []string{string(rootKeyText), string(sealKeyText), string(heldKeyText), slotMagic} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
 type keyFile string
 
 // KeyFile unseals with the root key in the file at path, which CreateKeyFile
