@@ -71,6 +71,20 @@ func BenchmarkEncrypt(b *testing.B) {
 	}
 }
 
+func BenchmarkOpenClose(b *testing.B) {
+	a, _, _ := newIdle(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := a.CloseSession(h); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // A session that makes and destroys keys for ever takes no more memory for it,
 // nor does the table of handles; keys that stay are not lost to that.
 func TestMadeAndDestroyed(t *testing.T) {

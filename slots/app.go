@@ -44,7 +44,7 @@ type App struct {
 	closed atomic.Bool
 
 	places   places
-	sessions table[*session]
+	sessions table[session]
 	objects  table[object]
 	events   events
 }
@@ -68,7 +68,7 @@ func (a *App) Finalize() error {
 		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	}
 	for _, s := range a.sessions.values() {
-		a.closeSession(*s)
+		a.closeSession(s)
 	}
 	return a.module.Close()
 }

@@ -71,8 +71,8 @@ func (a *App) later(h ck.SessionHandle, dst []byte) *session {
 	if dst == nil {
 		return nil
 	}
-	if s := a.sessions.get(uint64(h)); s != nil && (*s).asynchronous() {
-		return *s
+	if s := a.sessions.get(uint64(h)); s != nil && s.asynchronous() {
+		return s
 	}
 	return nil
 }

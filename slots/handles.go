@@ -45,7 +45,7 @@ func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
 	if h, ok := t.handles.byID[id]; ok {
 		return h
 	}
-	h := ck.ObjectHandle(a.objects.add(func(uint64) object { return object{t, id} }))
+	h := ck.ObjectHandle(a.objects.add(func(_ uint64, o *object) { *o = object{t, id} }))
 	if t.handles.byID == nil {
 		t.handles.byID = map[api.ObjectID]ck.ObjectHandle{}
 	}

@@ -1,6 +1,8 @@
 package slots
 
 import (
+	"slices"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -88,10 +90,9 @@ func (t *token) logIn(s *session, l login, pin []byte) (err error) {
 func (t *token) commit(s *session, l login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, open := t.sessions[s]
 	now := t.login.Load()
 	switch {
-	case !open:
+	case !t.sessions.has(s):
 		return ck.CKR_SESSION_CLOSED
 	case now != nil && now.user == l.user && now.name == l.name:
 		return ck.CKR_USER_ALREADY_LOGGED_IN
@@ -184,14 +185,10 @@ func (a *App) logoutIfDeserted(t *token) {
 func (t *token) endLogin(inUse bool) (*login, []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.sessions) > 0 && !inUse {
+	if t.sessions.count > 0 && !inUse {
 		return nil, nil
 	}
-	sessions := make([]*session, 0, len(t.sessions))
-	for s := range t.sessions {
-		sessions = append(sessions, s)
-	}
-	return t.login.Swap(nil), sessions
+	return t.login.Swap(nil), slices.Collect(t.sessions.all())
 }
 
 // cleanUp ends what the identity alone might use here, and then the identity in the
@@ -201,9 +198,7 @@ func (t *token) endLogin(inUse bool) (*login, []*session) {
 func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 	for _, s := range sessions {
 		s.mu.Lock()
-		for _, k := range kinds {
-			k.of(s).endPrivate(t.partition)
-		}
+		s.endPrivate()
 		s.mu.Unlock()
 	}
 	err := t.partition.Logout(l.identity)

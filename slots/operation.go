@@ -35,52 +35,6 @@ type activity interface {
 	pending() *task
 }
 
-// Kind names a kind of operation.
-type Kind int
-
-// The kinds of operation; each session has room for one of each.
-const (
-	NoOperation Kind = iota
-	FindOperation
-	EncryptOperation
-	DecryptOperation
-	DigestOperation
-	SignOperation
-	SignRecoverOperation
-	VerifyOperation
-	VerifyRecoverOperation
-	VerifySignatureOperation
-	MessageEncryptOperation
-	MessageDecryptOperation
-	MessageSignOperation
-	MessageVerifyOperation
-	GenerateKeyOperation     // in the background only
-	GenerateKeyPairOperation // in the background only
-)
-
-// kinds says of each kind its flag in C_SessionCancel and its place in a session.
-var kinds = [...]struct {
-	kind Kind
-	flag ck.Flags
-	of   func(*session) activity
-}{
-	{FindOperation, ck.CKF_FIND_OBJECTS, func(s *session) activity { return &s.find }},
-	{EncryptOperation, ck.CKF_ENCRYPT, func(s *session) activity { return &s.encrypt }},
-	{DecryptOperation, ck.CKF_DECRYPT, func(s *session) activity { return &s.decrypt }},
-	{DigestOperation, ck.CKF_DIGEST, func(s *session) activity { return &s.digest }},
-	{SignOperation, ck.CKF_SIGN, func(s *session) activity { return &s.sign }},
-	{SignRecoverOperation, ck.CKF_SIGN_RECOVER, func(s *session) activity { return &s.signRecover }},
-	{VerifyOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verify }},
-	{VerifyRecoverOperation, ck.CKF_VERIFY_RECOVER, func(s *session) activity { return &s.verifyRecover }},
-	{VerifySignatureOperation, ck.CKF_VERIFY, func(s *session) activity { return &s.verifySignature }},
-	{MessageEncryptOperation, ck.CKF_MESSAGE_ENCRYPT, func(s *session) activity { return &s.messageEncrypt }},
-	{MessageDecryptOperation, ck.CKF_MESSAGE_DECRYPT, func(s *session) activity { return &s.messageDecrypt }},
-	{MessageSignOperation, ck.CKF_MESSAGE_SIGN, func(s *session) activity { return &s.messageSign }},
-	{MessageVerifyOperation, ck.CKF_MESSAGE_VERIFY, func(s *session) activity { return &s.messageVerify }},
-	{GenerateKeyOperation, ck.CKF_GENERATE, func(s *session) activity { return &s.generateKey }},
-	{GenerateKeyPairOperation, ck.CKF_GENERATE_KEY_PAIR, func(s *session) activity { return &s.generateKeyPair }},
-}
-
 // spec is what initialising operations of one kind takes: the place in the
 // session, and the partition's method.
 type spec[O api.Operation] struct {

@@ -11,30 +11,15 @@ import (
 type session struct {
 	handle ck.SessionHandle // also its api.SessionID
 	token  *token
-	flags  ck.Flags // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
+	flags  ck.Flags  // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
+	place  rollPlace // token.mu guards it
 
 	mu     sync.Mutex
 	closed bool
 	made   []ck.ObjectHandle // of objects that calls on this session made
 
-	find          operation[*search]
-	encrypt       operation[api.Cipher]
-	decrypt       operation[api.Cipher]
-	digest        operation[api.Digester]
-	sign          operation[api.Signer]
-	signRecover   operation[api.Cipher]
-	verify        operation[api.Verifier]
-	verifyRecover operation[api.Cipher]
-
-	verifySignature operation[*knownSignature]
-
-	messageEncrypt operation[api.MessageCipher]
-	messageDecrypt operation[api.MessageCipher]
-	messageSign    operation[*renewing[api.Signer]]
-	messageVerify  operation[*renewing[api.Verifier]]
-
-	generateKey     operation[*generation]
-	generateKeyPair operation[*generation]
+	// The places of operations: nil until the first call that locks the session.
+	*operations
 }
 
 // SessionInfo is CK_SESSION_INFO (section 3.3).
@@ -49,7 +34,7 @@ type SessionInfo struct {
 // is locked.
 func (a *App) session(h ck.SessionHandle) (*session, error) {
 	if s := a.sessions.get(uint64(h)); s != nil {
-		return *s, nil
+		return s, nil
 	}
 	if a.closed.Load() {
 		return nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
@@ -66,6 +51,9 @@ func (a *App) enter(h ck.SessionHandle) (*session, error) {
 	}
 	s.mu.Lock()
 	if !s.closed {
+		if s.operations == nil {
+			s.operations = idleOperations.Get().(*operations)
+		}
 		return s, nil
 	}
 	s.mu.Unlock()
@@ -110,50 +98,52 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 		return 0, err
 	}
 	defer a.release()
-	a.places.admission.RLock()
-	defer a.places.admission.RUnlock()
-	pl, err := a.places.find(slot)
-	switch {
-	case err != nil:
-		return 0, err
-	case flags&ck.CKF_SERIAL_SESSION == 0:
-		return 0, ck.CKR_SESSION_PARALLEL_NOT_SUPPORTED
-	case pl.token == nil:
-		return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
+	for {
+		pl, err := a.places.find(slot)
+		switch {
+		case err != nil:
+			return 0, err
+		case flags&ck.CKF_SERIAL_SESSION == 0:
+			return 0, ck.CKR_SESSION_PARALLEL_NOT_SUPPORTED
+		case pl.token == nil:
+			return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
+		}
+		h, frozen, err := a.open(pl.token, flags&(ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION|ck.CKF_ASYNC_SESSION))
+		if !frozen {
+			return h, err
+		}
+		a.places.settle()
 	}
-	s := &session{token: pl.token, flags: flags & (ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION | ck.CKF_ASYNC_SESSION)}
-	if err := pl.token.admit(s); err != nil {
-		return 0, err
-	}
-	return ck.SessionHandle(a.sessions.add(func(h uint64) *session {
-		s.handle = ck.SessionHandle(h)
-		return s
-	})), nil
 }
 
-// admit counts a new session among those of the token.
-func (t *token) admit(s *session) error {
+// open makes a session and counts it among those of the token, unless that is frozen.
+func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !s.readWrite() {
+	if t.frozen {
+		return 0, true, nil
+	}
+	if flags&ck.CKF_RW_SESSION == 0 {
 		if l := t.login.Load(); l != nil && l.user == ck.CKU_SO {
-			return ck.CKR_SESSION_READ_WRITE_SO_EXISTS
+			return 0, false, ck.CKR_SESSION_READ_WRITE_SO_EXISTS
 		}
 		t.readOnly++
 	}
-	t.sessions[s] = struct{}{}
-	return nil
+	return ck.SessionHandle(a.sessions.add(func(h uint64, s *session) {
+		s.handle, s.token, s.flags = ck.SessionHandle(h), t, flags
+		t.sessions.add(s)
+	})), false, nil
 }
 
-// dismiss is the opposite of admit; it reports whether that was the last one.
+// dismiss is the opposite of open; it reports whether that was the last one.
 func (t *token) dismiss(s *session) (last bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !s.readWrite() {
 		t.readOnly--
 	}
-	delete(t.sessions, s)
-	return len(t.sessions) == 0
+	t.sessions.remove(s)
+	return t.sessions.count == 0
 }
 
 // CloseSession is C_CloseSession (section 5.6). It waits for a call under way
@@ -181,15 +171,16 @@ func (a *App) closeSession(s *session) bool {
 	}
 	s.mu.Lock()
 	s.closed = true
-	for _, k := range kinds {
-		k.of(s).end()
-	}
+	entered := s.operations != nil
+	s.giveUp()
 	made := s.made
 	s.mu.Unlock()
 
 	t := s.token
-	t.partition.CloseSession(api.SessionID(s.handle))
-	a.forgetGone(t, t.caller(), made)
+	if entered { // or nothing was done that the partition might remember
+		t.partition.CloseSession(api.SessionID(s.handle))
+		a.forgetGone(t, t.caller(), made)
+	}
 	if t.dismiss(s) {
 		a.logoutIfDeserted(t)
 	}
@@ -203,8 +194,8 @@ func (a *App) CloseAllSessions(slot ck.SlotID) error {
 	}
 	defer a.release()
 	for _, s := range a.sessions.values() {
-		if (*s).token.slot == slot {
-			a.closeSession(*s)
+		if s.token.slot == slot {
+			a.closeSession(s)
 		}
 	}
 	return nil

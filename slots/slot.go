@@ -3,6 +3,7 @@ package slots
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -28,20 +29,16 @@ type place struct {
 // the application asks for it or initialises a token, and at no other time
 // (section 5.5, C_GetSlotList).
 type places struct {
-	// admission is held for reading while a session is opened, and for writing
-	// while tokens are made or change, so that no session is opened on a token
-	// that is no more.
-	admission sync.RWMutex
+	// admission is held while tokens are made or change. Who finds a token frozen
+	// waits for it.
+	admission sync.Mutex
 
-	mu   sync.RWMutex // guards list; taken last
-	list []place
+	list atomic.Pointer[[]place] // replaced whole, never changed
 }
 
 // update takes over the module's list. A slot whose partition is the same value
 // as before keeps its token, with its sessions and its login. admission is held.
 func (p *places) update(slots []api.Slot) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	list := make([]place, len(slots))
 	for i, s := range slots {
 		list[i].id = s.ID
@@ -49,11 +46,25 @@ func (p *places) update(slots []api.Slot) {
 			list[i].token = p.keep(s)
 		}
 	}
-	p.list = list
+	p.list.Store(&list)
+}
+
+// all lists the slots.
+func (p *places) all() []place {
+	if list := p.list.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// settle waits until no token changes.
+func (p *places) settle() {
+	p.admission.Lock()
+	defer p.admission.Unlock()
 }
 
 func (p *places) keep(s api.Slot) *token {
-	for _, old := range p.list {
+	for _, old := range p.all() {
 		if old.id == s.ID && old.token != nil && old.token.partition == s.Partition { // pointers, in any module
 			return old.token
 		}
@@ -63,9 +74,7 @@ func (p *places) keep(s api.Slot) *token {
 
 // find returns the slot with the number id, or CKR_SLOT_ID_INVALID.
 func (p *places) find(id ck.SlotID) (place, error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, pl := range p.list {
+	for _, pl := range p.all() {
 		if pl.id == id {
 			return pl, nil
 		}
@@ -102,9 +111,7 @@ func (a *App) GetSlotList(tokenPresent bool, dst []ck.SlotID) (int, error) {
 		a.places.update(a.module.Slots())
 		a.places.admission.Unlock()
 	}
-	a.places.mu.RLock()
-	defer a.places.mu.RUnlock()
-	return fill(dst, a.places.list, func(p place) ck.SlotID { return p.id })
+	return fill(dst, a.places.all(), func(p place) ck.SlotID { return p.id })
 }
 
 // fill is the convention of section 5.2 for lists: it puts of each element of

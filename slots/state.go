@@ -98,9 +98,7 @@ func (a *App) SetOperationState(h ck.SessionHandle, state []byte, encryption, au
 		}
 		return err
 	}
-	for _, k := range kinds {
-		k.of(s).end()
-	}
+	s.endAll()
 	for _, op := range ops {
 		s.resume(op)
 	}

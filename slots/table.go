@@ -31,7 +31,7 @@ const (
 
 type chunk[T any] [chunkRows]atomic.Pointer[entry[T]]
 
-// entry is a value with its whole handle; it does not change.
+// entry is a value with its whole handle, which does not change.
 type entry[T any] struct {
 	handle uint64
 	value  T
@@ -59,13 +59,15 @@ func (t *table[T]) get(handle uint64) *T {
 	return nil
 }
 
-// add puts in what value returns for the new handle.
-func (t *table[T]) add(value func(handle uint64) T) uint64 {
+// add puts in a value, which fill makes of a zero one. Nobody finds it by its handle
+// before that is done.
+func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	handle := t.nextSequence()<<32 | uint64(t.freeRow())
-	t.row(handle).Store(&entry[T]{handle, value(handle)})
-	return handle
+	e := &entry[T]{handle: t.nextSequence()<<32 | uint64(t.freeRow())}
+	fill(e.handle, &e.value)
+	t.row(e.handle).Store(e)
+	return e.handle
 }
 
 // remove takes handle out and returns its value: nil if it was not there, so

@@ -19,8 +19,9 @@ type token struct {
 	turn sync.Mutex
 
 	mu       sync.Mutex // guards what follows; changes of login too
-	sessions map[*session]struct{}
-	readOnly int // how many of them
+	sessions roll
+	readOnly int  // how many of them
+	frozen   bool // it is being initialised, and takes no session
 
 	// login is nil while nobody is logged in. It is read without a lock.
 	login atomic.Pointer[login]
@@ -29,7 +30,7 @@ type token struct {
 }
 
 func newToken(s api.Slot) *token {
-	return &token{slot: s.ID, partition: s.Partition, sessions: map[*session]struct{}{}}
+	return &token{slot: s.ID, partition: s.Partition}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
@@ -82,8 +83,8 @@ func (t *token) describe(info *TokenInfo) {
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	info.Sessions = uint64(len(t.sessions))
-	info.RWSessions = uint64(len(t.sessions) - t.readOnly)
+	info.Sessions = uint64(t.sessions.count)
+	info.RWSessions = uint64(t.sessions.count - t.readOnly)
 }
 
 // InitToken is C_InitToken (section 5.5): label is without the padding.
@@ -101,8 +102,11 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 		return err
 	case pin == nil:
 		return ck.CKR_ARGUMENTS_BAD
-	case pl.token != nil && pl.token.inUse():
+	case pl.token != nil && !pl.token.freeze():
 		return ck.CKR_SESSION_EXISTS
+	}
+	if pl.token != nil {
+		defer pl.token.thaw()
 	}
 	if err := a.module.InitToken(slot, pin, label); err != nil {
 		return notAPIN(err)
@@ -123,11 +127,18 @@ func notAPIN(err error) error {
 	return err
 }
 
-// inUse reports whether the application has a session with the token.
-func (t *token) inUse() bool {
+// freeze keeps sessions away until thaw; it reports whether there is none.
+func (t *token) freeze() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.sessions) > 0
+	t.frozen = t.sessions.count == 0
+	return t.frozen
+}
+
+func (t *token) thaw() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.frozen = false
 }
 
 // InitPIN is C_InitPIN (section 5.5): CKR_USER_NOT_LOGGED_IN unless the SO is
