@@ -96,7 +96,7 @@ func (m *Module) refresh() error {
 		if m.partitions[n] == nil {
 			m.partitions[n] = m.openPartition(n)
 		}
-		list = append(list, api.Slot{ID: n, Partition: partition.Erasing{Partition: m.partitions[n]}})
+		list = append(list, api.Slot{ID: n, Partition: m.partitions[n]})
 	}
 	for n, p := range m.partitions {
 		if !present[n] {

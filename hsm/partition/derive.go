@@ -85,7 +85,8 @@ func (p *Partition) derive(who api.Caller, mechanism *service.Mechanism, m *ck.M
 	if err != nil {
 		return nil, err
 	}
-	value, err := mechanism.Derive(k, m, n)
+	var value *secret.Bytes
+	secret.Do(func() { value, err = mechanism.Derive(k, m, n) })
 	return &derived{base: k.Object, salt: salt, tmpl: tmpl, value: value}, err
 }
 

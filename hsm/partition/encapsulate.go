@@ -106,7 +106,8 @@ func (p *Partition) agree(who api.Caller, u use, mechanism *service.Mechanism, m
 	if err != nil {
 		return nil, err
 	}
-	s, err := give(k, n)
+	var s *secret.Bytes
+	secret.Do(func() { s, err = give(k, n) })
 	return &agreement{base: k.Object, tmpl: tmpl, secret: s}, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
-	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/service"
 )
 
@@ -43,7 +42,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if len(e.record.material) > 0 {
 		sealing, err := p.rings.keyOf(&e.record)
 		if err == nil {
-			secret.Do(func() { m, err = p.openMaterial(sealing, e.id, e.record) })
+			m, err = p.openMaterial(sealing, e.id, e.record)
 		}
 		if err != nil {
 			return nil, err

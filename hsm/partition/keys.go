@@ -51,7 +51,8 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 			return pub, priv, err
 		}
 	}
-	madePublic, madePrivate, err := mechanism.GenerateKeyPair(m, public, private)
+	var madePublic, madePrivate ck.Template
+	secret.Do(func() { madePublic, madePrivate, err = mechanism.GenerateKeyPair(m, public, private) })
 	if err != nil {
 		return pub, priv, err
 	}
@@ -125,16 +126,22 @@ func (p *Partition) wrapOut(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 	if err != nil {
 		return 0, audit.Event{}, err
 	}
-	plain, err := encodeKey(k)
-	if err != nil {
-		return 0, audit.Event{}, err
-	}
-	defer plain.Zero()
 	event := p.eventOf(who, audit.Wrap, e.object)
 	event.HasMechanism, event.Mechanism = true, m.Type
 	event.Detail = "under " + hex.EncodeToString(wrapping[:])
-	n, err := wrap(w, m, dst, plain.Expose())
+	var n int
+	secret.Do(func() { n, err = wrapEncoded(w, k, m, dst, wrap) })
 	return n, event, err
+}
+
+// wrapEncoded wraps key under w.
+func wrapEncoded(w, key *service.Key, m *ck.Mechanism, dst []byte, wrap wrapFunc) (int, error) {
+	plain, err := encodeKey(key)
+	if err != nil {
+		return 0, err
+	}
+	defer plain.Zero()
+	return wrap(w, m, dst, plain.Expose())
 }
 
 // wrappingKeyError gives the codes that C_WrapKey has of its own for its wrapping key
@@ -238,12 +245,13 @@ func (p *Partition) unwrap(who api.Caller, mechanism *service.Mechanism, m *ck.M
 	if err := p.rules.Unwrap(k.Object, m); err != nil {
 		return nil, nil, err
 	}
-	plain, err := open(k, m, wrapped)
+	var plain *secret.Bytes
+	secret.Do(func() { plain, err = open(k, m, wrapped) })
 	return k.Object, plain, err
 }
 
 // unwrapped turns the bytes of an unwrapped key into attributes.
-func unwrapped(plain []byte, m *service.Mechanism, tmpl ck.Template) (ck.Template, error) {
+func unwrapped(plain []byte, m *service.Mechanism, tmpl ck.Template) (made ck.Template, err error) {
 	class, ok := tmpl.Ulong(ck.CKA_CLASS)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
@@ -252,14 +260,15 @@ func unwrapped(plain []byte, m *service.Mechanism, tmpl ck.Template) (ck.Templat
 		if m.Leads {
 			plain = bytes.TrimLeft(plain, "\x00")
 		}
-		return service.DecodePrivateKey(plain)
+		secret.Do(func() { made, err = service.DecodePrivateKey(plain) })
+		return made, err
 	}
 	if n, given := tmpl.Ulong(ck.CKA_VALUE_LEN); given {
 		if plain, ok = withoutFill(plain, n, m); !ok {
 			return nil, ck.CKR_WRAPPED_KEY_LEN_RANGE
 		}
 	}
-	made, err := secretKey(plain, tmpl)
+	made, err = secretKey(plain, tmpl)
 	if ck.Code(err) == ck.CKR_ATTRIBUTE_VALUE_INVALID {
 		// A length that the key type does not have must not tell that the padding was right.
 		return nil, ck.CKR_WRAPPED_KEY_INVALID

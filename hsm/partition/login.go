@@ -115,6 +115,7 @@ func (p *Partition) Logout(id api.Identity) error {
 	who, err := p.logout(id)
 	if err == nil {
 		_ = p.recorder.Note(audit.Event{Act: audit.Logout, Who: who}) // keys are closed, come what may
+		secret.Collect()
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -20,7 +21,7 @@ func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID
 
 // completed checks the material of a key that comes from outside and computes
 // what follows from it. Objects that are not keys have nothing to complete.
-func completed(tmpl ck.Template) (ck.Template, error) {
+func completed(tmpl ck.Template) (made ck.Template, err error) {
 	class, ok := tmpl.Ulong(ck.CKA_CLASS)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
@@ -34,7 +35,11 @@ func completed(tmpl ck.Template) (ck.Template, error) {
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
-	return service.Complete(ck.ObjectClass(class), ck.KeyType(kt), tmpl)
+	if ck.ObjectClass(class) != ck.CKO_PRIVATE_KEY {
+		return service.Complete(ck.ObjectClass(class), ck.KeyType(kt), tmpl)
+	}
+	secret.Do(func() { made, err = service.Complete(ck.CKO_PRIVATE_KEY, ck.KeyType(kt), tmpl) })
+	return made, err
 }
 
 // mayCreate checks what can be told from a template alone, before any work is

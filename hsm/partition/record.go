@@ -7,6 +7,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // The layout of a record (FORMAT.md).
@@ -97,7 +98,12 @@ func (p *Partition) place(id api.ObjectID, generation uint64, part byte) seal.Pl
 }
 
 // sealObject makes the record of an object, under the last term.
-func (p *Partition) sealObject(under *ring, o *object.Object, m *object.Material, born, generation uint64) (record, error) {
+func (p *Partition) sealObject(under *ring, o *object.Object, m *object.Material, born, generation uint64) (r record, err error) {
+	secret.Do(func() { r, err = p.sealParts(under, o, m, born, generation) })
+	return r, err
+}
+
+func (p *Partition) sealParts(under *ring, o *object.Object, m *object.Material, born, generation uint64) (record, error) {
 	r := record{private: o.Private(), term: under.last, born: born, generation: generation}
 	k := under.keys[under.last]
 	var err error
@@ -132,7 +138,10 @@ func (p *Partition) openMaterial(k *seal.Key, id api.ObjectID, r record) (*objec
 	if len(r.material) == 0 {
 		return nil, nil
 	}
-	b, err := k.Open(p.place(id, r.generation, partMaterial), r.material)
+	var b *secret.Bytes
+	var err error
+	at := p.place(id, r.generation, partMaterial)
+	secret.Do(func() { b, err = k.Open(at, r.material) })
 	if err != nil {
 		return nil, damaged("object %x: %w", id, err)
 	}

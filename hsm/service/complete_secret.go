@@ -1,13 +1,14 @@
 package service
 
 import (
-	"crypto/aes"
 	"crypto/sha1"
 	"slices"
 
 	"golang.org/x/crypto/chacha20"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/aes"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // checkValueSize is the length of CKA_CHECK_VALUE in bytes.
@@ -46,14 +47,13 @@ func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
 		if _, ok := hashByMechanism(ck.CKM_SHA_1); !ok {
 			return nil, nil
 		}
-		sum := sha1.Sum(value)
+		var sum [sha1.Size]byte
+		secret.Do(func() { sum = sha1.Sum(value) })
 		return slices.Clone(sum[:checkValueSize]), nil
 	}
-	block, err := aes.NewCipher(value)
-	if err != nil {
+	var zeros [aesBlockSize]byte
+	if err := aes.EncryptOnce(value, &zeros); err != nil {
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "AES keys have 16, 24 or 32 bytes, not %d", len(value))
 	}
-	var zeros [aes.BlockSize]byte
-	block.Encrypt(zeros[:], zeros[:])
-	return slices.Clone(zeros[:checkValueSize]), nil
+	return zeros[:checkValueSize:checkValueSize], nil
 }

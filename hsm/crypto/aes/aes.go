@@ -50,15 +50,17 @@ type GCMEncrypter interface {
 	Tag() []byte
 }
 
-// implementation is one way to do all of it; make is given a key of a right size.
+// implementation is one way to do all of it; its functions are given a key of a right
+// size.
 type implementation struct {
 	name string
 	make func(key []byte, block cipher.Block) modes
+	once func(key []byte, block *[blockSize]byte) // EncryptOnce
 }
 
 // implementations are those that work here, the fastest last. All of them are
 // under the same tests.
-var implementations = append([]implementation{{"portable", newPortable}}, accelerated()...)
+var implementations = append([]implementation{{"portable", newPortable, portableOnce}}, accelerated()...)
 
 // New prepares a key of 16, 24 or 32 bytes. Errors: aes.KeySizeError, and that of
 // fips.Failed.
@@ -74,6 +76,23 @@ func New(key []byte) (*Key, error) {
 		return nil, err
 	}
 	return &Key{block, fastest().make(key, block)}, nil
+}
+
+// EncryptOnce encrypts one block, in place, under a key that is not needed any further,
+// of which nothing is left behind. It is for check values, not for data: it works in the
+// error state too, by the standard library. Error: aes.KeySizeError.
+func EncryptOnce(key []byte, block *[blockSize]byte) error {
+	switch len(key) {
+	case 16, 24, 32:
+	default:
+		return aes.KeySizeError(len(key))
+	}
+	once := fastest().once
+	if fips140.Enabled() || selfTest.Ready() != nil {
+		once = portableOnce
+	}
+	once(key, block)
+	return nil
 }
 
 func fastest() implementation { return implementations[len(implementations)-1] }

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -238,6 +239,26 @@ func TestNew(t *testing.T) {
 		k, err := New(make([]byte, n))
 		if ok := n == 16 || n == 24 || n == 32; ok != (err == nil) || ok != (k != nil) {
 			t.Errorf("key of %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestEncryptOnce(t *testing.T) {
+	r := newRand()
+	forEach(t, func(t *testing.T, impl implementation) {
+		for _, size := range keySizes {
+			key, block := random(r, size), [16]byte(random(r, 16))
+			want := make([]byte, 16)
+			newPair(t, impl, key).std.Encrypt(want, block[:])
+			if impl.once(key, &block); !bytes.Equal(block[:], want) {
+				t.Errorf("key of %d bytes: %x, want %x", size, block, want)
+			}
+		}
+	})
+	for size := range 40 {
+		err := EncryptOnce(make([]byte, size), new([16]byte))
+		if right := slices.Contains(keySizes, size); right != (err == nil) {
+			t.Errorf("key of %d bytes: %v", size, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package aes
 
 import (
+	"crypto/aes"
 	"crypto/cipher"
 
 	"github.com/coffer-hsm/coffer/hsm/crypto/gcm"
@@ -12,6 +13,17 @@ import (
 type portable struct{ block cipher.Block }
 
 func newPortable(_ []byte, block cipher.Block) modes { return portable{block} }
+
+// portableOnce is EncryptOnce: the standard library's key schedule cannot be wiped.
+func portableOnce(key []byte, block *[blockSize]byte) {
+	secret.Do(func() {
+		b, err := aes.NewCipher(key)
+		if err != nil { // the size is right
+			panic("aes: " + err.Error())
+		}
+		b.Encrypt(block[:], block[:])
+	})
+}
 
 func (p portable) ecb(decrypt bool) cipher.BlockMode {
 	if decrypt {

@@ -19,7 +19,7 @@ func accelerated() []implementation {
 	x := &cpu.X86
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasBMI2 && x.HasAES &&
 		x.HasAVX512VAES && x.HasAVX512VPCLMULQDQ {
-		return []implementation{{"vaes", newVAES}}
+		return []implementation{{"vaes", newVAES, vaesOnce}}
 	}
 	return nil
 }
@@ -39,13 +39,27 @@ type vaes struct {
 	powers *hashPowers
 }
 
-// newVAES expands the key, FIPS 197 section 5.2. The decryption schedule is that
-// of the equivalent inverse cipher, section 5.3.5.
+// newVAES expands the key for both directions. The decryption schedule is that of the
+// equivalent inverse cipher, FIPS 197 section 5.3.5.
 func newVAES(key []byte, block cipher.Block) modes {
 	v := &vaes{block: block}
+	w := expand(&v.encrypt, key)
+	rounds := len(w)/4 - 1
+	d := v.decrypt[4*(lastRound-rounds) : 4*(lastRound+1)]
+	copy(d, w[4*rounds:])
+	invertKeys((*[4]uint32)(d[4*rounds-4:]), (*[4]uint32)(w[4:]), rounds-1)
+	copy(d[4*rounds:], w[:4])
+	v.decrypt[len(v.decrypt)-1] = uint32(rounds)
+	return v
+}
+
+// expand makes the encryption schedule of a key, FIPS 197 section 5.2, and returns its
+// words.
+func expand(s *schedule, key []byte) []uint32 {
 	nk := len(key) / 4
 	rounds := nk + 6
-	w := v.encrypt[4*(lastRound-rounds) : 4*(lastRound+1)]
+	s[len(s)-1] = uint32(rounds)
+	w := s[4*(lastRound-rounds) : 4*(lastRound+1)]
 	for i := range nk {
 		w[i] = binary.LittleEndian.Uint32(key[4*i:])
 	}
@@ -62,12 +76,15 @@ func newVAES(key []byte, block cipher.Block) modes {
 		}
 		w[i] = w[i-nk] ^ t
 	}
-	d := v.decrypt[4*(lastRound-rounds) : 4*(lastRound+1)]
-	copy(d, w[4*rounds:])
-	invertKeys((*[4]uint32)(d[4*rounds-4:]), (*[4]uint32)(w[4:]), rounds-1)
-	copy(d[4*rounds:], w[:4])
-	v.encrypt[len(v.encrypt)-1], v.decrypt[len(v.decrypt)-1] = uint32(rounds), uint32(rounds)
-	return v
+	return w
+}
+
+// vaesOnce is EncryptOnce.
+func vaesOnce(key []byte, block *[blockSize]byte) {
+	var s schedule
+	defer clear(s[:])
+	expand(&s, key)
+	encryptBlocks(&s, &block[0], &block[0], blockSize)
 }
 
 func (v *vaes) zero() {
