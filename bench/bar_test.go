@@ -41,11 +41,11 @@ func depend(t *testing.T, folder string) {
 	}
 }
 
-// compare runs one row through Coffer and SoftHSM2.
-func compare(t *testing.T, rounds int, turn time.Duration, rows ...string) []Result {
+// compare runs rows through Coffer and another module.
+func compare(t *testing.T, other string, rounds int, turn time.Duration, rows ...string) []Result {
 	t.Helper()
 	root := libraries(t)
-	modules, err := Choose(Modules(root), []string{"coffer", "softhsm2"})
+	modules, err := Choose(Modules(root), []string{"coffer", other})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +62,26 @@ func compare(t *testing.T, rounds int, turn time.Duration, rows ...string) []Res
 // A short AES-GCM message through the C ABI is where all that is not cryptography
 // weighs most. Coffer is to be no slower there than SoftHSM2.
 func TestGCMNoSlowerThanSoftHSM(t *testing.T) {
-	for _, r := range compare(t, 15, 40*time.Millisecond, "aes-256-gcm-16B") {
+	for _, r := range compare(t, "softhsm2", 15, 40*time.Millisecond, "aes-256-gcm-16B") {
 		t.Logf("coffer/%s: %.2f (%.2f to %.2f)", r.BestPeer, r.Ratio, r.Low, r.High)
 		if r.Modules["coffer"].Median < r.Modules["softhsm2"].Median || r.Ratio < 1 {
 			t.Errorf("coffer %.0f, softhsm2 %.0f encryptions a second of processor time",
 				r.Modules["coffer"].Median, r.Modules["softhsm2"].Median)
+		}
+	}
+}
+
+// Recording the uses of keys (audit-use) costs at most a twentieth of the rate of
+// signatures; among the tests of other packages, a tenth is what can be told from noise.
+func TestAuditCost(t *testing.T) {
+	rounds, bar := 21, 1.10
+	if os.Getenv("COFFER_SOAK") != "" {
+		rounds, bar = 101, 1.05
+	}
+	for _, r := range compare(t, AuditModule, rounds, 40*time.Millisecond, "p256-sign") {
+		t.Logf("coffer/%s: %.3f (%.2f to %.2f)", r.BestPeer, r.Ratio, r.Low, r.High)
+		if r.Ratio > bar {
+			t.Errorf("without a record of uses it is %.2f times as fast", r.Ratio)
 		}
 	}
 }
@@ -80,7 +95,7 @@ func TestEveryRow(t *testing.T) {
 			rows = append(rows, row)
 		}
 	}
-	for _, r := range compare(t, 1, time.Millisecond, rows...) {
+	for _, r := range compare(t, "softhsm2", 1, time.Millisecond, rows...) {
 		for _, module := range []string{"coffer", "softhsm2"} {
 			if r.Modules[module].Median <= 0 {
 				t.Errorf("%s: no figure of %s", r.Row, module)

@@ -26,11 +26,19 @@ const pin = "bench-1234"
 // withPIN is a token that the driver initialises.
 var withPIN = []string{"-init", "-pin", pin}
 
+// AuditModule is Coffer with the uses of keys in its audit log. As a peer alone beside
+// Coffer it tells what that costs.
+const AuditModule = "coffer-audit"
+
 // Modules are all contestants, Coffer first.
 func Modules(root string) []Module {
 	return []Module{
 		{
 			Name: "coffer", backend: token, prepare: prepareCoffer,
+			library: filepath.Join(root, "build", "libcoffer-pkcs11.so"),
+		},
+		{
+			Name: AuditModule, Peer: true, backend: token, prepare: prepareAudited,
 			library: filepath.Join(root, "build", "libcoffer-pkcs11.so"),
 		},
 		{
@@ -72,6 +80,14 @@ func find(name string) string {
 
 func prepareCoffer(folder string) (arguments, environment []string, err error) {
 	return withPIN, []string{"COFFER_HOME=" + folder, "COFFER_CONF="}, os.Chmod(folder, 0o700)
+}
+
+func prepareAudited(folder string) (arguments, environment []string, err error) {
+	arguments, environment, err = prepareCoffer(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	return arguments, environment, os.WriteFile(filepath.Join(folder, "coffer.toml"), []byte("audit-use = true\n"), 0o600)
 }
 
 func prepareSoftHSM(folder string) (arguments, environment []string, err error) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -15,17 +16,21 @@ const (
 
 	maxUseKinds = 512 // that differ
 	usePause    = 100 * time.Millisecond
+
+	// useTick is how early a noted time may be. Reading the clock for each use would
+	// cost as much as all the rest of noting it.
+	useTick = 10 * time.Millisecond
 )
 
-// useKind is what uses that become one record have in common.
-type useKind struct {
-	act       Act
-	who       string
-	object    [16]byte
-	class     ck.ObjectClass
-	keyType   ck.KeyType
-	mechanism ck.MechanismType
-	result    ck.RV
+// Use is the use of a key. Equal ones become one record with their number.
+type Use struct {
+	Act       Act
+	Who       string
+	Object    [16]byte
+	Class     ck.ObjectClass
+	KeyType   ck.KeyType
+	Mechanism ck.MechanismType
+	Result    ck.RV
 }
 
 type useCount struct {
@@ -39,8 +44,8 @@ type uses struct {
 	log *Log
 
 	mu       sync.Mutex
-	kinds    map[useKind]*useCount
-	lastKind useKind
+	kinds    map[Use]*useCount
+	lastKind Use
 	last     *useCount // of lastKind: most programs use one key again and again
 	n        int       // in kinds
 	total    uint64    // of this process
@@ -48,15 +53,18 @@ type uses struct {
 	closed   bool
 	timer    *time.Timer
 	retry    time.Time // no try to append before this: the disk is full
+
+	now   time.Time // as long as fresh
+	fresh atomic.Bool
+	tick  *time.Timer // ends fresh
 }
 
 // Use notes the use of a key. What cannot be appended, the disk being full, is kept
 // and goes on being counted.
-func (l *Log) Use(e *Event) {
+func (l *Log) Use(kind Use) {
 	u := &l.uses
-	now := time.Now()
 	u.mu.Lock()
-	kind := useKind{e.Act, e.Who, e.Object, e.Class, e.KeyType, e.Mechanism, e.Result}
+	now := u.clock()
 	if u.last == nil || kind != u.lastKind {
 		u.choose(kind, now)
 	}
@@ -74,10 +82,25 @@ func (l *Log) Use(e *Event) {
 	}
 }
 
+// clock is the time, at most useTick late. The caller holds u.mu.
+func (u *uses) clock() time.Time {
+	if u.fresh.Load() {
+		return u.now
+	}
+	u.now = time.Now()
+	u.fresh.Store(true)
+	if u.tick == nil {
+		u.tick = time.AfterFunc(useTick, func() { u.fresh.Store(false) })
+	} else {
+		u.tick.Reset(useTick)
+	}
+	return u.now
+}
+
 // choose finds or makes the count of a kind. The caller holds u.mu.
-func (u *uses) choose(kind useKind, now time.Time) {
+func (u *uses) choose(kind Use, now time.Time) {
 	if u.kinds == nil {
-		u.kinds = map[useKind]*useCount{}
+		u.kinds = map[Use]*useCount{}
 	}
 	c := u.kinds[kind]
 	if c == nil {
@@ -100,7 +123,7 @@ func (u *uses) wind() {
 }
 
 // take empties u and returns what was in it as events.
-func (u *uses) take() (events []Event, kinds map[useKind]*useCount, n int) {
+func (u *uses) take() (events []Event, kinds map[Use]*useCount, n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	kinds, n = u.kinds, u.n
@@ -110,8 +133,8 @@ func (u *uses) take() (events []Event, kinds map[useKind]*useCount, n int) {
 	}
 	for kind, c := range kinds {
 		events = append(events, Event{
-			Act: kind.act, Who: kind.who, Object: kind.object, Class: kind.class, KeyType: kind.keyType, IsKey: true,
-			Mechanism: kind.mechanism, HasMechanism: true, Result: kind.result,
+			Act: kind.Act, Who: kind.Who, Object: kind.Object, Class: kind.Class, KeyType: kind.KeyType, IsKey: true,
+			Mechanism: kind.Mechanism, HasMechanism: true, Result: kind.Result,
 			Count: c.n, First: c.first, Last: c.last,
 		})
 	}
@@ -120,12 +143,12 @@ func (u *uses) take() (events []Event, kinds map[useKind]*useCount, n int) {
 }
 
 // giveBack puts back what could not be appended.
-func (u *uses) giveBack(kinds map[useKind]*useCount, n int) {
+func (u *uses) giveBack(kinds map[Use]*useCount, n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.retry = time.Now().Add(usePause)
 	if u.kinds == nil {
-		u.kinds = map[useKind]*useCount{}
+		u.kinds = map[Use]*useCount{}
 	}
 	for kind, c := range kinds {
 		if now := u.kinds[kind]; now != nil {
@@ -170,8 +193,10 @@ func (l *Log) Close() error {
 		return nil
 	}
 	u.closed = true
-	if u.timer != nil {
-		u.timer.Stop()
+	for _, timer := range []*time.Timer{u.timer, u.tick} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	any := u.begun || u.n > 0
 	total := u.total

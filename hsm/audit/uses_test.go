@@ -10,8 +10,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-func signing(object byte) *Event {
-	return &Event{Act: Sign, Who: "user", Object: [16]byte{object}, Class: ck.CKO_PRIVATE_KEY, Mechanism: ck.CKM_ECDSA}
+func signing(object byte) Use {
+	return Use{Act: Sign, Who: "user", Object: [16]byte{object}, Class: ck.CKO_PRIVATE_KEY, Mechanism: ck.CKM_ECDSA}
 }
 
 // counted adds up the uses that a log tells of, by object, and those of the ends.
@@ -132,9 +132,39 @@ func TestUnsettledUses(t *testing.T) {
 	}
 }
 
+// TestUseTimes: the times of uses are those of the first and the last, but for a tick.
+func TestUseTimes(t *testing.T) {
+	w := newTwin(t)
+	before := time.Now()
+	for range 4 {
+		w.log.Use(signing(1))
+		time.Sleep(2 * useTick)
+	}
+	after := time.Now()
+	w.must(w.log.Flush())
+	for _, r := range w.verify() {
+		if r.Act != Sign {
+			continue
+		}
+		if r.First.Before(before.Add(-time.Millisecond)) || r.Last.Before(before.Add(5*useTick)) || r.Last.After(after) {
+			t.Errorf("from %v to %v: %v to %v", before, after, r.First, r.Last)
+		}
+	}
+}
+
+// TestUseAllocates: to note a use takes no memory.
+func TestUseAllocates(t *testing.T) {
+	w := newTwin(t)
+	w.log.Use(signing(1))
+	if n := testing.AllocsPerRun(1000, func() { w.log.Use(signing(1)) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkUse(b *testing.B) {
 	w := newTwin(b)
 	e := signing(1)
+	b.ReportAllocs()
 	for b.Loop() {
 		w.log.Use(e)
 	}

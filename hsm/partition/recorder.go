@@ -22,7 +22,7 @@ type Recorder interface {
 	// Note records, durably, what changes nothing in the store.
 	Note(e audit.Event) error
 	// Use counts the use of a key.
-	Use(e *audit.Event)
+	Use(audit.Use)
 	// Close records what is left.
 	Close() error
 }
@@ -35,7 +35,7 @@ func (noRecorder) Prepare(audit.Anchor, uint64, []audit.Event) (*audit.Pending, 
 	return nil, nil
 }
 func (noRecorder) Note(audit.Event) error { return nil }
-func (noRecorder) Use(*audit.Event)       {}
+func (noRecorder) Use(audit.Use)          {}
 func (noRecorder) Close() error           { return nil }
 
 // auditName is the name of the partition's log: the serial number of the token.
@@ -210,11 +210,11 @@ func (p *Partition) noteUse(who api.Caller, u use, m ck.MechanismType, id api.Ob
 	if !p.uses.Load() {
 		return
 	}
-	e := audit.Event{Act: usesOf[u.permission], Who: p.whoIs(who), Object: id, Mechanism: m, Result: ck.Code(err)}
+	e := audit.Use{Act: usesOf[u.permission], Who: p.whoIs(who), Object: id, Mechanism: m, Result: ck.Code(err)}
 	if entry := p.objects[id]; entry != nil && entry.object != nil {
 		e.Class, e.KeyType = entry.object.Class(), entry.object.KeyType()
 	}
-	p.recorder.Use(&e)
+	p.recorder.Use(e)
 }
 
 // AuditUses reports whether uses of keys are recorded.
