@@ -1,20 +1,6 @@
 /* memory.c: how much of the process is resident. */
 #include "host.h"
-
-static long resident_kib(void) {
-  char line[256];
-  long kib = 0;
-  FILE *status = fopen("/proc/self/status", "r");
-  CHECK(status);
-  while (fgets(line, sizeof line, status))
-    sscanf(line, "VmRSS: %ld", &kib);
-  fclose(status);
-  return kib;
-}
-
-static void at_most(int mib) {
-  CHECK(resident_kib() <= mib * 1024L, "%ld KiB resident, not %d MiB", resident_kib(), mib);
-}
+#include "resident.h"
 
 /* A host that has logged in and does nothing more. */
 static void idle(int mib) {
