@@ -23,8 +23,8 @@ type CheckOptions struct {
 	PIN func(label string) (Login, error)
 	// Progress is told how far it has come in a partition that is large.
 	Progress Progress
-	// Repair moves what is damaged aside, into Report.Quarantine, and never deletes
-	// anything. A partition as a whole is only moved, and a set of records that
+	// Repair moves what is damaged aside, into Report.Quarantine, makes again what is
+	// missing and has nothing of its own in it, and never deletes anything. A partition as a whole is only moved, and a set of records that
 	// differs from the one written only accepted, if Partitions names it.
 	Repair bool
 }
@@ -43,12 +43,17 @@ type Finding struct {
 	Advice string // what to do
 	Note   bool   // nothing is wrong: the home works as it is
 	Moved  string // where Repair has moved it; empty if it has not
+	Mended string // what Repair has done about it in its place; empty if nothing
 }
+
+// open reports whether something is wrong, and still is.
+func (f Finding) open() bool { return !f.Note && f.Moved == "" && f.Mended == "" }
 
 // CheckedPartition is what Check has read of a partition.
 type CheckedPartition struct {
 	Slot          ck.SlotID
 	Label, Serial string // empty if they are not authentic
+	Generation    uint64 // of the last change
 	Records       int
 	Unopened      int // private ones, whose seals were not tried
 }
@@ -63,7 +68,7 @@ type Report struct {
 
 // Sound reports whether nothing is wrong, or nothing any more.
 func (r *Report) Sound() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Note && f.Moved == "" })
+	return !slices.ContainsFunc(r.Findings, Finding.open)
 }
 
 func (r *Report) find(where string, err error, advice string) *Finding {
@@ -89,6 +94,7 @@ type checker struct {
 	report   *Report
 	aside    aside
 	named    map[string]bool // of o.Partitions, those that were found
+	serials  map[string]CheckedPartition
 }
 
 // Check reads everything in the home that c names and reports what is wrong with it.
@@ -103,7 +109,7 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 	if _, err := os.Stat(h.dir); err != nil {
 		return nil, homeError("home: %w: check COFFER_HOME", err)
 	}
-	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, aside: aside{home: h}, named: map[string]bool{}}
+	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, aside: aside{home: h}, named: map[string]bool{}, serials: map[string]CheckedPartition{}}
 	if x.settings, _, err = c.load(h.dir); err == nil {
 		err = c.overrule(&x.settings)
 	}
@@ -142,6 +148,10 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 func (x *checker) rootKey() {
 	h, r := x.home, x.report
 	made, err := h.exists()
+	if errors.Is(err, errFirstFile) {
+		x.firstFile()
+		return
+	}
 	if err != nil {
 		r.find(h.dir, err, "")
 	}

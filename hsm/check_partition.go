@@ -23,7 +23,9 @@ func (x *checker) partition(n ck.SlotID) {
 	about, problems := x.examine(dir, nil, &log)
 	if about != nil {
 		p.Label, p.Serial, p.Records, p.Unopened = about.Label, about.Serial, about.Records, about.Unopened
+		p.Generation = about.Generation
 	}
+	twin := x.first(p)
 	wanted, named := x.wanted(p)
 	if !wanted {
 		return
@@ -39,7 +41,8 @@ func (x *checker) partition(n ck.SlotID) {
 	if failed != nil {
 		x.report.find(called(p), failed, "the seals of its private objects were not tried")
 	}
-	first := len(x.report.Findings)
+	begin := len(x.report.Findings)
+	isTwin := x.twin(p, twin)
 	x.problems(problems)
 	second := len(x.report.Findings)
 	x.findings(p, about)
@@ -47,7 +50,7 @@ func (x *checker) partition(n ck.SlotID) {
 	x.auditLog(filepath.Join(dir, auditName), log)
 	if x.o.Repair {
 		all := x.report.Findings
-		x.repair(&repair{p, named, private, problems, about, all[first:second:second], all[second:third:third]})
+		x.repair(&repair{p, named, isTwin, private, problems, about, all[begin:second:second], all[second:third:third]})
 	}
 }
 

@@ -90,7 +90,7 @@ func isForeign(uid, me int) bool { return uid != me && uid != 0 }
 func (h home) refuseOrphans() error {
 	entries, err := os.ReadDir(h.path(partitionsName))
 	if err == nil && len(entries) > 0 {
-		return homeError("%s is missing, but there are partitions: restore it from a backup", h.path(homeName))
+		return homeError("%s: %w: coffer check --repair makes it again", h.path(homeName), errFirstFile)
 	}
 	return nil
 }

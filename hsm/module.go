@@ -31,7 +31,8 @@ type Module struct {
 	mu         sync.RWMutex
 	root       *seal.Root // nil until the home is made
 	partitions map[ck.SlotID]*partition.Partition
-	slots      []api.Slot // replaced whole, never changed
+	twins      map[ck.SlotID]ck.SlotID // copies that are refused, and of which
+	slots      []api.Slot              // replaced whole, never changed
 	blank      ck.SlotID
 	closed     bool
 }
@@ -48,7 +49,7 @@ func Open(c Config) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{home: h, partitions: map[ck.SlotID]*partition.Partition{}, progress: c.Progress}
+	m := &Module{home: h, partitions: map[ck.SlotID]*partition.Partition{}, twins: map[ck.SlotID]ck.SlotID{}, progress: c.Progress}
 	if m.settings, m.configFile, err = c.load(h.dir); err != nil {
 		return nil, err
 	}
@@ -90,12 +91,13 @@ func (m *Module) refresh() error {
 		return err
 	}
 	present := map[ck.SlotID]bool{}
-	list := make([]api.Slot, 0, len(used)+1)
 	for _, n := range used {
 		present[n] = true
-		if m.partitions[n] == nil {
-			m.partitions[n] = m.openPartition(n)
-		}
+	}
+	m.forgetTwins(present)
+	m.openAll(used)
+	list := make([]api.Slot, 0, len(used)+1)
+	for _, n := range used {
 		list = append(list, api.Slot{ID: n, Partition: m.partitions[n]})
 	}
 	for n, p := range m.partitions {
@@ -110,6 +112,19 @@ func (m *Module) refresh() error {
 	}
 	m.slots = list
 	return nil
+}
+
+// openAll opens the partitions that are not open yet.
+func (m *Module) openAll(used []ck.SlotID) {
+	opened := false
+	for _, n := range used {
+		if m.partitions[n] == nil {
+			m.partitions[n], opened = m.openPartition(n), true
+		}
+	}
+	if opened {
+		m.refuseTwins(used)
+	}
 }
 
 // lateHome unseals a home that another process has made since Open.

@@ -87,6 +87,7 @@ func (x *checker) moveAside(f *Finding, path string) {
 type repair struct {
 	CheckedPartition
 	named          bool // by the caller
+	twin           bool // of one in a lower slot
 	private        *seal.Key
 	problems       []store.Problem
 	about          *partition.Examination // nil if what is stored cannot be read
@@ -96,8 +97,9 @@ type repair struct {
 // repair mends a partition as far as that goes.
 func (x *checker) repair(r *repair) {
 	var err error
+	x.mendLock(r)
 	switch {
-	case r.lost() && r.named:
+	case (r.lost() || r.twin) && r.named:
 		err = r.do(x.movePartition, r.files, r.content)
 	case r.lost(): // what was found says how
 	default:
@@ -121,7 +123,7 @@ func (r *repair) do(step func(*repair) (string, error), findings ...[]Finding) e
 	to, err := step(r)
 	for _, list := range findings {
 		for i := range list {
-			if err == nil && !list[i].Note {
+			if err == nil && list[i].open() {
 				list[i].Moved = to
 			}
 		}

@@ -207,11 +207,26 @@ func (r *restoring) put(i int) error {
 	if err != nil {
 		return err
 	}
+	if r.there(want.Serial) {
+		if err := markBeside(r.dirs[i]); err != nil {
+			return restoreError(err)
+		}
+	}
 	if err := os.Rename(r.dirs[i], r.m.home.partitionDir(slot)); err != nil {
 		return restoreError(err)
 	}
 	want.At = slot
 	return restoreError(syncDir(r.m.home.path(partitionsName)))
+}
+
+// there reports whether the home has a partition of this serial number.
+func (r *restoring) there(serial string) bool {
+	for _, p := range r.m.partitions {
+		if p.Info().Serial == serial {
+			return true
+		}
+	}
+	return false
 }
 
 // replace exchanges a restored partition with the one in a slot, as one step. The name

@@ -66,19 +66,9 @@ func TestRotateRoot(t *testing.T) {
 func TestRotateRootCutOff(t *testing.T) {
 	for at := 0; ; at++ {
 		c := oldHome(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		step := 0
-		err := open(t, c).RotateRoot(ctx, Rotation{Progress: func(int, int) {
-			if step == at {
-				cancel()
-			}
-			step++
-		}})
-		if step <= at {
+		ended, err := cutRotation(t, c, at)
+		if ended {
 			return
-		}
-		if !errors.Is(err, context.Canceled) && err != nil {
-			t.Fatal(err)
 		}
 		m := open(t, c)
 		checkOld(t, m)
@@ -97,6 +87,25 @@ func TestRotateRootCutOff(t *testing.T) {
 			t.Errorf("step %d: the partition made in between: %v", at, err)
 		}
 	}
+}
+
+// cutRotation ends a change of the root key at a step, and reports whether it had ended
+// before.
+func cutRotation(t *testing.T, c Config, at int) (ended bool, err error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	step := 0
+	err = open(t, c).RotateRoot(ctx, Rotation{Progress: func(int, int) {
+		if step == at {
+			cancel()
+		}
+		step++
+	}})
+	if !errors.Is(err, context.Canceled) && err != nil {
+		t.Fatal(err)
+	}
+	return step <= at, err
 }
 
 // TestRotateRootOthers: processes that had the home open under the old root key go

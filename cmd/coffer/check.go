@@ -22,11 +22,13 @@ partition, or the SO PIN with --so-pin-file, which counts as any login does.
 
 --repair moves what is damaged into a new directory "quarantine-TIME" of the home, in
 full, and never deletes anything: what killed processes left, files, values and
-records. What cannot be opened as a whole is moved, and records that are not those
-that were written are gone on with, only if the partition is named. To take a record
-out it takes a PIN, so that all others have been opened. Make a copy of the home first.
+records. What is missing and has nothing of its own in it, coffer.home and store.lock,
+is made again. What cannot be opened as a whole is moved, and records that are not
+those that were written are gone on with, only if the partition is named; so is one
+of two copies of a partition. To take a record out it takes a PIN, so that all others
+have been opened. Make a copy of the home first.
 
-The exit code is 1 if something is wrong, and was not moved aside.`
+The exit code is 1 if something is wrong, and was not mended or moved aside.`
 
 // checkView is the JSON of coffer check.
 type checkView struct {
@@ -51,6 +53,7 @@ type checkFindingView struct {
 	What   string `json:"what"`
 	Advice string `json:"advice"`
 	Moved  string `json:"moved_to"` // "" if it was not
+	Mended string `json:"mended"`   // what was done about it in its place; "" if nothing
 }
 
 func newCheck(t *tool) *cobra.Command {
@@ -140,7 +143,7 @@ func viewReport(r *hsm.Report) checkView {
 		if f.Note {
 			kind = "note"
 		}
-		v.Findings = append(v.Findings, checkFindingView{kind, f.Where, oneLine(f.What), f.Advice, f.Moved})
+		v.Findings = append(v.Findings, checkFindingView{kind, f.Where, oneLine(f.What), f.Advice, f.Moved, f.Mended})
 	}
 	return v
 }
@@ -148,7 +151,7 @@ func viewReport(r *hsm.Report) checkView {
 // countProblems counts what is wrong and still in its place.
 func countProblems(v checkView) (n int) {
 	for _, f := range v.Findings {
-		if f.Kind == "problem" && f.Moved == "" {
+		if f.Kind == "problem" && f.Moved == "" && f.Mended == "" {
 			n++
 		}
 	}
@@ -169,6 +172,8 @@ func printReport(w io.Writer, v checkView) {
 		switch {
 		case f.Moved != "":
 			fmt.Fprintf(w, "; moved to %s", sentence(f.Moved))
+		case f.Mended != "":
+			fmt.Fprintf(w, "; %s", sentence(f.Mended))
 		case f.Advice != "":
 			fmt.Fprintf(w, "; %s", sentence(f.Advice))
 		}

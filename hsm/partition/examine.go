@@ -29,6 +29,7 @@ type Finding struct {
 // Examination is what Examine has seen of a partition.
 type Examination struct {
 	Label, Serial string // empty if they are not authentic
+	Generation    uint64 // of the last change
 	Records       int
 	Unopened      int  // private records among them whose seals could not be tried
 	Rotating      bool // a rotation of the keys was cut off, or is under way
@@ -43,7 +44,7 @@ type Examination struct {
 // nil their seals are not tried, but the digest covers them. generation is that of the
 // last commit.
 func Examine(tx store.Tx, generation uint64, root *seal.Root, o Options, private *seal.Key) *Examination {
-	x := &Examination{Records: tx.Len()}
+	x := &Examination{Generation: generation, Records: tx.Len()}
 	p, err := bare(tx, root, o)
 	if err != nil {
 		x.find(Finding{Value: metaPartition, Err: err})

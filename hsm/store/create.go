@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // newSuffix marks a data file that is not complete.
@@ -36,6 +37,31 @@ func makeLock(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// RestoreLock makes the lock file of the store in dir again, which has lost it: ErrMissing
+// where there is no store, ErrBusy while a transaction of before is under way. Programs
+// that have the store open refuse it from then on, as one whose lock was replaced.
+func RestoreLock(dir string, o Options) error {
+	if err := checkDir(dir); err != nil {
+		return err
+	}
+	if err := o.checkFilesystem(dir); err != nil {
+		return err
+	}
+	if o.Wait <= 0 {
+		o.Wait = defaultWait
+	}
+	open := func() (*os.File, error) { return openData(filepath.Join(dir, dataName), os.O_RDWR) }
+	h, err := lock(open, unix.LOCK_EX, o.Wait, currentHook()) // bbolt's lock: every transaction has it
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if err := makeLock(filepath.Join(dir, lockName)); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 // create makes the data file under another name, complete and durable, and only

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
@@ -221,5 +223,45 @@ func TestOwner(t *testing.T) {
 	}
 	if err := checkOwner("f", uint32(os.Geteuid())+1); !errors.Is(err, ErrPermission) {
 		t.Errorf("another's file: %v", err)
+	}
+}
+
+// A lock file that is lost is made again, but not while a transaction of before goes on;
+// who had the store open then is told.
+func TestRestoreLock(t *testing.T) {
+	dir := t.TempDir() + "/store"
+	s, err := CreateFile(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.Open(filepath.Join(dir, dataName)) // as a transaction of another process has it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	if err := flock(data, unix.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	if err := RestoreLock(dir, Options{Wait: time.Millisecond}); !errors.Is(err, ErrBusy) {
+		t.Errorf("in the middle of a transaction: %v", err)
+	}
+	data.Close()
+	if err := RestoreLock(dir, Options{}); err != nil {
+		t.Error(err)
+	}
+	if err := s.View(func(Tx) error { return nil }); !errors.Is(err, ErrDamaged) {
+		t.Errorf("who had it open: %v", err)
+	}
+	if s, err = OpenFile(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(func(tx Tx) error { return tx.PutMeta("x", []byte("y")) }); err != nil {
+		t.Error(err)
+	}
+	if err := RestoreLock(t.TempDir(), Options{}); !errors.Is(err, ErrMissing) {
+		t.Errorf("no store: %v", err)
 	}
 }

@@ -41,7 +41,7 @@ func openError(path string, err error) error {
 func missingHint(path string) string {
 	if filepath.Base(path) == lockName {
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(path), dataName)); err == nil {
-			return "the store is there without its lock file; with no program using it, make an empty file of that name, mode 600"
+			return "the store is there without its lock file; coffer check --repair makes it again"
 		}
 	}
 	return "there is no store here; if there was one, put it back from your copy of the home or with coffer backup restore"
