@@ -23,6 +23,7 @@ import (
 // The test program runs itself again as one of these.
 var children = map[string]func(args []string) error{
 	"fault":   faultChild,
+	"part":    partChild,
 	"restore": restoreChild,
 	"write":   writeChild,
 }
@@ -133,8 +134,12 @@ func (s *scene) aside(home string) bool {
 	if err := os.Rename(found[0], back); err != nil {
 		return false
 	}
+	beside := filepath.Join(back, "beside") // a copy that is meant (hsm/FORMAT.md)
+	if err := os.WriteFile(beside, nil, 0o600); err != nil {
+		return false
+	}
 	all, err := peek(home)
-	return err == nil && all[9].same(s.now) && os.Rename(back, found[0]) == nil
+	return err == nil && all[9].same(s.now) && os.Remove(beside) == nil && os.Rename(back, found[0]) == nil
 }
 
 func copyTree(from, to string) error {

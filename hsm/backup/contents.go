@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -85,10 +86,10 @@ func ReadContents(path string) (*Contents, error) {
 func readHead(name string, r *bufio.Reader) (*Contents, [sha256.Size]byte, error) {
 	var none [sha256.Size]byte
 	first, err := readLine(r, len(magic)+8)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, none, damage(name, err)
-	}
+	var system *fs.PathError
 	switch {
+	case errors.As(err, &system):
+		return nil, none, damage(name, err)
 	case string(first) == magic:
 	case strings.HasPrefix(magic, string(first)):
 		return nil, none, fmt.Errorf("%s: %w", name, ErrDamaged)

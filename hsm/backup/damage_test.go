@@ -76,7 +76,8 @@ func TestDamage(t *testing.T) {
 	}
 	for text, want := range map[string]error{
 		"coffer-backup 2\n": ErrNewer, "coffer-backup 99999\n{}": ErrNewer, "coffer-backup 01\n": ErrForeign,
-		"coffer-backup": ErrDamaged, "": ErrDamaged, "text": ErrForeign, "coffer-backup 1\n{}\n": ErrDamaged,
+		"coffer-backup": ErrDamaged, "": ErrDamaged, "text": ErrForeign, "a text without an end of its line in its first bytes": ErrForeign,
+		"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00": ErrForeign, "coffer-backup 1\n{}\n": ErrDamaged,
 		"coffer-backup 1\n" + string(bytes.Repeat([]byte("x"), maxContents+1)): ErrDamaged,
 	} {
 		os.WriteFile(bad, []byte(text), 0o600)

@@ -31,6 +31,8 @@ var (
 	ErrOrder = errors.New("out of order: name the backups in the order in which they were made")
 	// ErrLink: the file that it goes on from is not there.
 	ErrLink = errors.New("does not go on from the file before it: another backup is missing between them")
+	// ErrBusy: another process writes a backup of the same name.
+	ErrBusy = errors.New("another process is writing this backup")
 	// ErrNone: a partition that was asked for is not in it.
 	ErrNone = errors.New("no such partition in it")
 )
