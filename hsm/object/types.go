@@ -64,7 +64,7 @@ var types = []typeOf{
 
 	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_AES}, secretKey,
 		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_DECRYPT, ck.CKA_SIGN, ck.CKA_VERIFY}, nil},
-	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_CHACHA20}, secretKey,
+	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_AES_XTS, ck.CKK_CHACHA20}, secretKey,
 		[]ck.AttributeType{ck.CKA_ENCRYPT, ck.CKA_DECRYPT}, nil},
 	{ck.CKO_SECRET_KEY, []ck.KeyType{ck.CKK_GENERIC_SECRET,
 		ck.CKK_SHA_1_HMAC, ck.CKK_SHA224_HMAC, ck.CKK_SHA256_HMAC, ck.CKK_SHA384_HMAC, ck.CKK_SHA512_HMAC,

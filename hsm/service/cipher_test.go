@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"fmt"
@@ -33,6 +34,8 @@ func aesTestKey(t testing.TB, size int) *Key {
 type mode struct {
 	m     ck.Mechanism
 	whole bool // takes whole blocks only
+	key   *Key // nil for one of AES
+	least int  // how short the plaintext may be
 	// encrypt is the ciphertext of plain, computed without this package.
 	encrypt func(b cipher.Block, plain []byte) []byte
 }
@@ -40,26 +43,27 @@ type mode struct {
 var (
 	testIV = []byte("initial value 16")
 	modes  = []mode{
-		{ck.Mechanism{Type: ck.CKM_AES_ECB}, true, func(b cipher.Block, plain []byte) []byte {
+		{m: ck.Mechanism{Type: ck.CKM_AES_ECB}, whole: true, encrypt: func(b cipher.Block, plain []byte) []byte {
 			out := bytes.Clone(plain)
 			for i := 0; i < len(out); i += 16 {
 				b.Encrypt(out[i:], out[i:])
 			}
 			return out
 		}},
-		{ck.Mechanism{Type: ck.CKM_AES_CBC, Param: &ck.BytesParam{Bytes: testIV}}, true, stdCBC},
-		{ck.Mechanism{Type: ck.CKM_AES_CBC_PAD, Param: &ck.BytesParam{Bytes: testIV}}, false,
-			func(b cipher.Block, plain []byte) []byte {
+		{m: ck.Mechanism{Type: ck.CKM_AES_CBC, Param: &ck.BytesParam{Bytes: testIV}}, whole: true, encrypt: stdCBC},
+		{m: ck.Mechanism{Type: ck.CKM_AES_CBC_PAD, Param: &ck.BytesParam{Bytes: testIV}},
+			encrypt: func(b cipher.Block, plain []byte) []byte {
 				pad := 16 - len(plain)%16
 				return stdCBC(b, append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...))
 			}},
-		{ck.Mechanism{Type: ck.CKM_AES_CTR, Param: &ck.CTRParams{Bits: 32, Block: [16]byte(testIV)}}, false,
-			func(b cipher.Block, plain []byte) []byte {
+		{m: ck.Mechanism{Type: ck.CKM_AES_CTR, Param: &ck.CTRParams{Bits: 32, Block: [16]byte(testIV)}},
+			encrypt: func(b cipher.Block, plain []byte) []byte {
 				out := make([]byte, len(plain))
 				cipher.NewCTR(b, testIV).XORKeyStream(out, plain)
 				return out
 			}},
 		gcmMode(12, 128), gcmMode(12, 96), gcmMode(16, 128), gcmMode(1, 32),
+		xtsMode(32), xtsMode(64),
 	}
 )
 
@@ -72,7 +76,7 @@ func stdCBC(b cipher.Block, plain []byte) []byte {
 func gcmMode(ivSize int, tagBits uint64) mode {
 	iv, aad := testIV[:ivSize], []byte("associated data")
 	m := ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMParams{IV: iv, AAD: aad, TagBits: tagBits}}
-	return mode{m, false, func(b cipher.Block, plain []byte) []byte {
+	return mode{m: m, encrypt: func(b cipher.Block, plain []byte) []byte {
 		g, err := cipher.NewGCMWithNonceSize(b, ivSize)
 		if err != nil {
 			panic(err)
@@ -91,9 +95,9 @@ func forEachMode(t *testing.T, f func(t *testing.T, start func() api.Cipher, in,
 		if p, ok := md.m.Param.(*ck.GCMParams); ok {
 			name += fmt.Sprintf(" IV %d tag %d", len(p.IV), p.TagBits)
 		}
-		reg := mechanism(t, md.m.Type)
+		reg, k := mechanism(t, md.m.Type), cmp.Or(md.key, k)
 		t.Run(name, func(t *testing.T) {
-			for n := 0; n <= 70; n++ {
+			for n := md.least; n <= 70; n++ {
 				if md.whole && n%16 != 0 {
 					continue
 				}

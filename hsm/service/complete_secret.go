@@ -15,7 +15,8 @@ import (
 const checkValueSize = 3
 
 // completeSecret makes the attributes of a secret key, and checks its length:
-// 16, 24 or 32 bytes for AES, 32 for ChaCha20, at least one for the rest.
+// 16, 24 or 32 bytes for AES, 32 or 64 for AES-XTS, 32 for ChaCha20, at least one for
+// the rest.
 func completeSecret(kt ck.KeyType, value []byte) (ck.Template, error) {
 	if len(value) == 0 {
 		return nil, ck.Errorf(ck.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE is missing")
@@ -40,8 +41,13 @@ func completeSecret(kt ck.KeyType, value []byte) (ck.Template, error) {
 // zeros encrypted under the key or, where the key has no block cipher, of the
 // SHA-1 of its value; nil where there is no SHA-1.
 func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
-	if kt == ck.CKK_CHACHA20 && len(value) != chacha20.KeySize {
+	switch {
+	case kt == ck.CKK_CHACHA20 && len(value) != chacha20.KeySize:
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "ChaCha20 keys have 32 bytes, not %d", len(value))
+	case kt == ck.CKK_AES_XTS:
+		if err := aes.CheckXTS(value); err != nil {
+			return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "AES-XTS keys have 32 or 64 bytes, and two halves: %w", err)
+		}
 	}
 	if kt != ck.CKK_AES {
 		if _, ok := hashByMechanism(ck.CKM_SHA_1); !ok {

@@ -73,12 +73,13 @@ var parsers = map[form]func(source) (any, error){
 	{ck.CKO_PRIVATE_KEY, ck.CKK_ML_KEM}:        parseMLKEMPrivate,
 	{ck.CKO_PUBLIC_KEY, ck.CKK_ML_KEM}:         parseMLKEMPublic,
 	{ck.CKO_SECRET_KEY, ck.CKK_AES}:            parseAES,
+	{ck.CKO_SECRET_KEY, ck.CKK_AES_XTS}:        parseXTS,
 	{ck.CKO_SECRET_KEY, ck.CKK_CHACHA20}:       parseChaCha,
 }
 
 // parsedAs returns the parsed form of a key: *rsaPrivateKey, *rsaPublicKey,
-// *ecPrivateKey, *ecPublicKey, *mlkemPrivateKey, *mlkemPublicKey, *aesKey or
-// *chachaKey. A key that should not have got into the store is
+// *ecPrivateKey, *ecPublicKey, *mlkemPrivateKey, *mlkemPublicKey, *aesKey,
+// *aes.XTS or *chachaKey. A key that should not have got into the store is
 // CKR_KEY_TYPE_INCONSISTENT.
 func parsedAs[T any](k *Key) (T, error) {
 	k.once.Do(func() { secret.Do(func() { k.parsed, k.err = k.parse() }) })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/aes"
 )
 
 // A saved operation is its mechanism with the parameter, and how far it has come.
@@ -24,6 +25,7 @@ import (
 //	AES-CMAC, sign and verify              chaining block, the block held back
 //	RSA, ECDSA, Ed25519 without a hash     the data so far
 //	AES-ECB, CBC, CBC-PAD, both ways       chaining block, what is held back
+//	AES-XTS, both ways                     the place in the data unit, what is held back
 //	AES-CTR, ChaCha20, decryption          the place in the key stream
 //	GCM, CCM, ChaCha20-Poly1305,           the ciphertext so far; no plaintext
 //	  decryption                             is there before the tag is checked
@@ -144,6 +146,25 @@ func (c *blockCipher) restore(state []byte) bool {
 	}
 	c.n = copy(c.part[:], state[copy(c.prev[:], state):])
 	c.start()
+	return true
+}
+
+// An xtsCipher's state is the number of bytes that have come out, and what it holds back.
+func (c *xtsCipher) save() ([]byte, error) {
+	state := make([]byte, 0, 8+len(c.held))
+	return append(binary.BigEndian.AppendUint64(state, uint64(c.done)), c.held[:c.n]...), nil
+}
+
+func (c *xtsCipher) restore(state []byte) bool {
+	if len(state) < 8 || len(state) > 8+len(c.held) {
+		return false
+	}
+	done := binary.BigEndian.Uint64(state)
+	if done > aes.MaxUnit || done%aesBlockSize != 0 {
+		return false
+	}
+	c.unit.Skip(int(done / aesBlockSize))
+	c.done, c.n = int(done), copy(c.held[:], state[8:])
 	return true
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -134,8 +135,8 @@ func savedModes(t *testing.T) []savedMode {
 		{ck.Mechanism{Type: ck.CKM_AES_CTR, Param: &ck.CTRParams{Bits: 4, Block: [16]byte{15: 1}}}, aes, false}, // to the end of it
 	}
 	for _, md := range modes {
-		block := md.m.Type == ck.CKM_AES_ECB || md.m.Type == ck.CKM_AES_CBC || md.m.Type == ck.CKM_AES_CBC_PAD
-		list = append(list, savedMode{md.m, aes, block})
+		stream := md.m.Type == ck.CKM_AES_CTR || md.m.Type == ck.CKM_AES_GCM
+		list = append(list, savedMode{md.m, cmp.Or(md.key, aes), !stream})
 	}
 	return list
 }

@@ -46,7 +46,7 @@ func secretTemplate(keyType ck.KeyType) Template {
 // Secret is a secret key of the given value, for everything that its type does.
 func Secret(keyType ck.KeyType, value []byte) Template {
 	t := append(secretTemplate(keyType), pkcs11.NewAttribute(pkcs11.CKA_VALUE, value))
-	if keyType == ck.CKK_CHACHA20 {
+	if keyType == ck.CKK_CHACHA20 || keyType == ck.CKK_AES_XTS {
 		return t.allow(pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT)
 	}
 	if keyType != ck.CKK_AES {

@@ -1,6 +1,6 @@
 // Package aes is AES (FIPS 197) in the modes that the standard library lacks or
 // runs too slowly: ECB, CBC decryption, CTR (NIST SP 800-38A) and GCM (SP
-// 800-38D), in the shapes of crypto/cipher.
+// 800-38D), in the shapes of crypto/cipher, and XTS (SP 800-38E).
 //
 // On a processor with VAES, VPCLMULQDQ and AVX-512 they are assembly that does 32
 // blocks at a time; everywhere else, with the build tag purego, and where the Go
@@ -34,6 +34,8 @@ type modes interface {
 	ecb(decrypt bool) cipher.BlockMode
 	cbcDecrypter(iv []byte) cipher.BlockMode
 	ctr(counter []byte) cipher.Stream
+	// xts does whole blocks, from that of a tweak on, which it moves on.
+	xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool)
 	gcm(ivSize, tagSize int) (cipher.AEAD, error)
 	gcmParts(iv, aad []byte, tagSize int) (GCMEncrypter, error)
 	zero()

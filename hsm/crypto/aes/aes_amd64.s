@@ -922,6 +922,674 @@ DATA four<>+0(SB)/8, $0x0000000000000004
 DATA four<>+8(SB)/8, $0x0000000000000000
 GLOBL four<>(SB), RODATA|NOPTR, $16
 
+// func encryptXTS(keys *[61]uint32, tweaks *[4][16]byte, dst *byte, src *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, VAES, VPCLMULQDQ
+TEXT ·encryptXTS(SB), NOSPLIT, $0-40
+	MOVQ            keys+0(FP), AX
+	MOVL            240(AX), CX
+	MOVQ            $0x0000000e, DX
+	SUBQ            CX, DX
+	SHLQ            $0x04, DX
+	ADDQ            AX, DX
+	MOVQ            src+24(FP), BX
+	MOVQ            n+32(FP), SI
+	MOVQ            dst+16(FP), DI
+	MOVQ            tweaks+8(FP), R8
+	VBROADCASTI32X4 tweakPoly<>+0(SB), Z1
+	VMOVDQU64       tweakUp<>+0(SB), Z2
+	VMOVDQU64       tweakOver<>+0(SB), Z3
+	VBROADCASTI32X4 (R8), Z0
+	VPSRLVQ         Z3, Z0, Z3
+	VPSLLVQ         Z2, Z0, Z0
+	VPCLMULQDQ      $0x10, Z3, Z1, Z2
+	VPSLLDQ         $0x08, Z3, Z3
+	VPTERNLOGQ      $0x96, Z2, Z3, Z0
+	CMPQ            SI, $+512
+	JB              narrow
+
+wide:
+	VBROADCASTI32X4 (DX), Z9
+	VMOVDQA64       Z0, Z10
+	VPSRLQ          $0x3c, Z0, Z2
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z2, Z1, Z3
+	VPSLLDQ         $0x08, Z2, Z2
+	VPTERNLOGQ      $0x96, Z3, Z2, Z0
+	VMOVDQU64       (BX), Z18
+	VPXORQ          Z10, Z9, Z2
+	VPXORQ          Z18, Z2, Z2
+	VMOVDQA64       Z0, Z11
+	VPSRLQ          $0x3c, Z0, Z3
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z3, Z1, Z4
+	VPSLLDQ         $0x08, Z3, Z3
+	VPTERNLOGQ      $0x96, Z4, Z3, Z0
+	VMOVDQU64       64(BX), Z18
+	VPXORQ          Z11, Z9, Z3
+	VPXORQ          Z18, Z3, Z3
+	VMOVDQA64       Z0, Z12
+	VPSRLQ          $0x3c, Z0, Z4
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z1, Z5
+	VPSLLDQ         $0x08, Z4, Z4
+	VPTERNLOGQ      $0x96, Z5, Z4, Z0
+	VMOVDQU64       128(BX), Z18
+	VPXORQ          Z12, Z9, Z4
+	VPXORQ          Z18, Z4, Z4
+	VMOVDQA64       Z0, Z13
+	VPSRLQ          $0x3c, Z0, Z5
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z5, Z1, Z6
+	VPSLLDQ         $0x08, Z5, Z5
+	VPTERNLOGQ      $0x96, Z6, Z5, Z0
+	VMOVDQU64       192(BX), Z18
+	VPXORQ          Z13, Z9, Z5
+	VPXORQ          Z18, Z5, Z5
+	VMOVDQA64       Z0, Z14
+	VPSRLQ          $0x3c, Z0, Z6
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z6, Z1, Z7
+	VPSLLDQ         $0x08, Z6, Z6
+	VPTERNLOGQ      $0x96, Z7, Z6, Z0
+	VMOVDQU64       256(BX), Z18
+	VPXORQ          Z14, Z9, Z6
+	VPXORQ          Z18, Z6, Z6
+	VMOVDQA64       Z0, Z15
+	VPSRLQ          $0x3c, Z0, Z7
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z7, Z1, Z8
+	VPSLLDQ         $0x08, Z7, Z7
+	VPTERNLOGQ      $0x96, Z8, Z7, Z0
+	VMOVDQU64       320(BX), Z18
+	VPXORQ          Z15, Z9, Z7
+	VPXORQ          Z18, Z7, Z7
+	VMOVDQA64       Z0, Z16
+	VPSRLQ          $0x3c, Z0, Z8
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z8, Z1, Z17
+	VPSLLDQ         $0x08, Z8, Z8
+	VPTERNLOGQ      $0x96, Z17, Z8, Z0
+	VMOVDQU64       384(BX), Z18
+	VPXORQ          Z16, Z9, Z8
+	VPXORQ          Z18, Z8, Z8
+	VMOVDQA64       Z0, Z17
+	VPSRLQ          $0x3c, Z0, Z18
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z18, Z1, Z19
+	VPSLLDQ         $0x08, Z18, Z18
+	VPTERNLOGQ      $0x96, Z19, Z18, Z0
+	VMOVDQU64       448(BX), Z18
+	VPXORQ          Z17, Z9, Z9
+	VPXORQ          Z18, Z9, Z9
+	CMPQ            CX, $0x0c
+	JB              by8ten
+	JE              by8twelve
+	VBROADCASTI32X4 16(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 32(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+
+by8twelve:
+	VBROADCASTI32X4 48(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 64(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+
+by8ten:
+	VBROADCASTI32X4 80(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 96(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 112(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 128(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 144(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 160(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 176(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 192(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 208(AX), Z18
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z18, Z4, Z4
+	VAESENC         Z18, Z5, Z5
+	VAESENC         Z18, Z6, Z6
+	VAESENC         Z18, Z7, Z7
+	VAESENC         Z18, Z8, Z8
+	VAESENC         Z18, Z9, Z9
+	VBROADCASTI32X4 224(AX), Z18
+	VPXORQ          Z10, Z18, Z10
+	VAESENCLAST     Z10, Z2, Z2
+	VMOVDQU64       Z2, (DI)
+	VPXORQ          Z11, Z18, Z2
+	VAESENCLAST     Z2, Z3, Z3
+	VMOVDQU64       Z3, 64(DI)
+	VPXORQ          Z12, Z18, Z2
+	VAESENCLAST     Z2, Z4, Z4
+	VMOVDQU64       Z4, 128(DI)
+	VPXORQ          Z13, Z18, Z2
+	VAESENCLAST     Z2, Z5, Z5
+	VMOVDQU64       Z5, 192(DI)
+	VPXORQ          Z14, Z18, Z2
+	VAESENCLAST     Z2, Z6, Z6
+	VMOVDQU64       Z6, 256(DI)
+	VPXORQ          Z15, Z18, Z2
+	VAESENCLAST     Z2, Z7, Z7
+	VMOVDQU64       Z7, 320(DI)
+	VPXORQ          Z16, Z18, Z2
+	VAESENCLAST     Z2, Z8, Z8
+	VMOVDQU64       Z8, 384(DI)
+	VPXORQ          Z17, Z18, Z2
+	VAESENCLAST     Z2, Z9, Z9
+	VMOVDQU64       Z9, 448(DI)
+	VMOVDQU64       Z17, (R8)
+	ADDQ            $+512, BX
+	ADDQ            $+512, DI
+	SUBQ            $+512, SI
+	CMPQ            SI, $+512
+	JAE             wide
+
+narrow:
+	TESTQ           SI, SI
+	JLE             done
+	MOVQ            $-1, R9
+	MOVQ            $0x00000040, R11
+	MOVQ            SI, R10
+	CMPQ            R10, R11
+	CMOVQGT         R11, R10
+	BZHIQ           R10, R9, R9
+	KMOVQ           R9, K1
+	VBROADCASTI32X4 (DX), Z2
+	VMOVDQA64       Z0, Z3
+	VPSRLQ          $0x3c, Z0, Z4
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z1, Z5
+	VPSLLDQ         $0x08, Z4, Z4
+	VPTERNLOGQ      $0x96, Z5, Z4, Z0
+	VMOVDQU8.Z      (BX), K1, Z4
+	VPXORQ          Z3, Z2, Z2
+	VPXORQ          Z4, Z2, Z2
+	CMPQ            CX, $0x0c
+	JB              by1ten
+	JE              by1twelve
+	VBROADCASTI32X4 16(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 32(AX), Z4
+	VAESENC         Z4, Z2, Z2
+
+by1twelve:
+	VBROADCASTI32X4 48(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 64(AX), Z4
+	VAESENC         Z4, Z2, Z2
+
+by1ten:
+	VBROADCASTI32X4 80(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 96(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 112(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 128(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 144(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 160(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 176(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 192(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 208(AX), Z4
+	VAESENC         Z4, Z2, Z2
+	VBROADCASTI32X4 224(AX), Z4
+	VPXORQ          Z3, Z4, Z4
+	VAESENCLAST     Z4, Z2, Z2
+	VMOVDQU8        Z2, K1, (DI)
+	VMOVDQU64       Z3, (R8)
+	ADDQ            $+64, BX
+	ADDQ            $+64, DI
+	SUBQ            $+64, SI
+	JMP             narrow
+
+done:
+	VZEROUPPER
+	RET
+
+DATA tweakPoly<>+0(SB)/8, $0x0000000000000087
+DATA tweakPoly<>+8(SB)/8, $0x0000000000000000
+GLOBL tweakPoly<>(SB), RODATA|NOPTR, $16
+
+DATA tweakUp<>+0(SB)/8, $0x0000000000000000
+DATA tweakUp<>+8(SB)/8, $0x0000000000000000
+DATA tweakUp<>+16(SB)/8, $0x0000000000000001
+DATA tweakUp<>+24(SB)/8, $0x0000000000000001
+DATA tweakUp<>+32(SB)/8, $0x0000000000000002
+DATA tweakUp<>+40(SB)/8, $0x0000000000000002
+DATA tweakUp<>+48(SB)/8, $0x0000000000000003
+DATA tweakUp<>+56(SB)/8, $0x0000000000000003
+GLOBL tweakUp<>(SB), RODATA|NOPTR, $64
+
+DATA tweakOver<>+0(SB)/8, $0x0000000000000040
+DATA tweakOver<>+8(SB)/8, $0x0000000000000040
+DATA tweakOver<>+16(SB)/8, $0x000000000000003f
+DATA tweakOver<>+24(SB)/8, $0x000000000000003f
+DATA tweakOver<>+32(SB)/8, $0x000000000000003e
+DATA tweakOver<>+40(SB)/8, $0x000000000000003e
+DATA tweakOver<>+48(SB)/8, $0x000000000000003d
+DATA tweakOver<>+56(SB)/8, $0x000000000000003d
+GLOBL tweakOver<>(SB), RODATA|NOPTR, $64
+
+// func decryptXTS(keys *[61]uint32, tweaks *[4][16]byte, dst *byte, src *byte, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, VAES, VPCLMULQDQ
+TEXT ·decryptXTS(SB), NOSPLIT, $0-40
+	MOVQ            keys+0(FP), AX
+	MOVL            240(AX), CX
+	MOVQ            $0x0000000e, DX
+	SUBQ            CX, DX
+	SHLQ            $0x04, DX
+	ADDQ            AX, DX
+	MOVQ            src+24(FP), BX
+	MOVQ            n+32(FP), SI
+	MOVQ            dst+16(FP), DI
+	MOVQ            tweaks+8(FP), R8
+	VBROADCASTI32X4 tweakPoly<>+0(SB), Z1
+	VMOVDQU64       tweakUp<>+0(SB), Z2
+	VMOVDQU64       tweakOver<>+0(SB), Z3
+	VBROADCASTI32X4 (R8), Z0
+	VPSRLVQ         Z3, Z0, Z3
+	VPSLLVQ         Z2, Z0, Z0
+	VPCLMULQDQ      $0x10, Z3, Z1, Z2
+	VPSLLDQ         $0x08, Z3, Z3
+	VPTERNLOGQ      $0x96, Z2, Z3, Z0
+	CMPQ            SI, $+512
+	JB              narrow
+
+wide:
+	VBROADCASTI32X4 (DX), Z9
+	VMOVDQA64       Z0, Z10
+	VPSRLQ          $0x3c, Z0, Z2
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z2, Z1, Z3
+	VPSLLDQ         $0x08, Z2, Z2
+	VPTERNLOGQ      $0x96, Z3, Z2, Z0
+	VMOVDQU64       (BX), Z18
+	VPXORQ          Z10, Z9, Z2
+	VPXORQ          Z18, Z2, Z2
+	VMOVDQA64       Z0, Z11
+	VPSRLQ          $0x3c, Z0, Z3
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z3, Z1, Z4
+	VPSLLDQ         $0x08, Z3, Z3
+	VPTERNLOGQ      $0x96, Z4, Z3, Z0
+	VMOVDQU64       64(BX), Z18
+	VPXORQ          Z11, Z9, Z3
+	VPXORQ          Z18, Z3, Z3
+	VMOVDQA64       Z0, Z12
+	VPSRLQ          $0x3c, Z0, Z4
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z1, Z5
+	VPSLLDQ         $0x08, Z4, Z4
+	VPTERNLOGQ      $0x96, Z5, Z4, Z0
+	VMOVDQU64       128(BX), Z18
+	VPXORQ          Z12, Z9, Z4
+	VPXORQ          Z18, Z4, Z4
+	VMOVDQA64       Z0, Z13
+	VPSRLQ          $0x3c, Z0, Z5
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z5, Z1, Z6
+	VPSLLDQ         $0x08, Z5, Z5
+	VPTERNLOGQ      $0x96, Z6, Z5, Z0
+	VMOVDQU64       192(BX), Z18
+	VPXORQ          Z13, Z9, Z5
+	VPXORQ          Z18, Z5, Z5
+	VMOVDQA64       Z0, Z14
+	VPSRLQ          $0x3c, Z0, Z6
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z6, Z1, Z7
+	VPSLLDQ         $0x08, Z6, Z6
+	VPTERNLOGQ      $0x96, Z7, Z6, Z0
+	VMOVDQU64       256(BX), Z18
+	VPXORQ          Z14, Z9, Z6
+	VPXORQ          Z18, Z6, Z6
+	VMOVDQA64       Z0, Z15
+	VPSRLQ          $0x3c, Z0, Z7
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z7, Z1, Z8
+	VPSLLDQ         $0x08, Z7, Z7
+	VPTERNLOGQ      $0x96, Z8, Z7, Z0
+	VMOVDQU64       320(BX), Z18
+	VPXORQ          Z15, Z9, Z7
+	VPXORQ          Z18, Z7, Z7
+	VMOVDQA64       Z0, Z16
+	VPSRLQ          $0x3c, Z0, Z8
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z8, Z1, Z17
+	VPSLLDQ         $0x08, Z8, Z8
+	VPTERNLOGQ      $0x96, Z17, Z8, Z0
+	VMOVDQU64       384(BX), Z18
+	VPXORQ          Z16, Z9, Z8
+	VPXORQ          Z18, Z8, Z8
+	VMOVDQA64       Z0, Z17
+	VPSRLQ          $0x3c, Z0, Z18
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z18, Z1, Z19
+	VPSLLDQ         $0x08, Z18, Z18
+	VPTERNLOGQ      $0x96, Z19, Z18, Z0
+	VMOVDQU64       448(BX), Z18
+	VPXORQ          Z17, Z9, Z9
+	VPXORQ          Z18, Z9, Z9
+	CMPQ            CX, $0x0c
+	JB              by8ten
+	JE              by8twelve
+	VBROADCASTI32X4 16(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 32(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+
+by8twelve:
+	VBROADCASTI32X4 48(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 64(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+
+by8ten:
+	VBROADCASTI32X4 80(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 96(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 112(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 128(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 144(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 160(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 176(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 192(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 208(AX), Z18
+	VAESDEC         Z18, Z2, Z2
+	VAESDEC         Z18, Z3, Z3
+	VAESDEC         Z18, Z4, Z4
+	VAESDEC         Z18, Z5, Z5
+	VAESDEC         Z18, Z6, Z6
+	VAESDEC         Z18, Z7, Z7
+	VAESDEC         Z18, Z8, Z8
+	VAESDEC         Z18, Z9, Z9
+	VBROADCASTI32X4 224(AX), Z18
+	VPXORQ          Z10, Z18, Z10
+	VAESDECLAST     Z10, Z2, Z2
+	VMOVDQU64       Z2, (DI)
+	VPXORQ          Z11, Z18, Z2
+	VAESDECLAST     Z2, Z3, Z3
+	VMOVDQU64       Z3, 64(DI)
+	VPXORQ          Z12, Z18, Z2
+	VAESDECLAST     Z2, Z4, Z4
+	VMOVDQU64       Z4, 128(DI)
+	VPXORQ          Z13, Z18, Z2
+	VAESDECLAST     Z2, Z5, Z5
+	VMOVDQU64       Z5, 192(DI)
+	VPXORQ          Z14, Z18, Z2
+	VAESDECLAST     Z2, Z6, Z6
+	VMOVDQU64       Z6, 256(DI)
+	VPXORQ          Z15, Z18, Z2
+	VAESDECLAST     Z2, Z7, Z7
+	VMOVDQU64       Z7, 320(DI)
+	VPXORQ          Z16, Z18, Z2
+	VAESDECLAST     Z2, Z8, Z8
+	VMOVDQU64       Z8, 384(DI)
+	VPXORQ          Z17, Z18, Z2
+	VAESDECLAST     Z2, Z9, Z9
+	VMOVDQU64       Z9, 448(DI)
+	VMOVDQU64       Z17, (R8)
+	ADDQ            $+512, BX
+	ADDQ            $+512, DI
+	SUBQ            $+512, SI
+	CMPQ            SI, $+512
+	JAE             wide
+
+narrow:
+	TESTQ           SI, SI
+	JLE             done
+	MOVQ            $-1, R9
+	MOVQ            $0x00000040, R11
+	MOVQ            SI, R10
+	CMPQ            R10, R11
+	CMOVQGT         R11, R10
+	BZHIQ           R10, R9, R9
+	KMOVQ           R9, K1
+	VBROADCASTI32X4 (DX), Z2
+	VMOVDQA64       Z0, Z3
+	VPSRLQ          $0x3c, Z0, Z4
+	VPSLLQ          $0x04, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z1, Z5
+	VPSLLDQ         $0x08, Z4, Z4
+	VPTERNLOGQ      $0x96, Z5, Z4, Z0
+	VMOVDQU8.Z      (BX), K1, Z4
+	VPXORQ          Z3, Z2, Z2
+	VPXORQ          Z4, Z2, Z2
+	CMPQ            CX, $0x0c
+	JB              by1ten
+	JE              by1twelve
+	VBROADCASTI32X4 16(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 32(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+
+by1twelve:
+	VBROADCASTI32X4 48(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 64(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+
+by1ten:
+	VBROADCASTI32X4 80(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 96(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 112(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 128(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 144(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 160(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 176(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 192(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 208(AX), Z4
+	VAESDEC         Z4, Z2, Z2
+	VBROADCASTI32X4 224(AX), Z4
+	VPXORQ          Z3, Z4, Z4
+	VAESDECLAST     Z4, Z2, Z2
+	VMOVDQU8        Z2, K1, (DI)
+	VMOVDQU64       Z3, (R8)
+	ADDQ            $+64, BX
+	ADDQ            $+64, DI
+	SUBQ            $+64, SI
+	JMP             narrow
+
+done:
+	VZEROUPPER
+	RET
+
 // func hashTable(table *[35][16]byte)
 // Requires: AVX, AVX512F, AVX512VL, VPCLMULQDQ
 TEXT ·hashTable(SB), NOSPLIT, $0-8

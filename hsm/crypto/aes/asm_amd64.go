@@ -33,6 +33,18 @@ func decryptCBC(keys *[61]uint32, iv *[16]byte, dst *byte, src *byte, n int)
 //go:noescape
 func counterMode(keys *[61]uint32, counter *[2]uint64, dst *byte, src *byte, n int)
 
+// encryptXTS does n/16 blocks in XTS, from the first of the tweaks on. It leaves there those of
+// the last four blocks or fewer. n is a multiple of 16.
+//
+//go:noescape
+func encryptXTS(keys *[61]uint32, tweaks *[4][16]byte, dst *byte, src *byte, n int)
+
+// decryptXTS does n/16 blocks in XTS, from the first of the tweaks on. It leaves there those of
+// the last four blocks or fewer. n is a multiple of 16.
+//
+//go:noescape
+func decryptXTS(keys *[61]uint32, tweaks *[4][16]byte, dst *byte, src *byte, n int)
+
 // hashTable makes the powers of the last element of table but the padding.
 //
 //go:noescape

@@ -3,6 +3,7 @@ package aes
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/subtle"
 
 	"github.com/coffer-hsm/coffer/hsm/crypto/gcm"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -38,6 +39,19 @@ func (p portable) cbcDecrypter(iv []byte) cipher.BlockMode {
 
 func (p portable) ctr(counter []byte) cipher.Stream {
 	return erased(func() cipher.Stream { return cipher.NewCTR(p.block, counter) })
+}
+
+func (p portable) xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool) {
+	for ; len(src) > 0; dst, src = dst[blockSize:], src[blockSize:] {
+		subtle.XORBytes(dst[:blockSize], src, tweak[:])
+		if decrypt {
+			p.block.Decrypt(dst, dst)
+		} else {
+			p.block.Encrypt(dst, dst)
+		}
+		subtle.XORBytes(dst[:blockSize], dst, tweak[:])
+		*tweak = doubled(*tweak)
+	}
 }
 
 func (p portable) gcm(ivSize, tagSize int) (aead cipher.AEAD, err error) {

@@ -27,6 +27,8 @@ func main() {
 	blocks("decryptBlocks", VAESDEC, VAESDECLAST)
 	decryptCBC()
 	counterMode()
+	xts("encryptXTS", VAESENC, VAESENCLAST)
+	xts("decryptXTS", VAESDEC, VAESDECLAST)
 	hashTable()
 	hashBlocks()
 	sealBlocks()
