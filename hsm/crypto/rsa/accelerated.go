@@ -23,7 +23,7 @@ func usable() []kernel {
 	return kernels
 }
 
-// publicModulus computes m^e mod n with a kernel of one lane.
+// publicModulus computes m^e mod n with a kernel of one lane, or several in a batch.
 type publicModulus struct {
 	*modulus
 	e    uint
@@ -54,21 +54,27 @@ func (p *publicModulus) encrypt(m []byte) []byte {
 	return b
 }
 
-// agrees reports whether m^e is c: both are below n and no longer.
-func (p *publicModulus) agrees(m, c []byte) bool {
-	s := p.borrow()
-	defer p.giveBack(s)
-	cut := cutter(*s)
+// check clears the error of the operations whose m^e is c: both are below n and no
+// longer. Operation i has lane i.
+func (p *publicModulus) check(ops []*operation, cut cutter) {
 	n := p.kernel.words()
-	x, want := cut.next(n), cut.next(n)
-	toDigits(x, m)
-	toDigits(want, c)
-	p.power(x, cut.next(n), cut.next(n))
-	different := uint64(0)
-	for i := range x {
-		different |= x[i] ^ want[i]
+	x, want, alone := cut.next(n), cut.next(n), cut.next(p.digits)
+	for l, op := range ops {
+		toDigits(alone, op.m)
+		p.put(x, l, alone)
+		toDigits(alone, op.c)
+		p.put(want, l, alone)
 	}
-	return different == 0
+	p.power(x, cut.next(n), cut.next(n))
+	for l, op := range ops {
+		different := uint64(0)
+		for i := l; i < p.lanes*p.digits; i += p.lanes {
+			different |= x[i] ^ want[i]
+		}
+		if different == 0 {
+			op.err = nil
+		}
+	}
 }
 
 // power sets x to x^e mod n, with e odd and more than 1. base and y are room for

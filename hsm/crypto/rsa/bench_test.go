@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // BenchmarkPrivate has one private-key operation on every path, and a signature
@@ -44,6 +48,64 @@ func BenchmarkPrivate(b *testing.B) {
 	}
 }
 
+// BenchmarkThreads has private operations of several threads through the queue and,
+// in turns with that, each alone on the kernel of two lanes: operations in a second of
+// both, and how many times as fast the queue is, by the clock and by the time that
+// processors worked, which other programs disturb less.
+func BenchmarkThreads(b *testing.B) {
+	if kernels == nil {
+		b.Skip("there is no accelerated path")
+	}
+	for _, bits := range []int{2048, 3072, 4096} {
+		k := prepared(b, testKeyOf(b, bits), kernels)
+		c := k.public.encrypt(make([]byte, k.size))
+		for _, threads := range []int{1, 2, 8, 32} {
+			b.Run(fmt.Sprintf("bits=%d/threads=%d", bits, threads), func(b *testing.B) {
+				const turn = 64
+				var queued, alone spent
+				for at := 0; at < b.N; at += turn {
+					queued.threads(threads, turn, func() { k.decrypt(c) })
+					alone.threads(threads, turn, func() { k.alone(c) })
+				}
+				n := float64((b.N + turn - 1) / turn * turn)
+				b.ReportMetric(n/queued.clock.Seconds(), "queued/s")
+				b.ReportMetric(n/alone.clock.Seconds(), "alone/s")
+				b.ReportMetric(alone.clock.Seconds()/queued.clock.Seconds(), "ratio")
+				b.ReportMetric(alone.work.Seconds()/queued.work.Seconds(), "ratio-cpu")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// spent is time by the clock, and time that processors worked for this process.
+type spent struct{ clock, work time.Duration }
+
+// threads adds what n calls take that so many threads make.
+func (s *spent) threads(threads, n int, f func()) {
+	var group sync.WaitGroup
+	var calls atomic.Int64
+	clock, work := time.Now(), workDone()
+	for range threads {
+		group.Go(func() {
+			for calls.Add(1) <= int64(n) {
+				f()
+			}
+		})
+	}
+	group.Wait()
+	s.clock += time.Since(clock)
+	s.work += workDone() - work
+}
+
+func workDone() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // BenchmarkNewPrivateKey is what it costs to make a key ready.
 func BenchmarkNewPrivateKey(b *testing.B) {
 	k := testKeyOf(b, 2048)
@@ -72,7 +134,7 @@ func BenchmarkMul(b *testing.B) {
 			words, z := k.modulusWords(m...), k.deal(m...)
 			b.Run(fmt.Sprintf("shape=%dx%d/path=%s", k.lanes, k.digits, name), func(b *testing.B) {
 				for b.Loop() {
-					k.mul(z, z, z, words, windowBits)
+					k.mul(z, z, z, words, 5)
 				}
 			})
 		}

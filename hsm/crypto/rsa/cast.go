@@ -19,7 +19,10 @@ var selfTest = fips.CAST("RSA", func() error {
 	if err := testWith(key, nil); err != nil || kernels == nil {
 		return err
 	}
-	return testWith(key, kernels)
+	if err := testWith(key, kernels); err != nil {
+		return err
+	}
+	return testBatch(key, kernels)
 })
 
 // testWith has PSS with SHA-256, MGF1 with SHA-384 and no salt, so that there is
@@ -46,6 +49,28 @@ func testWith(k *rsa.PrivateKey, kernels []kernel) error {
 	sig[len(sig)-1] ^= 1
 	if pss.verify(&key.PublicKey, digest[:], sig) == nil {
 		return errors.New("a wrong signature was accepted")
+	}
+	return nil
+}
+
+// testBatch has the kernels of eight lanes undo the public operation, on numbers that
+// differ from lane to lane.
+func testBatch(k *rsa.PrivateKey, kernels []kernel) error {
+	key := newCRTKey(kernels, newPublicModulus(kernels, k.N, uint(k.E)), k)
+	var ops [batchSize]*operation
+	for i := range ops {
+		m := bytes.Repeat([]byte{byte(i + 1)}, key.size-1)
+		ops[i] = &operation{key: key, c: key.public.encrypt(m), m: make([]byte, key.size), err: errFault}
+	}
+	newBatcher(kernels, key.digits).run(ops[:])
+	for i, op := range ops {
+		m, err := op.result()
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(m[1:], bytes.Repeat([]byte{byte(i + 1)}, key.size-1)) {
+			return errors.New("wrong result in a batch")
+		}
 	}
 	return nil
 }

@@ -5,18 +5,34 @@ import (
 	"math/big"
 )
 
+// operation is a private operation. It starts out with errFault, and has that until
+// its result is known to be right.
+type operation struct {
+	key *crtKey
+	c   []byte // below n and no longer
+	m   []byte // c^d mod n, as many bytes as n has
+	err error
+}
+
 // crtKey is a private key for a kernel of two lanes: the prime p and what belongs
 // to it is in lane 0, q in lane 1.
 type crtKey struct {
+	primes
 	public *publicModulus
+	wideE  exponent // e in windows for eight lanes
+	lift   []uint64 // a multiple of p that is not less than q; the number alone
+	q      []uint64 // the number alone
+	size   int      // of the public modulus, in bytes
+}
+
+// primes is what belongs to the primes of keys, of which each has two lanes: p is in
+// the even ones, q in the odd ones.
+type primes struct {
 	*modulus
 	rrr      []uint64 // R^3 mod p, mod q
-	e        exponent // d mod p-1, d mod q-1
-	lift     []uint64 // a multiple of p that is not less than q; the number alone
-	q        []uint64 // the number alone
-	qInv     []uint64 // R/q mod p in lane 0
+	qInv     []uint64 // R/q mod p in the lanes of p
 	plainOne []uint64 // 1
-	size     int      // of the public modulus, in bytes
+	e        exponent // d mod p-1, d mod q-1
 }
 
 // newCRTKey returns nil if there is no kernel for keys of that size.
@@ -28,12 +44,16 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 		return nil
 	}
 	n, d := k.words(), k.digits
+	exponents := [][]byte{c.Dp.Bytes(), c.Dq.Bytes()}
 	r := &crtKey{
-		public:  public,
-		modulus: newModulus(k, p.Bytes(), q.Bytes()),
-		rrr:     make([]uint64, n), qInv: make([]uint64, n), plainOne: make([]uint64, n),
-		e:    k.newExponent(length, c.Dp.Bytes(), c.Dq.Bytes()),
-		lift: make([]uint64, d), q: make([]uint64, d),
+		primes: primes{
+			modulus: newModulus(k, p.Bytes(), q.Bytes()),
+			rrr:     make([]uint64, n), qInv: make([]uint64, n), plainOne: make([]uint64, n),
+			e: newExponent(k.window(), length, exponents...),
+		},
+		public: public,
+		wideE:  newExponent(shape{lanes: wide}.window(), length, exponents...),
+		lift:   make([]uint64, d), q: make([]uint64, d),
 		size: (key.N.BitLen() + 7) / 8,
 	}
 	r.mul(r.rrr, r.rr, r.rr, r.block, 1)
@@ -55,58 +75,89 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 // decrypt is c^d mod n (RFC 8017, section 5.1.2, step 2b), as many bytes as n
 // has. c is below n and no longer.
 func (k *crtKey) decrypt(c []byte) ([]byte, error) {
+	if k.scheduler == nil || k.public.digits != 2*k.digits {
+		return k.alone(c)
+	}
+	return k.scheduler.do(k, c)
+}
+
+// alone does an operation on the kernel of two lanes.
+func (k *crtKey) alone(c []byte) ([]byte, error) {
+	op := operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
+	ops := [1]*operation{&op}
 	s := k.borrow()
 	defer k.giveBack(s)
-	cut := cutter(*s)
-	x, m := cut.next(2*k.digits), cut.next(2*k.digits)
-	toDigits(x, c)
-	k.power(m, x, cut)
-	b := make([]byte, k.size)
-	fromDigits(b, m)
-	if !k.public.agrees(b, c) {
-		clear(b) // a faulty result gives the primes away
-		return nil, errFault
-	}
-	return b, nil
+	k.power(ops[:], *s)
+	p := k.public.borrow()
+	defer k.public.giveBack(p)
+	k.public.check(ops[:], *p)
+	return op.result()
 }
 
-// power sets m to x^d mod n by way of both primes. Both have 2*digits digits.
-func (k *crtKey) power(m, x []uint64, cut cutter) {
-	n, d := k.modulus.kernel.words(), k.digits
+// result is what leaves: a faulty result would give the primes away.
+func (op *operation) result() ([]byte, error) {
+	if op.err != nil {
+		clear(op.m)
+		return nil, op.err
+	}
+	return op.m, nil
+}
+
+// power sets m to c^d mod n for all operations by way of their primes. Operation i
+// has the lanes 2i and 2i+1.
+func (k *primes) power(ops []*operation, cut cutter) {
+	n, d := k.words(), k.digits
 	a, b := cut.next(n), cut.next(n)
-	k.halve(a, b, x)
-	k.exp(b, a, k.e, cut.next(k.expWords()))
+	table, x := cut.next(k.expWords()), cut.next(2*d)
+	for i, op := range ops {
+		toDigits(x, op.c)
+		for l := 2 * i; l < 2*i+2; l++ {
+			k.put(a, l, x[:d])
+			k.put(b, l, x[d:])
+		}
+	}
+	k.join(a, b)
+	k.exp(b, a, k.e, table)
 	k.mul(b, b, k.plainOne, k.block, 1)
 	k.reduce(b, k.m)
-	// h = (m1 - m2) / q mod p, then m = m2 + q*h, which is below n.
-	m1, m2 := cut.next(d), cut.next(d)
-	k.get(m1, b, 0)
-	k.get(m2, b, 1)
-	addSub(m1, m1, k.lift, m2)
-	clear(a)
-	k.put(a, 0, m1)
-	k.mul(a, a, k.qInv, k.block, 1)
-	k.reduce(a, k.m)
-	k.get(m1, a, 0)
-	mulAdd(m, m1, k.q, m2)
+	k.combine(ops, a, b, cut)
 }
 
-// halve sets a to x*R in both lanes, less than four times the primes: with x =
-// low + high*R, that is low*R + high*R*R. b is room for one of them.
-func (k *crtKey) halve(a, b, x []uint64) {
-	for l := range k.lanes {
-		k.put(a, l, x[:k.digits])
-		k.put(b, l, x[k.digits:])
-	}
+// join sets a, the lower half of numbers, to them times R, which is less than four
+// times the primes: with x = a + b*R, that is a*R + b*R*R. b is lost.
+func (k *primes) join(a, b []uint64) {
 	k.mul(a, a, k.rr, k.block, 1)
 	k.mul(b, b, k.rrr, k.block, 1)
 	k.add(a, a, b)
+}
+
+// combine sets m to what b is modulo p and q: h = (m1 - m2) / q mod p, then m = m2 +
+// q*h, which is below n. a is room for a number.
+func (k *primes) combine(ops []*operation, a, b []uint64, cut cutter) {
+	d := k.digits
+	m1, m2, m := cut.next(d), cut.next(d), cut.next(2*d)
+	clear(a)
+	for i, op := range ops {
+		k.get(m1, b, 2*i)
+		k.get(m2, b, 2*i+1)
+		addSub(m1, m1, op.key.lift, m2)
+		k.put(a, 2*i, m1)
+	}
+	k.mul(a, a, k.qInv, k.block, 1)
+	k.reduce(a, k.m)
+	for i, op := range ops {
+		k.get(m1, a, 2*i)
+		k.get(m2, b, 2*i+1)
+		mulAdd(m, m1, op.key.q, m2)
+		fromDigits(op.m, m)
+	}
 }
 
 // zero wipes the key.
 func (k *crtKey) zero() {
 	k.modulus.zero()
 	clear(k.e)
+	clear(k.wideE)
 	for _, x := range [][]uint64{k.rrr, k.lift, k.q, k.qInv} {
 		clear(x)
 	}

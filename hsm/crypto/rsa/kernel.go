@@ -14,10 +14,6 @@ import "sync"
 const (
 	digitBits = 52
 	digitMask = 1<<digitBits - 1
-	// windowBits is how many bits of an exponent are used at once; a table has
-	// tableSize entries.
-	windowBits = 5
-	tableSize  = 1 << windowBits
 )
 
 // shape is how many numbers, and of how many digits.
@@ -31,6 +27,26 @@ func (s shape) words() int { return (s.lanes*s.digits + 7) &^ 7 }
 // takes sums of two results.
 func (s shape) maxBits() int { return digitBits*s.digits - 4 }
 
+// window is how many bits of an exponent are used at once: fewer where a table
+// would be so large that reading all of it takes longer than what it spares.
+func (s shape) window() int {
+	if s.lanes == wide {
+		return 4
+	}
+	return 5
+}
+
+// tableSize is how many entries the table for a window has.
+func (s shape) tableSize() int { return 1 << s.window() }
+
+// blockWords is the length of modulus.block.
+func (s shape) blockWords() int {
+	if s.lanes == wide {
+		return 8 + 2*s.words() + 8*10
+	}
+	return 8 + 2*s.words()
+}
+
 // kernel is one implementation of the two inner functions, for one shape. Both
 // take a time that depends on the shape and on times only.
 type kernel struct {
@@ -38,23 +54,32 @@ type kernel struct {
 	name string
 	// mul sets z to x*y/R mod m, then squares it (z*z/R mod m) times-1 times.
 	// z may be x or y. If x and y are less than 2m, or one is less than m and the
-	// other less than R, then z is less than 2m. m is modulus.block.
+	// other less than R, then z is less than 2m. m is modulus.block, of which eight
+	// lanes change what is behind the modulus.
 	mul func(z, x, y, m []uint64, times int)
 	// pick sets lane l of z to that lane of entry index[l] of a table. It reads all
 	// of the table. index has the lanes' entries over and over.
 	pick func(z, table []uint64, index *[8]uint64)
 	// scratch keeps slices of scratchWords words, all zero, for all keys.
 	scratch *sync.Pool
+	// scheduler is for the keys of a kernel of two lanes; nil if there is none.
+	scheduler scheduler
 }
 
-// scratchWords is the room that an operation needs besides its key: the table,
-// two numbers and six halves of the modulus (crtKey.decrypt), or four numbers
-// (publicModulus.agrees).
+// scheduler decides where a private operation is done, and with which others.
+type scheduler interface {
+	// do is c^d mod n, checked. c is below n and no longer.
+	do(k *crtKey, c []byte) ([]byte, error)
+}
+
+// scratchWords is the room that an operation needs besides its key: the table, two
+// numbers and six halves of the modulus (primes.power), or four numbers and one for
+// a single lane (publicModulus.check).
 func (s shape) scratchWords() int {
 	if s.lanes == 1 {
-		return 4 * s.words()
+		return 4*s.words() + s.digits
 	}
-	return s.expWords() + 2*s.words() + 6*s.digits
+	return max(s.expWords()+2*s.words()+6*s.digits, 4*s.words()+s.digits)
 }
 
 // newScratch makes the pool for a kernel.
@@ -79,9 +104,16 @@ func (c *cutter) next(n int) []uint64 {
 	return w
 }
 
+// wide is the number of lanes of the kernels that have a number in each lane of a
+// vector.
+const wide = 8
+
 // shapes are those that there are kernels for: one lane for public moduli, two
-// for the two primes of a key.
-var shapes = []shape{{1, 40}, {1, 60}, {1, 80}, {2, 20}, {2, 30}, {2, 40}}
+// for the two primes of a key, eight for whatever there are several of.
+var shapes = []shape{
+	{1, 40}, {1, 60}, {1, 80}, {2, 20}, {2, 30}, {2, 40},
+	{wide, 20}, {wide, 30}, {wide, 40}, {wide, 60}, {wide, 80},
+}
 
 // kernelFor returns the smallest kernel of so many lanes for moduli of so many
 // bits, or nil.
@@ -92,6 +124,28 @@ func kernelFor(kernels []kernel, lanes, bits int) *kernel {
 		}
 	}
 	return nil
+}
+
+// kernelOf returns the kernel of a shape, or nil.
+func kernelOf(kernels []kernel, s shape) *kernel {
+	for i := range kernels {
+		if kernels[i].shape == s {
+			return &kernels[i]
+		}
+	}
+	return nil
+}
+
+// withQueues gives the kernels of two lanes their queues.
+func withQueues(kernels []kernel) []kernel {
+	for i := range kernels {
+		if k := &kernels[i]; k.lanes == 2 {
+			if b := newBatcher(kernels, k.digits); b != nil {
+				k.scheduler = &queue{batcher: b}
+			}
+		}
+	}
+	return kernels
 }
 
 // allKernels lists the kernels of every implementation this machine can run, by

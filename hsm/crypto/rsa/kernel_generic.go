@@ -17,7 +17,7 @@ func genericKernels() []kernel {
 			scratch: s.newScratch(),
 		}
 	}
-	return kernels
+	return withQueues(kernels)
 }
 
 // mulGeneric is one multiplication in all lanes.
@@ -68,7 +68,7 @@ func (s shape) mulLane(sum *digits, x, y, m []uint64, k0 uint64) {
 func (s shape) pickGeneric(z, table []uint64, index *[8]uint64) {
 	n := s.words()
 	clear(z[:n])
-	for e := range uint64(tableSize) {
+	for e := range uint64(s.tableSize()) {
 		entry := table[int(e)*n:][:n]
 		for i, w := range entry {
 			d := e ^ index[i%8]

@@ -64,7 +64,8 @@ func (s shape) modulusWords(m ...*big.Int) []uint64 {
 	for i := range m {
 		shifted[i] = new(big.Int).Rsh(m[i], digitBits)
 	}
-	return append(out, s.deal(shifted...)...)
+	out = append(out, s.deal(shifted...)...)
+	return append(out, make([]uint64, s.blockWords()-len(out))...)
 }
 
 // edgy numbers have many digits of zeros or ones, where carries run far.
@@ -158,6 +159,9 @@ func TestKernelTwins(t *testing.T) {
 			for l := range k.lanes { // keep the result below R
 				x[(k.digits-1)*k.lanes+l] &= 7
 			}
+			if r.IntN(2) == 0 {
+				y = x
+			}
 			a, b := make([]uint64, k.words()), make([]uint64, k.words())
 			k.mul(a, x, y, words, 1)
 			twin.mul(b, x, y, words, 1)
@@ -174,7 +178,7 @@ func TestKernelPick(t *testing.T) {
 			return
 		}
 		n := k.words()
-		table := make([]uint64, tableSize*n)
+		table := make([]uint64, k.tableSize()*n)
 		for i := range table {
 			table[i] = rand.Uint64()
 		}
@@ -182,7 +186,7 @@ func TestKernelPick(t *testing.T) {
 		for range 100 {
 			var index [8]uint64
 			for i := range index {
-				if index[i] = rand.Uint64N(tableSize); i >= k.lanes {
+				if index[i] = rand.Uint64N(uint64(k.tableSize())); i >= k.lanes {
 					index[i] = index[i-k.lanes]
 				}
 			}

@@ -6,7 +6,7 @@ import "math/bits"
 type modulus struct {
 	*kernel
 	// block is what the kernel needs: -1/m mod 2^52 over and over (8 words), m, and
-	// m without its lowest digit.
+	// m without its lowest digit; or, for eight lanes, room to work in.
 	block []uint64
 	m     []uint64 // m in block
 	one   []uint64 // R mod m
@@ -16,9 +16,8 @@ type modulus struct {
 // newModulus makes moduli ready, big-endian ones of at most k.maxBits.
 func newModulus(k *kernel, moduli ...[]byte) *modulus {
 	n := k.words()
-	m := &modulus{kernel: k, block: make([]uint64, 8+2*n), one: make([]uint64, n), rr: make([]uint64, n)}
+	m := &modulus{kernel: k, block: make([]uint64, k.blockWords()), one: make([]uint64, n), rr: make([]uint64, n)}
 	m.m = m.block[8 : 8+n]
-	shifted := m.block[8+n:]
 	x := make([]uint64, k.digits)
 	for l, b := range moduli {
 		toDigits(x, b)
@@ -31,7 +30,9 @@ func newModulus(k *kernel, moduli ...[]byte) *modulus {
 			m.block[i] = k0
 		}
 	}
-	copy(shifted, m.m[k.lanes:])
+	if k.lanes != wide {
+		copy(m.block[8+n:], m.m[k.lanes:])
+	}
 	clear(x)
 	m.squareOfR()
 	return m
@@ -93,15 +94,16 @@ func (m *modulus) zero() {
 // from the top, is byte i*lanes+l.
 type exponent []byte
 
-// newExponent cuts big-endian exponents of at most so many bits into windows.
-func (s shape) newExponent(length int, exponents ...[]byte) exponent {
-	n := (length + windowBits - 1) / windowBits
-	e := make(exponent, n*s.lanes)
+// newExponent cuts big-endian exponents of at most so many bits into windows, one
+// exponent for each lane.
+func newExponent(window, length int, exponents ...[]byte) exponent {
+	lanes, n := len(exponents), (length+window-1)/window
+	e := make(exponent, n*lanes)
 	for l, b := range exponents {
-		for i := range n * windowBits {
+		for i := range n * window {
 			if i < 8*len(b) {
 				bit := b[len(b)-1-i/8] >> (i % 8) & 1
-				e[(n-1-i/windowBits)*s.lanes+l] |= bit << (i % windowBits)
+				e[(n-1-i/window)*lanes+l] |= bit << (i % window)
 			}
 		}
 	}
@@ -116,13 +118,13 @@ func (m *modulus) exp(z, x []uint64, e exponent, table []uint64) {
 	entry := func(i int) []uint64 { return table[i*n:][:n] }
 	copy(entry(0), m.one)
 	copy(entry(1), x)
-	for i := 2; i < tableSize; i += 2 {
+	for i := 2; i < m.tableSize(); i += 2 {
 		m.mul(entry(i), entry(i/2), entry(i/2), m.block, 1)
 		m.mul(entry(i+1), entry(i), x, m.block, 1)
 	}
 	var index [8]uint64
 	defer clear(index[:])
-	power := table[tableSize*n:][:n]
+	power := table[m.tableSize()*n:][:n]
 	for at := 0; at < len(e); at += m.lanes {
 		for i := range index {
 			index[i] = uint64(e[at+i%m.lanes])
@@ -132,10 +134,10 @@ func (m *modulus) exp(z, x []uint64, e exponent, table []uint64) {
 			continue
 		}
 		m.pick(power, table, &index)
-		m.mul(z, z, z, m.block, windowBits)
+		m.mul(z, z, z, m.block, m.window())
 		m.mul(z, z, power, m.block, 1)
 	}
 }
 
 // expWords is the room that exp needs in table: the table and one number more.
-func (s shape) expWords() int { return (tableSize + 1) * s.words() }
+func (s shape) expWords() int { return (s.tableSize() + 1) * s.words() }

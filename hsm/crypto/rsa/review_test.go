@@ -157,7 +157,7 @@ func TestExtremePrimes(t *testing.T) {
 }
 
 // keyOf is the key of two primes.
-func keyOf(t *testing.T, p, q *big.Int) *rsa.PrivateKey {
+func keyOf(t testing.TB, p, q *big.Int) *rsa.PrivateKey {
 	t.Helper()
 	one, e := big.NewInt(1), 65537
 	pm, qm := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)

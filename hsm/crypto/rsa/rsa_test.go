@@ -57,6 +57,9 @@ func TestSelfTest(t *testing.T) {
 // implementations are the kernels of every path, none for the portable one.
 func implementations() map[string][]kernel {
 	all := allKernels()
+	if k := assemblyKernels(); k != nil { // the twin in batches takes long: TestBatch has it
+		all["avx512ifma in batches"] = inBatches(k)
+	}
 	all["portable"] = nil
 	return all
 }
@@ -206,18 +209,6 @@ func TestFault(t *testing.T) {
 		"e":    func(k *portableKey) { k.pub.e = 3 },
 		"Zero": func(k *portableKey) { k.zero() },
 	}
-	fastDamages := map[string]func(*crtKey){
-		"dP":      func(k *crtKey) { k.e[len(k.e)-2] ^= 2 },
-		"dQ":      func(k *crtKey) { k.e[len(k.e)-1] ^= 2 },
-		"qInv":    func(k *crtKey) { k.qInv[0] ^= 1 },
-		"q":       func(k *crtKey) { k.q[1] ^= 1 },
-		"modulus": func(k *crtKey) { k.m[2] ^= 1 << 20 },
-		"R^2":     func(k *crtKey) { k.rr[3] ^= 1 },
-		"R^3":     func(k *crtKey) { k.rrr[4] ^= 1 },
-		"1":       func(k *crtKey) { k.one[0] ^= 1; k.e[0], k.e[1] = 0, 0 },
-		"e":       func(k *crtKey) { k.public.e = 3 },
-		"Zero":    func(k *crtKey) { k.zero() },
-	}
 	key := testKeyOf(t, 2048)
 	in := bytes.Repeat([]byte{42}, 200)
 	for name, kernels := range implementations() {
@@ -247,6 +238,20 @@ func TestFault(t *testing.T) {
 			refuses(damage, raw)
 		}
 	}
+}
+
+// fastDamages are ways in which keys of the accelerated path go wrong.
+var fastDamages = map[string]func(*crtKey){
+	"dP":      func(k *crtKey) { k.e[len(k.e)-2] ^= 2; k.wideE[len(k.wideE)-2] ^= 2 },
+	"dQ":      func(k *crtKey) { k.e[len(k.e)-1] ^= 2; k.wideE[len(k.wideE)-1] ^= 2 },
+	"qInv":    func(k *crtKey) { k.qInv[0] ^= 1 },
+	"q":       func(k *crtKey) { k.q[1] ^= 1 },
+	"modulus": func(k *crtKey) { k.m[2] ^= 1 << 20 },
+	"R^2":     func(k *crtKey) { k.rr[3] ^= 1 },
+	"R^3":     func(k *crtKey) { k.rrr[4] ^= 1 },
+	"1":       func(k *crtKey) { k.one[0] ^= 1; clear(k.e[:2]); clear(k.wideE[:2]) },
+	"e":       func(k *crtKey) { k.public.e = 3 },
+	"Zero":    func(k *crtKey) { k.zero() },
 }
 
 // TestConcurrent has many threads use one key and the scratch memory they share.

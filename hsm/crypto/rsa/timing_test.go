@@ -42,7 +42,7 @@ func timingT(k *crtKey, fixed byte, n int) float64 {
 		class := rand.IntN(2)
 		for i := range e {
 			if e[i] = fixed; class == 1 {
-				e[i] = byte(rand.IntN(tableSize))
+				e[i] = byte(rand.IntN(k.tableSize()))
 			}
 		}
 		for l := range k.lanes {

@@ -7,7 +7,7 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 )
 
-//go:generate go run . -out ../kernel_amd64.s
+//go:generate go run . -out ../kernel_amd64.s -pkg rsa
 
 // shapes are the kernels to write: numbers side by side, digits of each.
 var shapes = []shape{{1, 40}, {1, 60}, {1, 80}, {2, 20}, {2, 30}, {2, 40}}
@@ -22,5 +22,6 @@ func main() {
 			pick(v)
 		}
 	}
+	vertical()
 	Generate()
 }
