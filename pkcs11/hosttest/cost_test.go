@@ -46,7 +46,7 @@ func fill(t *testing.T, home string, n int) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	p := m.Slots()[0].Partition.(partition.Erasing)
+	p := m.Slots()[0].Partition.(*partition.Partition)
 	id, err := p.Login(ck.CKU_USER, []byte("12345678"))
 	if err != nil {
 		t.Fatal(err)
