@@ -1,4 +1,4 @@
-# make build   build/coffer and the two libraries
+# make build   build/coffer, what coffer bench measures with, and the two libraries
 # make test    everything that a change must pass
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
@@ -11,8 +11,8 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool test race demo soak bench clean
-build: front tool core
+.PHONY: build build-id front core tool driver test race demo soak bench clean
+build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
 # refuse each other, and Go compiles the core anew when it changes.
@@ -60,6 +60,16 @@ core: | $(BUILD)
 
 tool: | $(BUILD)
 	$(GO) build -trimpath -o $(BUILD)/coffer ./cmd/coffer
+
+# What coffer bench starts: plain C, so that nobody needs a compiler to measure.
+DRIVER := $(BUILD)/coffer-bench
+DRIVER_SOURCES := $(addprefix bench/driver/,main.c measure.c) $(wildcard bench/driver/token*.c)
+DRIVER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -Werror -Ipkcs11/front
+
+driver: $(DRIVER)
+$(DRIVER): $(DRIVER_SOURCES) $(wildcard bench/driver/*.h) pkcs11/front/pkcs11.h Makefile | $(BUILD)
+	$(CC) $(DRIVER_CFLAGS) $(CFLAGS) -o $@.new $(DRIVER_SOURCES) -lpthread -ldl
+	mv $@.new $@
 
 test:
 	.ci/install test

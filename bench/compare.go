@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/coffer-hsm/coffer/bench/drive"
 )
 
 // Rows are the names of all rows, in the order of the table.
@@ -115,7 +117,7 @@ func (p Plan) row(drivers []*Driver, row string, threads int) (Result, error) {
 	return r, nil
 }
 
-func (p Plan) rate(m Measurement) float64 {
+func (p Plan) rate(m drive.Measurement) float64 {
 	if p.CPU {
 		return m.PerCPUSecond()
 	}

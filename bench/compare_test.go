@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/bench/drive"
 )
 
 // tableOf reads the names of a backend's rows.
@@ -145,7 +147,7 @@ func TestCPUFields(t *testing.T) {
 }
 
 func TestPerCPUSecond(t *testing.T) {
-	m := Measurement{Operations: 10, Seconds: 1, CPUSeconds: 0.5, Rate: 10}
+	m := drive.Measurement{Operations: 10, Seconds: 1, CPUSeconds: 0.5, Rate: 10}
 	if got := (Plan{CPU: true}).rate(m); got != 20 {
 		t.Error(got)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/coffer-hsm/coffer/bench/drive"
 )
 
 // Panels is a drawing of a few rows side by side: the rate of every module by the
@@ -78,7 +80,7 @@ func (d *drawing) panel(threads []int, p Panel) {
 		y := bottom + (top-bottom)*float64(i)/2
 		d.line(left, y, right, y, `class="grid"`)
 		if i > 0 {
-			d.text(left-6, y+4, "end", rateText(highest*float64(i)/2, p.Bytes), `class="faint"`)
+			d.text(left-6, y+4, "end", drive.Rate(highest*float64(i)/2, p.Bytes), `class="faint"`)
 		}
 	}
 	at := make([]float64, len(threads))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/coffer-hsm/coffer/bench/drive"
 )
 
 // WriteTable prints results for people: a table for each number of threads, in
@@ -47,41 +49,11 @@ func writeThreads(w io.Writer, results []Result, modules []string) error {
 	return err
 }
 
-// long is from how many bytes on a row is about bytes a second.
-const long = 4096
-
 // rate prints a module's median with its unit.
 func (r Result) rate(module string) string {
 	f, ok := r.Modules[module]
 	if !ok {
 		return "-"
 	}
-	return rateText(f.Median, r.Bytes)
-}
-
-// rateText prints operations a second, or bytes a second if there are many in one.
-func rateText(rate float64, bytes int) string {
-	if bytes >= long {
-		return short(rate*float64(bytes)) + "B/s"
-	}
-	return short(rate) + "/s"
-}
-
-// short prints three digits and a decimal prefix.
-func short(x float64) string {
-	prefix := ""
-	for _, p := range []string{"k", "M", "G"} {
-		if x < 1000 {
-			break
-		}
-		x, prefix = x/1000, p
-	}
-	switch {
-	case x < 10:
-		return fmt.Sprintf("%.2f %s", x, prefix)
-	case x < 100:
-		return fmt.Sprintf("%.1f %s", x, prefix)
-	default:
-		return fmt.Sprintf("%.0f %s", x, prefix)
-	}
+	return drive.Rate(f.Median, r.Bytes)
 }

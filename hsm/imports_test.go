@@ -29,7 +29,7 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"bench/drive", "slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
 	"hsm/audit/export":      {"hsm/audit", "hsm/ck"},
@@ -43,6 +43,7 @@ var lines = map[string][]string{
 	"hsm/importer/sqlite":   {"hsm/importer"},
 
 	// Tests, and what they need.
+	"bench/drive":               {},
 	"pkcs11/rig":                {},
 	"hsm/importer/importertest": {"hsm", "hsm/api", "hsm/ck", "hsm/importer"},
 	"hsm/partition/crashtest":   {},

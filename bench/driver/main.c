@@ -3,7 +3,7 @@
  *	NAME THREADS MILLISECONDS
  *
  * for each measurement, and answers each with a line of JSON. It tells with a
- * line when it is ready, and stays until the input ends, so that several drivers
+ * line when it is ready, and what rows there are, and stays until the input ends, so that several drivers
  * can take turns without each making its keys anew. */
 #include "measure.h"
 
@@ -18,6 +18,16 @@ static const struct row *find(const char *name)
 	return NULL;
 }
 
+/* ready prints the line that says so, with the names of all rows. */
+static void ready(void)
+{
+	printf("{\"row\":\"open\",\"rows\":[");
+	for (size_t i = 0; i < backend.count; i++)
+		printf("%s\"%s\"", i ? "," : "", backend.rows[i].name);
+	printf("]}\n");
+	fflush(stdout);
+}
+
 int main(int count, char **arguments)
 {
 	char line[128], name[64];
@@ -26,8 +36,7 @@ int main(int count, char **arguments)
 		report_failure("open");
 		return 1;
 	}
-	printf("{\"row\":\"open\"}\n");
-	fflush(stdout);
+	ready();
 	while (fgets(line, sizeof line, stdin)) {
 		const struct row *row;
 		if (sscanf(line, "%63s %u %u", name, &threads, &milliseconds) != 3 || !threads || threads > 1024) {

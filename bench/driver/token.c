@@ -1,10 +1,12 @@
 /* Loads a module and gets its token ready.
  *
- *	token [-pin PIN] [-init] [-parameters STRING] [-slot ID] MODULE
+ *	token [-pin PIN | -ask] [-init] [-parameters STRING] [-slot ID | -token LABEL] MODULE
  *
  * -init initialises the token first, with PIN for user and SO alike. -parameters
- * is handed to C_Initialize in pReserved. Without -slot it is the first slot with
- * a token; without -pin nobody logs in. */
+ * is handed to C_Initialize in pReserved. Without -slot and -token it is the first slot
+ * with a token. Without -pin nobody logs in; with -ask a line tells whether the token
+ * wants a login, and the PIN is the first line of the input, where no list of
+ * processes shows it. */
 #include "token.h"
 
 #include <dlfcn.h>
@@ -18,26 +20,32 @@ CK_SESSION_HANDLE owner;
 CK_BBOOL logged_in;
 
 struct options {
-	char *module, *pin, *parameters, *slot;
-	int init;
+	char *module, *pin, *parameters, *slot, *token;
+	int init, ask;
 };
 
 static int read_options(int count, char **arguments, struct options *o)
 {
+	const struct {
+		const char *word;
+		char **value;
+		int *set;
+	} known[] = {
+		{"-pin", &o->pin, NULL}, {"-parameters", &o->parameters, NULL}, {"-slot", &o->slot, NULL},
+		{"-token", &o->token, NULL}, {"-init", NULL, &o->init}, {"-ask", NULL, &o->ask},
+	};
 	for (int i = 1; i < count; i++) {
-		char *word = arguments[i], *value = i + 1 < count ? arguments[i + 1] : NULL;
-		if (strcmp(word, "-init") == 0)
-			o->init = 1;
-		else if (strcmp(word, "-pin") == 0)
-			o->pin = value, i++;
-		else if (strcmp(word, "-parameters") == 0)
-			o->parameters = value, i++;
-		else if (strcmp(word, "-slot") == 0)
-			o->slot = value, i++;
-		else
-			o->module = word;
+		size_t k = 0;
+		while (k < LENGTH(known) && strcmp(arguments[i], known[k].word) != 0)
+			k++;
+		if (k == LENGTH(known))
+			o->module = arguments[i];
+		else if (known[k].set)
+			*known[k].set = 1;
+		else if (i + 1 < count)
+			*known[k].value = arguments[++i];
 	}
-	return o->module && (o->pin || !o->init) ? 0 : failure("usage: token [-pin PIN] [-init] [-parameters STRING] [-slot ID] MODULE", 0);
+	return o->module && (o->pin || !o->init) ? 0 : failure("usage: token [OPTIONS] MODULE", 0);
 }
 
 static int load(const char *path)
@@ -54,19 +62,34 @@ static int load(const char *path)
 	return 0;
 }
 
-static int choose_slot(const char *given)
+/* called says whether a slot's token has a label, which blanks fill up. */
+static int called(CK_SLOT_ID id, const char *label)
 {
-	CK_SLOT_ID slots[64];
+	CK_TOKEN_INFO info;
+	size_t size = strlen(label);
+	if (p11->C_GetTokenInfo(id, &info) != CKR_OK || size > sizeof info.label || memcmp(info.label, label, size) != 0)
+		return 0;
+	while (size < sizeof info.label && info.label[size] == ' ')
+		size++;
+	return size == sizeof info.label;
+}
+
+static int choose_slot(const char *given, const char *label)
+{
+	CK_SLOT_ID slots[256];
 	CK_ULONG count = LENGTH(slots);
 	if (given) {
 		slot = strtoul(given, NULL, 0);
 		return 0;
 	}
 	CALL(C_GetSlotList, CK_TRUE, slots, &count);
-	if (!count)
-		return failure("C_GetSlotList: no token", 0);
-	slot = slots[0];
-	return 0;
+	for (CK_ULONG i = 0; i < count; i++) {
+		if (!label || called(slots[i], label)) {
+			slot = slots[i];
+			return 0;
+		}
+	}
+	return failure("no such token", 0);
 }
 
 static int init_token(char *pin)
@@ -84,6 +107,30 @@ static int init_token(char *pin)
 	return 0;
 }
 
+static int log_in(const char *pin, size_t size)
+{
+	CALL(C_Login, owner, CKU_USER, (CK_UTF8CHAR *)pin, size);
+	logged_in = CK_TRUE;
+	return 0;
+}
+
+/* ask_pin tells whether there must be a login, and logs in with the line that comes;
+ * an empty one is nobody. */
+static int ask_pin(void)
+{
+	CK_TOKEN_INFO info;
+	char pin[1024] = "";
+	CALL(C_GetTokenInfo, slot, &info);
+	printf("{\"row\":\"token\",\"login\":%s}\n", info.flags & CKF_LOGIN_REQUIRED ? "true" : "false");
+	fflush(stdout);
+	if (!fgets(pin, sizeof pin, stdin))
+		return failure("no PIN came", 0);
+	pin[strcspn(pin, "\n")] = 0;
+	int failed = pin[0] ? log_in(pin, strlen(pin)) : 0;
+	explicit_bzero(pin, sizeof pin);
+	return failed;
+}
+
 int token_open(int count, char **arguments)
 {
 	struct options o = {0};
@@ -92,14 +139,12 @@ int token_open(int count, char **arguments)
 		return -1;
 	settings.pReserved = o.parameters;
 	CALL(C_Initialize, &settings);
-	if (choose_slot(o.slot) != 0 || (o.init && init_token(o.pin) != 0))
+	if (choose_slot(o.slot, o.token) != 0 || (o.init && init_token(o.pin) != 0))
 		return -1;
 	CALL(C_OpenSession, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &owner);
-	if (o.pin) {
-		CALL(C_Login, owner, CKU_USER, (CK_UTF8CHAR *)o.pin, strlen(o.pin));
-		logged_in = CK_TRUE;
-	}
-	return 0;
+	if (o.ask)
+		return ask_pin();
+	return o.pin ? log_in(o.pin, strlen(o.pin)) : 0;
 }
 
 void token_close(void)

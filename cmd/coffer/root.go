@@ -54,7 +54,7 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetErr(t.err)
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
-	c.AddCommand(newInit(t), newPartition(t), newKey(t), newAudit(t), newSeal(t), newUser(t), newImport(t), newBackup(t), newStatus(t), newCheck(t), newVersion(t))
+	c.AddCommand(newInit(t), newPartition(t), newKey(t), newAudit(t), newSeal(t), newUser(t), newImport(t), newBackup(t), newStatus(t), newCheck(t), newBench(t), newVersion(t))
 	return c
 }
 
