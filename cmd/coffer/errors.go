@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -103,12 +104,27 @@ func (t *tool) report(err error) int {
 func adviceFor(err error) *advised {
 	var a *advised
 	switch {
+	case isFull(err):
+		return &advised{err, fullHint(err), exitFailed}
 	case errors.As(err, &a):
 		return a
 	case errors.Is(err, fs.ErrPermission):
 		return &advised{err, "work as the user who owns the home, or name another home in COFFER_HOME", exitFailed}
 	}
 	return &advised{error: err, code: exitFailed}
+}
+
+// isFull reports whether a file system has no room left, or none for this user.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// fullHint says where room is wanted, and that nothing is lost.
+func fullHint(err error) string {
+	where := "that is full"
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		where = "of " + sentence(path.Path)
+	}
+	return "make room on the file system " + where + " and run it again; what was there before is whole"
 }
 
 // oneLine keeps an error that was put together elsewhere on its line.

@@ -112,7 +112,21 @@ func findPartition(m *hsm.Module, name string) (api.Slot, error) {
 				"%d partitions are called %s", len(found), quote(name))
 		}
 	}
+	if err := firstBroken(all); err != nil {
+		return api.Slot{}, hintf("those there are: coffer partition list; what is wrong: coffer status",
+			"no partition %s in %s among those that can be opened; one cannot: %w", quote(name), m.Home(), err)
+	}
 	return api.Slot{}, hintf("those there are: coffer partition list", "no partition %s in %s", quote(name), m.Home())
+}
+
+// firstBroken is why the first partition that cannot be opened cannot; nil if all can.
+func firstBroken(all []api.Slot) error {
+	for _, s := range all {
+		if p, is := s.Partition.(interface{ Err() error }); is && p.Err() != nil {
+			return p.Err()
+		}
+	}
+	return nil
 }
 
 func onlyPartition(home string, all []api.Slot) (api.Slot, error) {

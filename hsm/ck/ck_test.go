@@ -3,6 +3,7 @@ package ck
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"testing"
 )
@@ -65,5 +66,18 @@ func TestAttributes(t *testing.T) {
 	}
 	if _, ok := tmpl.Bool(CKA_PRIVATE); ok {
 		t.Error("an absent attribute is found")
+	}
+}
+
+// A code that is put around an error again is told once; another one is told too.
+func TestErrorfTwice(t *testing.T) {
+	inner := Errorf(CKR_DEVICE_MEMORY, "log: %w", io.ErrShortWrite)
+	for err, want := range map[error]string{
+		Errorf(CKR_DEVICE_MEMORY, "slot 1: %w", inner): "slot 1: log: short write (CKR_DEVICE_MEMORY)",
+		Errorf(CKR_DEVICE_ERROR, "slot 1: %w", inner):  "slot 1: log: short write (CKR_DEVICE_MEMORY) (CKR_DEVICE_ERROR)",
+	} {
+		if err.Error() != want || !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%v; want %s", err, want)
+		}
 	}
 }

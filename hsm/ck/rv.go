@@ -3,6 +3,7 @@ package ck
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // RV is a return value of the standard (CK_RV, section 5.1). It is an error:
@@ -23,8 +24,16 @@ type codeError struct {
 	cause error
 }
 
-func (e *codeError) Error() string   { return e.cause.Error() + " (" + e.rv.Error() + ")" }
 func (e *codeError) Unwrap() []error { return []error{e.rv, e.cause} }
+
+// Error tells the code once, however often it was put around the cause.
+func (e *codeError) Error() string {
+	text, code := e.cause.Error(), " ("+e.rv.Error()+")"
+	if strings.HasSuffix(text, code) {
+		return text
+	}
+	return text + code
+}
 
 // Errorf returns an error whose code is rv and whose text says why. The text
 // must never hold key material, a PIN, or anything computed from one.

@@ -28,7 +28,7 @@ func storeError(err error) error {
 	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
 		rv = ck.CKR_DEVICE_MEMORY
 	}
-	return ck.Errorf(rv, "store: %w", err)
+	return ck.Errorf(rv, "%w", err)
 }
 
 // errClosed is the answer of a partition that has been removed, or whose module has

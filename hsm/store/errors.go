@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -53,6 +54,10 @@ func (e *FileError) Problem() string { return e.text(strings.TrimSuffix(e.Detail
 func (e *FileError) text(detail string) string {
 	var parts []string
 	for _, err := range e.Unwrap() {
+		if of, is := err.(*fs.PathError); is && of.Path == e.Path { // the file is named once
+			parts = append(parts, of.Op)
+			err = of.Err
+		}
 		parts = append(parts, err.Error())
 	}
 	if detail != "" {

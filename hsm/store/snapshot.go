@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -31,13 +32,30 @@ func (t *fileTx) copy() (*os.File, error) {
 		return nil, err
 	}
 	t.inside = true
-	_, err = t.tx.WriteTo(f)
+	w := &failing{w: f}
+	_, err = t.tx.WriteTo(w)
 	t.inside = false
 	if err != nil {
 		f.Close()
-		return nil, &FileError{Path: t.store.path, Err: err, Detail: "copying it beside itself failed; nothing was changed"}
+		if w.err != nil {
+			err = w.err
+		}
+		return nil, &FileError{Path: f.Name(), Err: err, Detail: "copying the store beside itself failed; nothing was changed"}
 	}
 	return f, nil
+}
+
+// failing keeps the error of a writer, of which bbolt passes on the text alone.
+type failing struct {
+	w   io.Writer
+	err error
+}
+
+func (f *failing) Write(b []byte) (n int, err error) {
+	if n, err = f.w.Write(b); err != nil {
+		f.err = err
+	}
+	return n, err
 }
 
 // unnamed makes a file that is gone when it is closed.
