@@ -317,7 +317,7 @@ func TestWrongFiles(t *testing.T) {
 		{"a newer home", edit(filepath.Join(c.Home, homeName), "coffer-home 1", "coffer-home 2"), "newer"},
 		{"a newer root key", edit(filepath.Join(c.Home, rootName), "version 1", "version 2"), "newer"},
 		{"a newer store", edit(store(c, "1"), "\x00\x00\x00\x01\x00\x00\x00\x00", "\x00\x00\x00\x02\x00\x00\x00\x00"), "newer"},
-		{"a newer partition", edit(store(c, "1"), "\x02{\"id\":", "\x03{\"id\":"), "newer"},
+		{"a newer partition", edit(store(c, "1"), "\x03{\"id\":", "\x04{\"id\":"), "newer"},
 		{"a newer lock", edit(filepath.Join(c.Home, partitionsName, "1", lockFile), "COFFERLK\x01", "COFFERLK\x02"), "newer"},
 		{"a root key for all to read", mode(filepath.Join(c.Home, rootName), 0o644), "chmod 600"},
 		{"a store for all to read", mode(store(c, "1"), 0o604), "chmod 600"},

@@ -190,6 +190,20 @@ func (m *Module) RotateKeys(ctx context.Context, slot ck.SlotID, who api.Caller,
 	return p.RotateKeys(ctx, who, progress)
 }
 
+// Renewed is what a rotation has made of the key that PINs open.
+type Renewed = partition.Renewed
+
+// Renewed tells of the last rotation of the keys of the partition in a slot.
+func (m *Module) Renewed(slot ck.SlotID) Renewed {
+	m.mu.RLock()
+	p := m.partitions[slot]
+	m.mu.RUnlock()
+	if p == nil {
+		return Renewed{}
+	}
+	return p.Renewed()
+}
+
 // takeRoot puts root in the place of the module's.
 func (m *Module) takeRoot(root *seal.Root) {
 	if m.root != nil {

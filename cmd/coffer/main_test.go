@@ -37,6 +37,11 @@ func TestScripts(t *testing.T) {
 
 func setUpScript(e *testscript.Env) error {
 	e.Setenv("COFFER_HOME", filepath.Join(e.WorkDir, "home"))
+	versions, err := filepath.Abs("../../hsm/testdata")
+	if err != nil {
+		return err
+	}
+	e.Setenv("OLD_HOMES", versions)
 	e.Setenv("COFFER_CONF", filepath.Join(e.WorkDir, "fast.toml"))
 	for name, text := range map[string]string{
 		"user.pin":  "right user\n",

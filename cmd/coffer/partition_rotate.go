@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,13 @@ import (
 
 const partitionRotateText = `Change the keys that seal the objects of a partition: make new ones, seal every
 object under them, and drop the old ones. The objects stay as they are, and
-programs that use them go on meanwhile.
+programs that use them go on meanwhile, but for logins by a PIN that was changed
+since: those end.
+
+The key that PINs open is changed as well: who had it, such as a user who was deleted,
+opens nothing after that. It stays until each PIN has been given once to this version of
+Coffer; whose was not is told. Who knows a PIN, or has read the memory of a program
+that was logged in, is kept out by a new PIN alone: set that first.
 
 It takes the user PIN, or the SO PIN with --so-pin-file. It can be interrupted at
 any point, and takes up where it ended when it is run again.`
@@ -57,7 +64,19 @@ func (t *tool) rotatePartition(m *hsm.Module, s api.Slot) error {
 		return err
 	}
 	fmt.Fprintf(t.out, "changed the keys of partition %s\n", label)
+	t.tellRenewed(m.Renewed(s.ID))
 	return nil
+}
+
+// tellRenewed says why the key that PINs open has stayed, if it has.
+func (t *tool) tellRenewed(r hsm.Renewed) {
+	switch {
+	case len(r.Waiting) > 0:
+		fmt.Fprintf(t.err, "but not the key that PINs open: it waits for the first login since the upgrade of %s; rotate again after that\n",
+			strings.Join(r.Waiting, ", "))
+	case !r.PINKey:
+		fmt.Fprintln(t.err, "but not the key that PINs open: this rotation was begun before all PINs were ready for it; rotate again")
+	}
 }
 
 func (t *tool) rotateKeys(ctx context.Context, m *hsm.Module, s api.Slot, id api.Identity) error {

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
-	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
 // account is whose PIN is meant: the SO's, that of the user without a name, or that
@@ -67,23 +66,6 @@ func checkUserName(name string) error {
 		return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "the name of a user is 1 to %d bytes of UTF-8 without control characters", maxUserName)
 	}
 	return nil
-}
-
-// wrapPIN puts the key of private objects under a PIN.
-func (p *Partition) wrapPIN(of account, pin []byte, key *seal.Key) ([]byte, error) {
-	return p.root.WrapPIN(byte(of.role), pin, p.options.KDF, key)
-}
-
-// unwrapPIN is the reverse. For somebody who does not exist it takes as long.
-func (p *Partition) unwrapPIN(of account, pin []byte, a auth) (*seal.Key, error) {
-	if a.initialised() {
-		return p.root.UnwrapPIN(byte(of.role), pin, a.Wrap)
-	}
-	decoy, err := seal.DecoyPIN(p.neighbour(of))
-	if err != nil {
-		return nil, err
-	}
-	return p.root.UnwrapPIN(byte(of.role), pin, decoy)
 }
 
 // neighbour is the wrap of the user whose work a stranger is given. The users' PINs may

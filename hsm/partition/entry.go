@@ -80,7 +80,19 @@ const (
 // identity is a login.
 type identity struct {
 	account
-	born string // of the user who has logged in, if with a name
+	born string     // of the user who has logged in, if with a name
+	pins []*openPIN // what the PIN opened; two while it is being changed
+}
+
+// openedBy finds what the PIN that is kept in a wrap has opened; nil if the login was by
+// another one.
+func (i identity) openedBy(wrap []byte) *openPIN {
+	for _, o := range i.pins {
+		if string(o.wrap) == string(wrap) {
+			return o
+		}
+	}
+	return nil
 }
 
 // roleOf returns what who has logged in as: a stale identity is the public.

@@ -105,7 +105,24 @@ func (x *Examination) metas(tx store.Tx, p *Partition) bool {
 	}
 	t, err := decodeTerms(p.metas[metaTerms].payload)
 	x.Rotating = err == nil && t.rotating()
+	x.boxes(p)
 	return true
+}
+
+// boxes checks to whom the next key of private objects would be enclosed, where there is
+// the present one.
+func (x *Examination) boxes(p *Partition) {
+	if p.private == nil {
+		return
+	}
+	for name := range p.metas {
+		if !isPIN(name) {
+			continue
+		}
+		if a := p.authSeen(name); a.Box != nil && !p.isBound(p.private, name, a.Box) {
+			x.find(Finding{Value: name, Err: errUnbound, Removable: true})
+		}
+	}
 }
 
 // understood fails if this version cannot read an authentic value.
@@ -124,6 +141,8 @@ func understood(name string, payload []byte) (err error) {
 		_, err = decodePINPolicy(payload)
 	case name == metaStrangers:
 		err = json.Unmarshal(payload, new([]stranger))
+	case name == metaPINKeys:
+		_, err = decodePINKeys(payload)
 	case isPIN(name):
 		err = json.Unmarshal(payload, new(auth))
 	}
@@ -213,8 +232,22 @@ func UnlockPrivate(st store.Store, root *seal.Root, o Options, user ck.UserType,
 	if err != nil {
 		return nil, err
 	}
-	key, _, err := p.countedTry(audit.Prove, of, pin)
-	return key, err
+	opened, err := p.countedTry(audit.Prove, of, pin)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.zero()
+	return p.privateOf(of, opened)
+}
+
+// privateOf reads the key of private objects that a PIN has opened the box of.
+func (p *Partition) privateOf(of account, opened *openPIN) (key *seal.Key, err error) {
+	err = p.store.View(func(tx store.Tx) error {
+		w := &writer{tx: tx, p: p}
+		key, err = w.openBox(of, opened)
+		return err
+	})
+	return key, storeError(err)
 }
 
 // Quarantine takes all that Examine finds removable out of the partition in st, and

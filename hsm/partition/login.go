@@ -2,8 +2,8 @@ package partition
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -14,50 +14,16 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// tryPIN checks a PIN and returns the key of private objects, which the caller
-// wipes, and the wrap that it was in. The try is counted, durably, before the PIN
-// is looked at.
-//
-// The PIN was right for this wrap: by the time that the caller makes use of it,
-// others may have changed the PIN or initialised the token anew. Who does more than
-// to believe the user looks whether the wrap is still there.
-func (p *Partition) tryPIN(act audit.Act, of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
-	if err := p.sync(); err != nil {
-		return nil, nil, err
-	}
-	return p.countedTry(act, of, pin)
-}
-
-// countedTry is tryPIN of a partition that has been looked at.
-func (p *Partition) countedTry(act audit.Act, of account, pin []byte) (key *seal.Key, wrap []byte, err error) {
-	a, try, err := p.beginTry(of)
-	if err != nil {
-		return nil, nil, err
-	}
-	secret.Do(func() { key, err = p.unwrapPIN(of, pin, a) })
-	if noted := p.endTry(act, of, try, a.Wrap, err == nil); noted != nil && err == nil {
-		key.Zero()
-		return nil, nil, noted
-	}
-	if errors.Is(err, seal.ErrWrongPIN) {
-		return nil, nil, ck.CKR_PIN_INCORRECT
-	}
-	if err != nil {
-		return nil, nil, damaged("value %q: %w", of.meta, err)
-	}
-	return key, a.Wrap, nil
-}
-
 // errPINChanged is the answer to a PIN that was right a moment ago.
 var errPINChanged = ck.Errorf(ck.CKR_PIN_INCORRECT, "the PIN was changed meanwhile")
 
 // believe checks a PIN and nothing else.
 func (p *Partition) believe(of account, pin []byte) error {
-	key, _, err := p.tryPIN(audit.Prove, of, pin)
+	opened, err := p.tryPIN(audit.Prove, of, pin)
 	if err != nil {
 		return err
 	}
-	key.Zero()
+	opened.zero()
 	return nil
 }
 
@@ -72,29 +38,36 @@ func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (api.Id
 	if err != nil {
 		return 0, err
 	}
-	key, wrap, err := p.tryPIN(audit.Login, of, pin)
+	opened, err := p.tryPIN(audit.Login, of, pin)
 	if err != nil {
 		return 0, err
 	}
+	id, err := p.identify(of, opened)
+	if err != nil {
+		opened.zero()
+	}
+	return id, err
+}
+
+// identify makes a login of what a PIN has opened.
+func (p *Partition) identify(of account, opened *openPIN) (api.Identity, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed.Load() {
-		key.Zero()
 		return 0, errClosed
 	}
 	var now auth
-	err = p.loadThen(func(tx store.Tx) error {
-		if now = p.authSeen(of.meta); string(now.Wrap) != string(wrap) {
-			return errPINChanged // the key may be that of another epoch
+	err := p.loadThen(func(tx store.Tx) error {
+		if now = p.authSeen(of.meta); string(now.Wrap) != string(opened.wrap) {
+			return errPINChanged // the secret may be that of another epoch
 		}
-		return p.openPrivate(tx, key)
+		return p.openPrivate(tx, of.meta, now.Box, opened.secret)
 	})
 	if err != nil {
-		key.Zero()
 		return 0, err
 	}
 	p.lastID++
-	p.identities[p.lastID] = identity{of, now.Born}
+	p.identities[p.lastID] = identity{of, now.Born, []*openPIN{opened}}
 	return p.lastID, nil
 }
 
@@ -127,21 +100,38 @@ func (p *Partition) logout(id api.Identity) (who string, err error) {
 		return "", ck.CKR_USER_NOT_LOGGED_IN
 	}
 	who = p.whoIs(api.Caller{Identity: id})
-	delete(p.identities, id)
+	p.forget(id)
 	if len(p.identities) == 0 {
 		p.closePrivate()
 	}
 	return who, nil
 }
 
-// endDeleted ends the logins of users whom the SO has deleted. Their operations may be
-// under way, so that with the last login keys are not wiped but dropped, which wipes
-// them when nothing uses them any more. The caller holds p.mu for writing.
+// forget ends a login and wipes what its PIN has opened. The caller holds p.mu for
+// writing.
+func (p *Partition) forget(id api.Identity) {
+	for _, opened := range p.identities[id].pins {
+		opened.zero()
+	}
+	delete(p.identities, id)
+}
+
+// endDeleted ends the logins of users whom the SO has deleted. The caller holds p.mu for
+// writing.
 func (p *Partition) endDeleted() {
+	p.endLogins(func(who identity) bool {
+		return who.name != "" && p.authSeen(who.meta).Born != who.born
+	})
+}
+
+// endLogins ends those logins that are over. Their operations may be under way, so that
+// with the last login keys are not wiped but dropped, which wipes them when nothing uses
+// them any more. The caller holds p.mu for writing.
+func (p *Partition) endLogins(over func(identity) bool) {
 	ended := 0
 	for id, who := range p.identities {
-		if who.name != "" && p.authSeen(who.meta).Born != who.born {
-			delete(p.identities, id)
+		if over(who) {
+			p.forget(id)
 			ended++
 		}
 	}
@@ -156,16 +146,23 @@ func (p *Partition) endDeleted() {
 	p.closePrivate()
 }
 
-// openPrivate takes over the key that a PIN opened, and opens the keys of private
-// objects and the attributes of all of them, unless that is done already. tx is the
-// transaction that they were loaded in.
-func (p *Partition) openPrivate(tx store.Tx, key *seal.Key) error {
+// openPrivate opens the key in the box of a PIN whose secret this is, with that the keys
+// of private objects, and the attributes of all of them, unless that is done already. tx
+// is the transaction that they were loaded in.
+func (p *Partition) openPrivate(tx store.Tx, meta string, b *box, pin *seal.Key) error {
+	keys, err := p.pinKeysSeen()
+	if err != nil {
+		return err
+	}
+	key, err := p.openBox(meta, b, pin, keys)
+	if err != nil {
+		return err
+	}
 	if p.private != nil {
 		key.Zero()
 		return nil
 	}
-	p.private = key
-	var err error
+	p.private, p.privateTerm = key, keys.Term
 	secret.Do(func() { err = p.loadTerms() })
 	if err == nil {
 		err = p.openObjects(tx)
@@ -234,30 +231,69 @@ func (p *Partition) setPINBy(by account, old []byte, of account, new []byte, act
 	if err := p.checkPIN(new); err != nil {
 		return err
 	}
-	key, oldWrap, err := p.tryPIN(audit.Prove, by, old)
+	opened, err := p.tryPIN(audit.Prove, by, old)
 	if err != nil {
 		return err
 	}
-	defer key.Zero()
-	wrap, err := p.wrapPIN(of, new, key)
+	defer opened.zero()
+	fresh, err := p.newPIN(of, new)
 	if err != nil {
 		return err
+	}
+	defer fresh.zero()
+	if by == of { // who is logged in by the old one stays so
+		settle := p.expectPIN(opened, fresh)
+		defer func() { settle(err == nil) }()
 	}
 	err = p.update(func(w *writer) error {
-		if _, err := w.stillUnder(by, oldWrap); err != nil {
-			return err
-		}
-		a, err := p.readAuth(w.tx, of)
-		if err != nil {
-			return err
-		}
-		w.note(audit.Event{Act: act, Who: by.inLog()})
-		return w.putPIN(of, a, wrap)
+		return w.setPINBy(act, by, opened, of, fresh)
 	})
 	if err != nil {
 		return err
 	}
 	return p.sync()
+}
+
+func (w *writer) setPINBy(act audit.Act, by account, opened *openPIN, of account, fresh *openPIN) error {
+	key, err := w.openBox(by, opened)
+	if err != nil {
+		return err
+	}
+	defer key.Zero()
+	a, err := w.p.readAuth(w.tx, of)
+	if err != nil {
+		return err
+	}
+	w.note(audit.Event{Act: act, Who: by.inLog()})
+	return w.putPIN(of, a, fresh, key)
+}
+
+// expectPIN gives the logins of this process that were made by a PIN the secret of the
+// one that is about to take its place as well. settle leaves them one of the two.
+func (p *Partition) expectPIN(old, fresh *openPIN) (settle func(changed bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, who := range p.identities {
+		if who.openedBy(old.wrap) != nil {
+			who.pins = append(who.pins, fresh.clone())
+			p.identities[id] = who
+		}
+	}
+	return func(changed bool) {
+		gone := fresh.wrap
+		if changed {
+			gone = old.wrap
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for id, who := range p.identities {
+			if opened := who.openedBy(gone); opened != nil {
+				who.pins = slices.DeleteFunc(who.pins, func(o *openPIN) bool { return o == opened })
+				opened.zero()
+				p.identities[id] = who
+			}
+		}
+	}
 }
 
 // authSeen is the PIN's record in a value as last loaded. The caller holds p.mu.

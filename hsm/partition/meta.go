@@ -20,6 +20,7 @@ const (
 	metaRoots     = "roots"
 	metaTerms     = "terms"
 	metaPublicKey = "public-key"
+	metaPINKeys   = "pin-keys"
 	metaSO        = "auth-so"
 	metaUser      = "auth-user" // and behind a colon, those of users with a name
 	metaPINPolicy = "pin-policy"
@@ -27,15 +28,16 @@ const (
 	metaAudit     = "audit"
 	metaState     = "state"
 
-	metaVersion  = 1
-	laterVersion = 2 // of metaPartition where there is one of laterMetas
-	macSize      = 32
-	wrapPublic   = "public"
-	labelMax     = 32 // bytes, CK_TOKEN_INFO
+	metaVersion   = 1
+	latestVersion = 3 // of metaPartition: laterMetas
+	macSize       = 32
+	wrapPublic    = "public"
+	labelMax      = 32 // bytes, CK_TOKEN_INFO
 )
 
-// laterMetas are those that programs of version 1 cannot do without knowing.
-var laterMetas = []string{metaRoots, metaTerms}
+// laterMetas are those that older programs cannot do without knowing, each with the
+// version that metaPartition has where they are.
+var laterMetas = map[string]byte{metaRoots: 2, metaTerms: 2, metaPINKeys: 3}
 
 // seenMeta is what this process last saw of a meta value.
 type seenMeta struct {
@@ -134,7 +136,7 @@ func splitMeta(name string, value []byte) (payload, mac []byte, err error) {
 	if len(value) < 1+macSize {
 		return nil, nil, damaged("value %q is too short", name)
 	}
-	if v := value[0]; v != metaVersion && (name != metaPartition || v != laterVersion) {
+	if v := value[0]; v != metaVersion && (name != metaPartition || v == 0 || v > latestVersion) {
 		return nil, nil, ck.Errorf(ck.CKR_TOKEN_NOT_RECOGNIZED,
 			"the partition was written by a newer version of Coffer (format %d): use that version", value[0])
 	}

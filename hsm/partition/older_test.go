@@ -14,9 +14,12 @@ import (
 
 // olderStore is what a version from before PIN policies wrote, with the PINs of the
 // tests, one key called "old key", and two wrong tries of the user.
-func olderStore(t *testing.T) store.Store {
+func olderStore(t *testing.T) store.Store { return keptStore(t, "before-pin-policy.json") }
+
+// keptStore is a store that an older version wrote.
+func keptStore(t *testing.T, name string) store.Store {
 	t.Helper()
-	text, err := os.ReadFile("testdata/before-pin-policy.json")
+	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

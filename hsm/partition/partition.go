@@ -126,20 +126,21 @@ type Partition struct {
 
 	// mu guards all below. Operations are started under RLock, so that Logout,
 	// which wipes keys under Lock, never meets one half made.
-	mu         sync.RWMutex
-	header     header
-	generation uint64
-	sum        seal.SetDigest
-	metas      map[string]seenMeta
-	private    *seal.Key // what PINs open: it wraps the keys of private objects; nil until a login
-	rings      rings     // the keys that seal records
-	termsOf    []byte    // the value that the rings are of
-	objects    map[api.ObjectID]*entry
-	index      index
-	identities map[api.Identity]identity
-	lastID     api.Identity
-	sessions   map[api.SessionID]map[api.ObjectID]bool
-	sequence   uint64 // orders session objects
+	mu          sync.RWMutex
+	header      header
+	generation  uint64
+	sum         seal.SetDigest
+	metas       map[string]seenMeta
+	private     *seal.Key // what PINs open: it wraps the keys of private objects; nil until a login
+	privateTerm uint32    // of private
+	rings       rings     // the keys that seal records
+	termsOf     []byte    // the value that the rings are of
+	objects     map[api.ObjectID]*entry
+	index       index
+	identities  map[api.Identity]identity
+	lastID      api.Identity
+	sessions    map[api.SessionID]map[api.ObjectID]bool
+	sequence    uint64 // orders session objects
 }
 
 var _ api.Partition = (*Partition)(nil)
@@ -271,11 +272,11 @@ func (p *Partition) Close() error {
 // (failures count), then all objects, all users and the user PIN are gone and the
 // keys new. The policies stay.
 func (p *Partition) Initialise(soPIN []byte, label string) error {
-	key, wrap, err := p.tryPIN(audit.Prove, accountSO, soPIN)
+	opened, err := p.tryPIN(audit.Prove, accountSO, soPIN)
 	if err != nil {
 		return err
 	}
-	key.Zero()
+	opened.zero()
 	h, err := newHeader(label)
 	if err != nil {
 		return err
@@ -288,7 +289,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 		return err
 	}
 	err = p.update(func(w *writer) error {
-		if _, err := w.stillUnder(accountSO, wrap); err != nil {
+		if _, err := w.stillUnder(accountSO, opened.wrap); err != nil {
 			return err
 		}
 		if err := w.wipe(); err != nil {

@@ -69,7 +69,7 @@ func TestWrappedRootVersion(t *testing.T) {
 	r := newRig(t)
 	err := r.store.Update(func(tx store.Tx) error {
 		value, _ := tx.Meta(metaPartition)
-		if value[0] != laterVersion {
+		if value[0] != latestVersion {
 			t.Errorf("version %d", value[0])
 		}
 		value = bytes.Clone(value)

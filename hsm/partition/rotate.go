@@ -24,6 +24,9 @@ func (p *Partition) RotateKeys(ctx context.Context, who api.Caller, progress fun
 	if err := p.sync(); err != nil {
 		return err
 	}
+	if err := p.holdsPIN(who); err != nil {
+		return err
+	}
 	if err := p.rotateBy(who, (*writer).beginRotation); err != nil {
 		return err
 	}
@@ -53,6 +56,18 @@ func (p *Partition) RotateKeys(ctx context.Context, who api.Caller, progress fun
 		}
 		total += len(left)
 	}
+}
+
+// holdsPIN refuses a rotation by a login that it would end: that was made by a PIN which
+// is another one now.
+func (p *Partition) holdsPIN(who api.Caller) error {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	i, known := p.identities[who.Identity]
+	if known && i.openedBy(p.authSeen(i.meta).Wrap) == nil {
+		return ck.Errorf(ck.CKR_USER_NOT_LOGGED_IN, "the PIN was changed since the login: log in again")
+	}
+	return nil
 }
 
 // rotateBy runs a step of a rotation in a transaction, and loads what it has done.
@@ -87,6 +102,9 @@ func (w *writer) beginRotation() error {
 		return err
 	}
 	w.note(audit.Event{Act: audit.RotateKeys, Detail: "begun"})
+	if err := w.renewPINKey(&t); err != nil {
+		return err
+	}
 	for kind, list := range t.kinds() {
 		next, err := w.newTerm(byte(kind), (*list)[len(*list)-1].Term+1)
 		if err != nil {

@@ -204,7 +204,9 @@ func (p *Partition) forgetAll() {
 		p.remove(e)
 	}
 	p.index = index{}
-	clear(p.identities)
+	for id := range p.identities {
+		p.forget(id)
+	}
 	p.rings.zero()
 	if p.private != nil {
 		p.private.Zero()

@@ -130,6 +130,9 @@ func (p *Partition) loadTerms() error {
 		return err
 	}
 	p.termsOf = payload
+	if err := p.renewPrivate(); err != nil {
+		return err
+	}
 	for kind, list := range t.kinds() {
 		if p.rings[kind].open() || kind == kindPrivate && p.private == nil {
 			continue

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
-	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -23,7 +22,8 @@ type auth struct {
 	Failures int       `json:"failures"`
 	Last     time.Time `json:"last,omitzero"` // of the failures
 	Pending  []pending `json:"pending,omitempty"`
-	Wrap     []byte    `json:"wrap,omitempty"`
+	Wrap     []byte    `json:"wrap,omitempty"` // of the PIN's secret; without a box, of the key of private objects
+	Box      *box      `json:"box,omitempty"`
 	Name     string    `json:"name,omitempty"` // of a user who has one
 	Born     string    `json:"born,omitempty"` // tells a user from a later one of the name
 }
@@ -141,8 +141,8 @@ func (a *auth) end(id string, right bool, now time.Time) {
 	}
 }
 
-// renewed is the record with a wrap, and all tries forgiven.
-func (a *auth) renewed(wrap []byte) auth { return auth{Wrap: wrap, Name: a.Name, Born: a.Born} }
+// renewed is the record with all tries forgiven.
+func (a *auth) renewed() auth { return auth{Wrap: a.Wrap, Box: a.Box, Name: a.Name, Born: a.Born} }
 
 // beginTry writes a try down, durably, and returns the PIN's record.
 func (p *Partition) beginTry(of account) (a auth, id string, err error) {
@@ -170,20 +170,62 @@ func (p *Partition) beginTry(of account) (a auth, id string, err error) {
 }
 
 // endTry writes down how a try went, unless the PIN has been changed meanwhile.
-func (p *Partition) endTry(act audit.Act, of account, id string, wrap []byte, right bool) error {
-	return p.update(func(w *writer) error {
-		a, err := p.readAuth(w.tx, of)
-		if err != nil || string(a.Wrap) != string(wrap) {
-			return err
-		}
-		policy, err := p.readPINPolicy(w.tx)
+func (p *Partition) endTry(t *try) error {
+	movedOn := false
+	err := p.update(func(w *writer) error {
+		a, err := p.readAuth(w.tx, t.of)
 		if err != nil {
 			return err
 		}
-		now := time.Now()
-		was := a.locked(policy, now)
-		a.end(id, right, now)
-		w.noteTry(act, of, a, right, !was && a.locked(policy, now))
-		return w.putAuth(of, a)
+		movedOn = a.follows(&t.was)
+		if !movedOn && string(a.Wrap) != string(t.was.Wrap) {
+			return nil
+		}
+		return w.endTry(t, a, movedOn)
 	})
+	if err == nil && movedOn && t.opened != nil {
+		return errMovedOn
+	}
+	return err
+}
+
+func (w *writer) endTry(t *try, a auth, movedOn bool) error {
+	policy, err := w.p.readPINPolicy(w.tx)
+	if err != nil {
+		return err
+	}
+	now, right := time.Now(), t.opened != nil
+	was := a.locked(policy, now)
+	a.end(t.id, right, now)
+	if right && !movedOn {
+		if err := w.settle(t, &a); err != nil {
+			return err
+		}
+	}
+	if !right || !movedOn { // or else it is tried again
+		w.noteTry(t.act, t.of, a, right, !was && a.locked(policy, now))
+	}
+	return w.putAuth(t.of, a)
+}
+
+// settle brings the record of a PIN that was right up to date: it knows the present key
+// of private objects, and is of version 2.
+func (w *writer) settle(t *try, a *auth) error {
+	if a.Box != nil {
+		return w.learn(t.of.meta, a.Box, t.opened.secret)
+	}
+	keys, err := w.p.readPINKeys(w.tx)
+	if err != nil {
+		return err
+	}
+	if keys.Term != firstTerm { // it does not change while there are records of version 1
+		return damaged("value %q is an old one", t.of.meta)
+	}
+	b, err := w.box(t.of.meta, t.opened.secret, t.private.secret)
+	if err != nil {
+		return err
+	}
+	b.Was = wasOf(a.Wrap)
+	a.Wrap, a.Box = t.opened.wrap, b
+	return nil
 }

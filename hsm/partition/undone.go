@@ -75,7 +75,7 @@ func undonePIN(who string, was, is auth, policy api.PINPolicy) (reasons []string
 	} else if n := is.failed(now) - was.failed(now); n > 0 {
 		reasons = append(reasons, fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", who, n))
 	}
-	if string(was.Wrap) != string(is.Wrap) {
+	if string(was.Wrap) != string(is.Wrap) && !is.follows(&was) {
 		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", who))
 	}
 	return reasons

@@ -18,11 +18,10 @@ func (p *Partition) bySO(who api.Caller, f func(*writer) error) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	key, header, err := p.keyOfSO(who)
+	header, err := p.headerForSO(who)
 	if err != nil {
 		return err
 	}
-	key.Zero()
 	return p.updateUnder(header, f)
 }
 
@@ -40,19 +39,18 @@ func (p *Partition) updateUnder(header []byte, f func(*writer) error) error {
 	return p.sync()
 }
 
-// keyOfSO copies the key of private objects for the SO, who alone may wrap it
-// under another PIN without knowing the old one; and the header of the token that
-// it is the key of.
-func (p *Partition) keyOfSO(who api.Caller) (key *seal.Key, header []byte, err error) {
+// headerForSO is the header of the token that who is the SO of.
+func (p *Partition) headerForSO(who api.Caller) (header []byte, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.roleOf(who) != roleSO {
-		return nil, nil, ck.CKR_USER_NOT_LOGGED_IN
+		return nil, ck.CKR_USER_NOT_LOGGED_IN
 	}
-	return p.private.Clone(), p.metas[metaPartition].payload, nil
+	return p.metas[metaPartition].payload, nil
 }
 
-// givePIN lets the SO set a PIN, which unlocks it. check sees the record as it was.
+// givePIN lets the SO set a PIN, which unlocks it: the SO alone gives others the key of
+// private objects without knowing their old PIN. check sees the record as it was.
 func (p *Partition) givePIN(who api.Caller, of account, pin []byte, check func(*writer, auth) error) error {
 	if err := p.sync(); err != nil {
 		return err
@@ -60,16 +58,19 @@ func (p *Partition) givePIN(who api.Caller, of account, pin []byte, check func(*
 	if err := p.checkPIN(pin); err != nil {
 		return err
 	}
-	key, header, err := p.keyOfSO(who)
+	header, err := p.headerForSO(who)
 	if err != nil {
 		return err
 	}
-	defer key.Zero()
-	wrap, err := p.wrapPIN(of, pin, key)
+	fresh, err := p.newPIN(of, pin)
 	if err != nil {
 		return err
 	}
+	defer fresh.zero()
 	return p.updateUnder(header, func(w *writer) error {
+		if w.private == nil { // logged out meanwhile
+			return ck.CKR_USER_NOT_LOGGED_IN
+		}
 		a, err := p.readAuth(w.tx, of)
 		if err != nil {
 			return err
@@ -77,7 +78,7 @@ func (p *Partition) givePIN(who api.Caller, of account, pin []byte, check func(*
 		if err := check(w, a); err != nil {
 			return err
 		}
-		return w.putPIN(of, a, wrap)
+		return w.putPIN(of, a, fresh, w.private)
 	})
 }
 
@@ -127,7 +128,7 @@ func (p *Partition) DeleteUser(who api.Caller, name string) error {
 func (p *Partition) UnlockUser(who api.Caller, name string) error {
 	return p.onUser(who, name, func(w *writer, of account, a auth) error {
 		w.noteUser(audit.UserUnlock, name)
-		return w.putAuth(of, a.renewed(a.Wrap))
+		return w.putAuth(of, a.renewed())
 	})
 }
 
@@ -194,10 +195,14 @@ func (w *writer) users() (n int) {
 	return n
 }
 
-// putPIN writes a PIN's record with a new wrap, for a user who was there or for a new
-// one.
-func (w *writer) putPIN(of account, was auth, wrap []byte) error {
-	a := was.renewed(wrap)
+// putPIN writes a PIN's record with another PIN, for a user who was there or for a new
+// one. key is that of private objects.
+func (w *writer) putPIN(of account, was auth, fresh *openPIN, key *seal.Key) (err error) {
+	a := was.renewed()
+	a.Wrap = fresh.wrap
+	if a.Box, err = w.box(of.meta, fresh.secret, key); err != nil {
+		return err
+	}
 	if of.name != "" && !was.initialised() {
 		var born [8]byte
 		rand.Read(born[:])

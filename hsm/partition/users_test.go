@@ -221,7 +221,7 @@ func TestTooManyUsers(t *testing.T) {
 	so := r.login(ck.CKU_SO, soPIN)
 	err := r.update(func(w *writer) error {
 		for i := range maxUsers {
-			if err := w.putPIN(r.userCalled(fmt.Sprint(i)), auth{}, []byte{1}); err != nil {
+			if err := w.putAuth(r.userCalled(fmt.Sprint(i)), auth{Wrap: []byte{1}, Name: fmt.Sprint(i), Born: "00"}); err != nil {
 				return err
 			}
 		}

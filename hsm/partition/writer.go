@@ -3,7 +3,6 @@ package partition
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -123,12 +122,23 @@ func (w *writer) finish() error {
 // setMeta writes a value with its MAC and returns nothing of it to the digest.
 func (w *writer) setMeta(name string, payload []byte) error {
 	version := byte(metaVersion)
-	if name == metaPartition && slices.ContainsFunc(laterMetas, w.has) {
-		version = laterVersion
+	if name == metaPartition {
+		version = w.headerVersion()
 	}
 	mac := w.p.metaMAC(name, version, payload)
 	value := append(append([]byte{version}, payload...), mac[:]...)
 	return w.tx.PutMeta(name, value)
+}
+
+// headerVersion is that of metaPartition: what a program has to know to read all.
+func (w *writer) headerVersion() byte {
+	version := byte(metaVersion)
+	for name, since := range laterMetas {
+		if w.has(name) {
+			version = max(version, since)
+		}
+	}
+	return version
 }
 
 func (w *writer) has(name string) bool {
@@ -227,8 +237,8 @@ func (w *writer) wipe() error {
 // fresh is what a new partition starts with, made before the transaction since
 // deriving a key from a PIN takes its time.
 type fresh struct {
-	header            []byte
-	publicWrap, soPIN []byte
+	header, publicWrap []byte
+	so                 auth
 }
 
 func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
@@ -249,7 +259,13 @@ func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
 	if f.publicWrap, err = p.root.WrapKey(public, wrapPublic); err != nil {
 		return fresh{}, err
 	}
-	f.soPIN, err = p.wrapPIN(accountSO, soPIN, private)
+	so, err := p.newPIN(accountSO, soPIN)
+	if err != nil {
+		return fresh{}, err
+	}
+	defer so.zero()
+	f.so.Wrap = so.wrap
+	f.so.Box, err = p.newBox(metaSO, so.secret, private, firstTerm)
 	return f, err
 }
 
@@ -258,11 +274,14 @@ func (w *writer) initialise(f fresh) error {
 	if err := w.deleteMeta(metaTerms); err != nil {
 		return err
 	}
+	if err := w.putPINKeys(pinKeys{Term: firstTerm}); err != nil {
+		return err
+	}
 	if err := w.putMeta(metaPartition, f.header); err != nil {
 		return err
 	}
 	if err := w.putMeta(metaPublicKey, f.publicWrap); err != nil {
 		return err
 	}
-	return w.putAuth(accountSO, auth{Wrap: f.soPIN})
+	return w.putAuth(accountSO, f.so)
 }

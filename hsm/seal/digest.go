@@ -77,16 +77,8 @@ func (p *PartitionRoot) MAC(label string, data ...[]byte) (tag [32]byte) {
 		rand.Read(tag[:])
 		return tag
 	}
-	h := hmac.New(sha256.New, p.header.Expose())
-	runtime.KeepAlive(p)
-	var length [8]byte
-	for _, b := range append([][]byte{[]byte(label)}, data...) {
-		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
-		h.Write(length[:])
-		h.Write(b)
-	}
-	h.Sum(tag[:0])
-	return tag
+	defer runtime.KeepAlive(p)
+	return macUnder(p.header, label, data)
 }
 
 // SealState encrypts and authenticates the state of the partition (its digest,

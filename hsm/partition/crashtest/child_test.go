@@ -115,22 +115,22 @@ const (
 	faultMet          = "fault met"
 )
 
-// crashChild does an action, with call number n refused with EIO if n is not 0,
+// crashChild logs in and does an action, with call number n refused with EIO if n is not 0,
 // and then another; it writes down all calls, and what was acknowledged between them.
 func crashChild(args []string) error {
 	dir, a := args[0], actions[args[1]]
 	n, _ := strconv.Atoi(args[2])
-	k, err := open(dir, userPIN)
-	if err != nil {
-		return err
-	}
 	record := storetest.NewRecorder(os.Stdout)
 	var fault storetest.Fault
-	err = storetest.Watch(dir, func(c storetest.Call) storetest.Answer {
+	err := storetest.Watch(dir, func(c storetest.Call) storetest.Answer {
 		answer := fault.Decide(c)
 		record.Add(c, answer)
 		return answer
 	})
+	if err != nil {
+		return err
+	}
+	k, err := open(dir, userPIN) // the login writes as well
 	if err != nil {
 		return err
 	}
