@@ -209,6 +209,7 @@ func TestNewerDatabase(t *testing.T) {
 func TestBrokenEntries(t *testing.T) {
 	for what, f := range map[string]func(*bbolt.Tx) error{
 		"state":     func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Put(keyState, []byte{0, 0, 0, 1, 9}) },
+		"count":     func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Put(keyState, state{count: 1 << 61}.encode()) },
 		"no state":  func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Delete(keyState) },
 		"record ID": func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put([]byte("short"), nil) },
 	} {
@@ -216,6 +217,9 @@ func TestBrokenEntries(t *testing.T) {
 		writeBolt(t, dir, f)
 		if err := use(dir); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", what, err)
+		}
+		if len(Examine(dir, Options{}, func(Tx) error { return nil })) == 0 {
+			t.Errorf("%s: not found", what)
 		}
 	}
 }

@@ -106,12 +106,20 @@ func (t *fileTx) load() error {
 		return damaged(path, "%d bytes of %d are left", info.Size(), t.tx.Size())
 	}
 	var err error
-	t.state, err = decodeState(path, top.Get(keyState))
+	if t.state, err = decodeState(path, top.Get(keyState)); err != nil {
+		return err
+	}
+	if most := uint64(t.tx.Size()) / leastRecord; t.state.count > most { // callers make room for as many
+		return damaged(path, "it says that it has %d records, of which there is room for %d", t.state.count, most)
+	}
 	if t.writable {
 		t.state.generation++
 	}
-	return err
+	return nil
 }
+
+// leastRecord is less than what any record takes up in the file: its ID, and where that is.
+const leastRecord = elementSize + 16
 
 // close ends the transaction, undone if it was not committed, and gives the
 // database's own lock back (openDB says why here). After a panic inside bbolt its
