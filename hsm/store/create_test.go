@@ -151,7 +151,7 @@ func TestRefused(t *testing.T) {
 	for what, c := range map[string]setting{
 		"no directory":     {ErrMissing, "", "no store here", func(dir string) error { return os.RemoveAll(dir) }},
 		"no data":          {ErrMissing, dataName, "no store here", in(os.Remove, dataName)},
-		"no lock":          {ErrMissing, lockName, "empty file", in(os.Remove, lockName)},
+		"no lock":          {ErrMissing, lockName, "coffer check --repair", in(os.Remove, lockName)},
 		"readable data":    {ErrPermission, dataName, "chmod 600", in(mode(0o644), dataName)},
 		"readable lock":    {ErrPermission, lockName, "chmod 600", in(mode(0o640), lockName)},
 		"shared directory": {ErrPermission, "", "chmod 700", mode(0o770)},
