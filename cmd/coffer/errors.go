@@ -106,6 +106,8 @@ func adviceFor(err error) *advised {
 	switch {
 	case isFull(err):
 		return &advised{err, fullHint(err), exitFailed}
+	case errors.Is(err, syscall.EROFS):
+		return &advised{err, "a home is used only where it can be written; a backup restores into another: coffer backup restore", exitFailed}
 	case errors.As(err, &a):
 		return a
 	case errors.Is(err, fs.ErrPermission):
