@@ -93,6 +93,7 @@ type checker struct {
 	root     *seal.Root // nil if it cannot be had
 	report   *Report
 	aside    aside
+	told     repairLog
 	named    map[string]bool // of o.Partitions, those that were found
 	serials  map[string]CheckedPartition
 }
@@ -109,7 +110,8 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 	if _, err := os.Stat(h.dir); err != nil {
 		return nil, homeError("home: %w: check COFFER_HOME", err)
 	}
-	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, aside: aside{home: h}, named: map[string]bool{}, serials: map[string]CheckedPartition{}}
+	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, named: map[string]bool{}, serials: map[string]CheckedPartition{}}
+	x.aside = aside{home: h, begin: x.begin}
 	if x.settings, _, err = c.load(h.dir); err == nil {
 		err = c.overrule(&x.settings)
 	}
@@ -123,11 +125,13 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 		}
 		defer unlock()
 	}
-	x.files()
-	x.rootKey()
+	x.rootKey() // first: what is moved aside is recorded with it
 	if x.root != nil {
 		defer x.root.Zero()
 	}
+	x.files()
+	x.homeLog()
+	defer x.end()
 	used, _, err := h.numbers()
 	if err != nil {
 		x.report.find(h.path(partitionsName), err, "")

@@ -80,6 +80,8 @@ func leftover(rel string) bool {
 		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp" || name == nextRootName+".tmp"
 	case partitionsName:
 		return strings.HasPrefix(name, newPrefix)
+	case auditName:
+		return strings.HasSuffix(name, ".tmp")
 	}
 	if inside, of := filepath.Split(filepath.Clean(dir)); filepath.Clean(inside) == partitionsName && strings.HasSuffix(of, deletedSuffix) {
 		return name != auditName // the log of a partition outlives it
@@ -95,7 +97,10 @@ func (x *checker) name(path, rel string) (strange bool) {
 	dir, name := filepath.Split(rel)
 	switch filepath.Clean(dir) {
 	case ".":
-		strange = rel != "." && !known[name]
+		if strange = rel != "." && !known[name]; strings.HasPrefix(name, logAsidePrefix) {
+			x.report.note(path, "a log that another one took the place of", "remove it when it is of no use any more")
+			strange = false
+		}
 	case partitionsName:
 		number, rest, _ := strings.Cut(name, ".")
 		_, ok := slotNumber(number)

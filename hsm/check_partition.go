@@ -2,7 +2,6 @@ package hsm
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -80,8 +79,8 @@ func (x *checker) auditLog(path string, log auditFound) {
 	case ck.Code(log.err) == ck.CKR_TOKEN_NOT_RECOGNIZED || ck.Code(log.err) == ck.CKR_DEVICE_ERROR:
 	case log.err != nil:
 		x.report.find(path, log.err, "restore it from a backup")
-	case log.torn > 0:
-		x.report.note(path, fmt.Sprintf("%d bytes at its end were never acknowledged", log.torn), "the next record moves them to the file torn")
+	default:
+		x.tornLog(path, log.torn)
 	}
 }
 

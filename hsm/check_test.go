@@ -162,6 +162,9 @@ func TestRepair(t *testing.T) {
 					t.Errorf("%d things were moved", n)
 				}
 				for path, b := range damaged {
+					if isHomeLog(c, path) {
+						continue // it tells of the attempt
+					}
 					if now, err := os.ReadFile(path); err != nil || string(now) != string(b) && filepath.Base(path) != lockFile {
 						t.Errorf("%s was changed", path)
 					}

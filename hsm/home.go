@@ -141,7 +141,7 @@ func (h home) writeFile(name, text string) error {
 		err = os.Rename(tmp, h.path(name))
 	}
 	if err == nil {
-		err = syncDir(h.dir)
+		err = syncDir(filepath.Dir(tmp))
 	}
 	if err != nil {
 		return homeError("home: %w", err)

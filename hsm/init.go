@@ -68,6 +68,11 @@ func (h home) create(makeRoot func(home) (string, error)) error {
 		return err
 	}
 	h.sweepKeys()
+	if h.has(auditName) { // of one that was begun: it may be under another root key
+		if _, err := h.setLogAside(); err != nil {
+			return homeError("home: %w", err)
+		}
+	}
 	if err := os.MkdirAll(h.path(partitionsName), 0o700); err != nil {
 		return homeError("home: %w", err)
 	}
@@ -102,6 +107,9 @@ func (h home) makeKeyFile() (string, error) {
 		return "", err
 	}
 	defer root.Zero()
+	if err := h.beginLog(root); err != nil {
+		return "", err
+	}
 	return root.Fingerprint()
 }
 
@@ -118,5 +126,5 @@ func (h home) makeSealed(name string, root *seal.Root, with *seal.Sealer) (strin
 	if err != nil {
 		return "", homeError("root key: %w", err)
 	}
-	return slot.Root, nil
+	return slot.Root, h.beginLog(root)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -84,16 +85,19 @@ func (m *Module) create(want ck.SlotID, fill func(dir string, st store.Store) er
 		if want != 0 && want != next {
 			return ck.Errorf(ck.CKR_SLOT_ID_INVALID, "another process has made a partition in slot %d", want)
 		}
-		if err := m.makePartition(next, fill); err != nil {
+		return m.recorded(audit.Event{Act: audit.PartitionCreate, Slot: uint64(next)}, func(e *audit.Event) error {
+			if err := m.makePartition(next, fill); err != nil {
+				return err
+			}
+			slot = next
+			err := m.refresh()
+			if p := m.partitions[next]; p != nil && p.Err() == nil {
+				e.Detail = "serial number " + p.Info().Serial
+			}
 			return err
-		}
-		slot = next
-		return nil
+		})
 	})
-	if err != nil {
-		return 0, err
-	}
-	return slot, m.refresh()
+	return slot, err
 }
 
 // makePartition builds a partition aside and moves it into its place.
@@ -138,16 +142,23 @@ func (m *Module) Delete(slot ck.SlotID, soPIN []byte) error {
 	if p == nil {
 		return ck.CKR_SLOT_ID_INVALID
 	}
+	e := audit.Event{Act: audit.PartitionDelete, Slot: uint64(slot)}
 	if soPIN != nil {
 		if err := p.CheckSO(soPIN); err != nil {
 			return err
 		}
+		e.Who = "so"
 	}
-	unlock, err := m.home.lock()
-	if err != nil {
-		return err
+	if p.Err() == nil {
+		e.Detail = "serial number " + p.Info().Serial
 	}
-	defer unlock()
+	return m.lockedHome(func() error {
+		return m.recorded(e, func(*audit.Event) error { return m.remove(slot) })
+	})
+}
+
+// remove removes a partition. The caller holds m.mu and the lock.
+func (m *Module) remove(slot ck.SlotID) error {
 	dir := m.home.partitionDir(slot)
 	if err := os.Rename(dir, dir+deletedSuffix); err != nil {
 		return homeError("remove: %w", err)

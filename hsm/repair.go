@@ -28,14 +28,18 @@ const (
 // aside is where a repair moves things to. The directory is made with the first of
 // them.
 type aside struct {
-	home home
-	dir  string
+	home  home
+	dir   string
+	begin func() error // called before anything is moved
 }
 
 // place returns the path for something that is at rel below the home, whose
 // directory there is.
 func (a *aside) place(rel string) (string, error) {
 	if a.dir == "" {
+		if err := a.begin(); err != nil {
+			return "", err
+		}
 		dir := a.home.path(quarantinePrefix + time.Now().UTC().Format("20060102T150405.000000Z"))
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return "", err
@@ -166,6 +170,9 @@ func (r *repair) has(f func(store.Problem) bool) bool { return slices.ContainsFu
 // movePartition moves a partition as a whole. Its number is not given again.
 func (x *checker) movePartition(r *repair) (string, error) {
 	dir := x.home.partitionDir(r.Slot)
+	if err := x.begin(); err != nil {
+		return "", err
+	}
 	if err := os.Mkdir(dir+deletedSuffix, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
@@ -222,7 +229,9 @@ func (x *checker) quarantine(r *repair) (to string, err error) {
 		return "", err
 	}
 	defer f.Close()
-	_, err = partition.Quarantine(st, x.root, x.settings.options(), r.private, func(found partition.Finding, content []byte) error {
+	o := x.settings.options()
+	o.Audit = auditDir(dir)
+	_, err = partition.Quarantine(st, x.root, o, r.private, func(found partition.Finding, content []byte) error {
 		line := asideRecord{Partition: r.Serial, Value: found.Value, Why: found.Err.Error(), Content: content}
 		if found.Value == "" {
 			line.Object = hex.EncodeToString(found.Object[:])

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -70,10 +71,13 @@ func (m *Module) RotateRoot(ctx context.Context, r Rotation) error {
 		if err := m.allOpen(); err != nil {
 			return err
 		}
-		if err := m.home.begin(s, r); err != nil {
-			return err
-		}
-		if err := m.changeRoot(ctx, s.next, r); err != nil {
+		err := m.recorded(audit.Event{Act: audit.RotateRoot, Detail: s.describe()}, func(*audit.Event) error {
+			if err := m.home.begin(s, r); err != nil {
+				return err
+			}
+			return m.changeRoot(ctx, s.next, r)
+		})
+		if err != nil {
 			return err
 		}
 		m.takeRoot(s.next)
@@ -99,12 +103,18 @@ func (m *Module) changeRoot(ctx context.Context, next *seal.Root, r Rotation) er
 		if err := m.eachPartition(ctx, r, 0, add); err != nil {
 			return err
 		}
+		if err := m.home.addLogRoot(m.root, next); err != nil {
+			return err
+		}
 		if err := m.changeOver(current, next, r); err != nil {
 			return err
 		}
 	}
 	keep := func(p *partition.Partition) error { return p.KeepRoot(next) }
 	if err := m.eachPartition(ctx, r, half, keep); err != nil {
+		return err
+	}
+	if err := m.home.keepLogRoot(next); err != nil {
 		return err
 	}
 	r.tell(2*half, 2*half)

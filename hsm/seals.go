@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -115,13 +116,13 @@ func (s *Seals) Root() (*seal.Root, error) { return s.home.open() }
 
 // Add seals the root key under another key as well.
 func (s *Seals) Add(name string, with *seal.Sealer) error {
-	return s.put(name, with, s.home.slots().Add)
+	return s.put(audit.SealAdd, name, with, s.home.slots().Add)
 }
 
 // Rekey seals the root key under another key in the place of the copy of this name,
 // which must exist, damaged or not. At any moment the old or the new one opens it.
 func (s *Seals) Rekey(name string, with *seal.Sealer) error {
-	return s.put(name, with, func(slot *seal.Slot) error {
+	return s.put(audit.SealRekey, name, with, func(slot *seal.Slot) error {
 		if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err != nil {
 			return fmt.Errorf("%s: %w", name, seal.ErrSlotMissing)
 		}
@@ -129,13 +130,11 @@ func (s *Seals) Rekey(name string, with *seal.Sealer) error {
 	})
 }
 
-func (s *Seals) put(name string, with *seal.Sealer, write func(*seal.Slot) error) error {
-	return s.locked(func() error {
-		root, err := s.Root()
-		if err != nil {
-			return err
-		}
-		defer root.Zero()
+func (s *Seals) put(act audit.Act, name string, with *seal.Sealer, write func(*seal.Slot) error) error {
+	if !seal.IsSlotName(name) {
+		return asHomeError(fmt.Errorf("%q: %w", name, seal.ErrSlotName))
+	}
+	return s.recorded(act, fmt.Sprintf("%s, of kind %s", name, with.Kind), func(root *seal.Root) error {
 		slot, err := seal.NewSlot(name, root, with)
 		if err != nil {
 			return err
@@ -146,13 +145,21 @@ func (s *Seals) put(name string, with *seal.Sealer, write func(*seal.Slot) error
 
 // AddKeyFile writes root.key: the root key in the clear.
 func (s *Seals) AddKeyFile() error {
+	return s.recorded(audit.SealAdd, rootName+", in the clear", func(root *seal.Root) error {
+		return root.WriteKeyFile(s.home.path(rootName))
+	})
+}
+
+// recorded changes what seals the root key, under the lock, and has that in the log.
+func (s *Seals) recorded(act audit.Act, detail string, change func(*seal.Root) error) error {
 	return s.locked(func() error {
 		root, err := s.Root()
 		if err != nil {
 			return err
 		}
 		defer root.Zero()
-		return root.WriteKeyFile(s.home.path(rootName))
+		e := audit.Event{Act: act, Detail: detail}
+		return s.home.recorded(root, e, func(*audit.Event) error { return asHomeError(change(root)) })
 	})
 }
 
@@ -160,8 +167,11 @@ func (s *Seals) AddKeyFile() error {
 // key that Stale lists: ErrLastSeal if no other one that
 // can be read is left.
 func (s *Seals) Remove(name string) error {
-	return s.locked(func() error {
-		if stale, err := s.Stale(); err == nil && slices.Contains(stale, name) {
+	if err := s.spares(name); err != nil {
+		return asHomeError(err)
+	}
+	return s.recorded(audit.SealRemove, name, func(*seal.Root) error {
+		if s.isStale(name) {
 			return s.home.slots().Drop(name)
 		}
 		if err := s.spares(name); err != nil {
@@ -175,6 +185,11 @@ func (s *Seals) Remove(name string) error {
 		}
 		return syncDir(s.home.dir)
 	})
+}
+
+func (s *Seals) isStale(root string) bool {
+	stale, err := s.Stale()
+	return err == nil && slices.Contains(stale, root)
 }
 
 // spares fails unless something but name opens the home: a copy that is whole, or a
@@ -215,6 +230,9 @@ func (s *Seals) Unlock(name string, key *secret.Bytes, d time.Duration) (string,
 		return "", asHomeError(fmt.Errorf("sealed copy %s: %w", name, err))
 	}
 	defer root.Zero()
+	if err := s.note(root, audit.Event{Act: audit.SealUnlock, Detail: fmt.Sprintf("with %s, for %v", name, d)}); err != nil {
+		return "", err
+	}
 	h, err := seal.Hold(s.home.holders, root, d)
 	if err != nil {
 		return "", homeError("the root key cannot be kept unlocked: %w", err)
@@ -222,8 +240,47 @@ func (s *Seals) Unlock(name string, key *secret.Bytes, d time.Duration) (string,
 	return h.Name(), nil
 }
 
-// Lock forgets the root key that was unlocked: seal.ErrNotHeld.
-func (s *Seals) Lock() error { return seal.Release(s.home.holders, s.root) }
+// Lock forgets the root key that was unlocked: seal.ErrNotHeld. That is done, and then
+// recorded.
+func (s *Seals) Lock() error {
+	root := s.heldRoot()
+	if err := seal.Release(s.home.holders, s.root); err != nil || root == nil {
+		return err
+	}
+	defer root.Zero()
+	if err := s.note(root, audit.Event{Act: audit.SealLock}); err != nil {
+		return fmt.Errorf("the root key is locked, but that could not be recorded: %w", err)
+	}
+	return nil
+}
+
+// heldRoot is the root key that is unlocked, or nil.
+func (s *Seals) heldRoot() *seal.Root {
+	for _, h := range s.home.holders {
+		key, err := h.Get(s.root)
+		if err != nil {
+			continue
+		}
+		if root, err := seal.NewRoot(key); err == nil {
+			return root
+		}
+		key.Zero()
+	}
+	return nil
+}
+
+// note records what is one record, with the root key that s knows of.
+func (s *Seals) note(root *seal.Root, e audit.Event) error {
+	unlock, err := s.home.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if now, err := s.home.fingerprint(); err != nil || now != s.root {
+		return errors.Join(err, homeError("the root key was changed meanwhile: run it again"))
+	}
+	return s.home.note(root, e)
+}
 
 // locked does f under the home's lock, for the root key that is the home's then.
 func (s *Seals) locked(f func() error) error {

@@ -3,9 +3,11 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
@@ -20,6 +22,16 @@ type succession struct {
 	inClear bool                    // whether the root key is in the clear, and the next one will be
 	copies  []seal.SlotEntry        // of the home's root key
 	sealers map[string]*seal.Sealer // by name of the copy: those that are taken along
+}
+
+// describe tells the log what the change is.
+func (s *succession) describe() string {
+	verb := "to"
+	if s.resumed {
+		verb = "goes on, to"
+	}
+	names := slices.Sorted(maps.Keys(s.sealers))
+	return fmt.Sprintf("%s %s; sealed copies of it: %d (%s)", verb, s.name, len(names), strings.Join(names, ", "))
 }
 
 // zero wipes what is left in s.

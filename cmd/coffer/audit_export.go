@@ -29,7 +29,7 @@ type exportOptions struct {
 }
 
 func newAuditExport(t *tool) *cobra.Command {
-	var name string
+	var which logChoice
 	var o exportOptions
 	c := &cobra.Command{
 		Use:     "export",
@@ -44,10 +44,10 @@ func newAuditExport(t *tool) *cobra.Command {
 			if _, err := export.New(o.format, t.out, export.Source{}); err != nil {
 				return usageError(c, "--format: %w", err)
 			}
-			return t.withAudit(name, func(l *audit.Log) error { return t.exportAudit(l, &o) })
+			return t.withAudit(&which, func(l *audit.Log) error { return t.exportAudit(l, &o) })
 		},
 	}
-	partitionFlag(c, &name)
+	which.register(c)
 	flags := c.Flags()
 	flags.StringVar(&o.format, "format", "json", "as `FORMAT`: "+strings.Join(export.Formats(), ", "))
 	flags.Int64Var(&o.first, "from", 0, "begin with record `N`")
@@ -61,7 +61,7 @@ func newAuditExport(t *tool) *cobra.Command {
 // under one checkpoint.
 func (t *tool) exportAudit(l *audit.Log, o *exportOptions) error {
 	w := bufio.NewWriterSize(t.out, 64<<10)
-	print, err := export.New(o.format, w, export.Source{Log: l.Verifier().Name(), Version: hsm.Version})
+	print, err := export.New(o.format, w, export.Source{Log: l.Name(), Version: hsm.Version})
 	if err != nil {
 		return err
 	}

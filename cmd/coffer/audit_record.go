@@ -55,7 +55,13 @@ func describeRecord(r *audit.Record) string {
 	if r.Count > 0 {
 		words = append(words, fmt.Sprintf("%d times", r.Count))
 	}
+	if r.Slot > 0 {
+		words = append(words, fmt.Sprintf("slot %d", r.Slot))
+	}
 	words = append(words, r.Detail)
+	if r.Of > 0 {
+		words = append(words, fmt.Sprintf("(begun: %d)", r.Of))
+	}
 	var told []string
 	for _, word := range words {
 		if word != "" {

@@ -17,7 +17,8 @@ knows no labels. A user is so, user, public or the name of one. A time is a date
 2026-01-02, or 2026-01-02T03:04:05Z, both in UTC, or how long ago it was: 90m, 24h.`
 
 func newAuditSearch(t *tool) *cobra.Command {
-	var name, since, until string
+	var which logChoice
+	var since, until string
 	var f audit.Filter
 	c := &cobra.Command{
 		Use:     "search",
@@ -29,12 +30,12 @@ func newAuditSearch(t *tool) *cobra.Command {
 			if err := completeFilter(c, &f, since, until); err != nil {
 				return err
 			}
-			return t.withAudit(name, func(l *audit.Log) error {
+			return t.withAudit(&which, func(l *audit.Log) error {
 				return t.recordPrinter().records(audit.Read(l.Dir(), 0), f.Match)
 			})
 		},
 	}
-	partitionFlag(c, &name)
+	which.register(c)
 	flags := c.Flags()
 	flags.StringVar(&f.Act, "act", "", "what was done: `ACT` or a pattern")
 	flags.StringVar(&f.Object, "key", "", "to the object with unique `ID`")

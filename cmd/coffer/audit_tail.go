@@ -12,7 +12,7 @@ const auditTailText = `Print the last records of the log, and with --follow thos
 interrupted. With --json a record is one JSON object a line (hsm/audit/FORMAT.md).`
 
 func newAuditTail(t *tool) *cobra.Command {
-	var name string
+	var which logChoice
 	var n int64
 	var follow bool
 	c := &cobra.Command{
@@ -25,10 +25,10 @@ func newAuditTail(t *tool) *cobra.Command {
 			if n < 0 {
 				return usageError(c, "-n is less than 0")
 			}
-			return t.tailAudit(name, n, follow)
+			return t.tailAudit(&which, n, follow)
 		},
 	}
-	partitionFlag(c, &name)
+	which.register(c)
 	c.Flags().Int64VarP(&n, "lines", "n", 10, "begin with the last `N` records")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with the records that come")
 	t.jsonFlag(c)
@@ -36,10 +36,10 @@ func newAuditTail(t *tool) *cobra.Command {
 }
 
 // tailAudit closes the partition before it prints: a log is followed without the keys.
-func (t *tool) tailAudit(name string, n int64, follow bool) error {
+func (t *tool) tailAudit(which *logChoice, n int64, follow bool) error {
 	var dir string
 	var first int64
-	err := t.withAudit(name, func(l *audit.Log) error {
+	err := t.withAudit(which, func(l *audit.Log) error {
 		c, _, err := l.Checkpoint()
 		dir, first = l.Dir(), max(0, c.Size-n)
 		return err

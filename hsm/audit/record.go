@@ -26,6 +26,7 @@ type Event struct {
 	First, Last  time.Time
 	Detail       string // never a label, never anything secret
 	Of           int64  // the record that began what this one ends; 0: none
+	Slot         uint64 // of a partition, in the home's log
 }
 
 // Record is a line of the log (FORMAT.md, "A record").
@@ -48,6 +49,7 @@ type Record struct {
 	First      *time.Time `json:"first,omitempty"`
 	Last       *time.Time `json:"last,omitempty"`
 	Detail     string     `json:"detail,omitempty"`
+	Slot       uint64     `json:"slot,omitempty"`
 	Of         int64      `json:"of,omitempty"`
 }
 
@@ -67,7 +69,7 @@ func (e *Event) record(seq int64, generation uint64) Record {
 	r := Record{
 		Version: formatVersion, Seq: seq, Time: time.Now().UTC(), Generation: generation,
 		PID: os.Getpid(), Program: program(), UID: os.Geteuid(),
-		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: e.Detail, Of: e.Of,
+		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: e.Detail, Slot: e.Slot, Of: e.Of,
 	}
 	if e.Object != ([16]byte{}) {
 		r.Object = hexID(e.Object)

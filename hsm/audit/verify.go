@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -19,6 +20,7 @@ type Report struct {
 	Torn     int64    // bytes at the end that were never acknowledged
 	Cuts     []Record // log.cut
 	Accepted []Record // audit.accept: before them, store and log did not fit
+	Open     []Record // that began something, and none says how it ended
 	Lost     []Record // use.begin without a use.end: processes that were killed, or run still
 }
 
@@ -128,6 +130,7 @@ func verifyWalk(w *walker, r *Report, since []Checkpoint) (map[int64]tlog.Hash, 
 // take sorts a record into the report. The generation that records tell of only goes
 // back where the SO has accepted that.
 func (r *Report) take(rec Record, generation *uint64) error {
+	r.Open = stillOpen(r.Open, rec)
 	switch rec.Act {
 	case LogCut:
 		r.Cuts = append(r.Cuts, rec)
@@ -152,6 +155,28 @@ func (r *Report) take(rec Record, generation *uint64) error {
 	}
 	*generation = rec.Generation
 	return nil
+}
+
+// stillOpen are the records that began something and have not ended, after rec.
+func stillOpen(open []Record, rec Record) []Record {
+	if rec.Begun() {
+		return append(open, rec)
+	}
+	if rec.Of == 0 {
+		return open
+	}
+	return slices.DeleteFunc(open, func(r Record) bool { return r.Seq == rec.Of })
+}
+
+// Unended lists the records of the log in dir that began something and have not ended.
+func Unended(dir string) (open []Record, err error) {
+	for rec, err := range Read(dir, 0) {
+		if err != nil {
+			return nil, err
+		}
+		open = stillOpen(open, rec)
+	}
+	return open, nil
 }
 
 // Read yields the records of the log in dir, from record first, as far as there is a
@@ -207,6 +232,9 @@ func (l *Log) Checkpoint() (c Checkpoint, ok bool, err error) {
 	}
 	return h.at.Checkpoint, h.at.Size > 0, nil
 }
+
+// Name is the log's.
+func (l *Log) Name() string { return l.signer.Name() }
 
 // Verifier checks signatures of the log.
 func (l *Log) Verifier() note.Verifier { return l.signer.Verifier }

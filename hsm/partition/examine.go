@@ -257,6 +257,7 @@ func (p *Partition) privateOf(of account, opened *openPIN) (key *seal.Key, err e
 // Examine found.
 func Quarantine(st store.Store, root *seal.Root, o Options, private *seal.Key, aside func(Finding, []byte) error) (*Examination, error) {
 	var x *Examination
+	w := &writer{}
 	err := st.Update(func(tx store.Tx) error {
 		x = Examine(tx, tx.Generation()-1, root, o, private)
 		for _, f := range x.Findings {
@@ -280,10 +281,50 @@ func Quarantine(st store.Store, root *seal.Root, o Options, private *seal.Key, a
 				return err
 			}
 		}
-		w := &writer{tx: tx, p: p, state: state{uint64(tx.Len()), x.digest}}
+		if err := p.openAudit(o.Audit); err != nil {
+			return err
+		}
+		w.tx, w.p, w.state = tx, p, state{uint64(tx.Len()), x.digest}
+		return w.finishRepair(audit.Event{Act: audit.Repair, Detail: fmt.Sprintf("taken out: %d", len(x.Findings))})
+	})
+	w.pending.Done(err)
+	return x, storeError(err)
+}
+
+// finishRepair is finish with a record of the repair, unless the log cannot have one:
+// that it does not fit is for the SO to accept, and mended is what can be.
+func (w *writer) finishRepair(e audit.Event) error {
+	w.note(e)
+	err := w.finish()
+	if audit.Acceptable(err) {
+		w.events = nil
+		err = w.finish()
+	}
+	return err
+}
+
+// Note records an event in the log of the partition in st, as an act of its own. Nobody
+// has the partition open.
+func Note(st store.Store, root *seal.Root, o Options, e audit.Event) error {
+	w := &writer{}
+	err := st.Update(func(tx store.Tx) error {
+		p, err := bare(tx, root, o)
+		if err != nil {
+			return err
+		}
+		defer p.root.Zero()
+		if err := p.openAudit(o.Audit); err != nil {
+			return err
+		}
+		w.tx, w.p = tx, p
+		if w.state, err = p.readState(tx, tx.Generation()-1); err != nil {
+			return err
+		}
+		w.note(e)
 		return w.finish()
 	})
-	return x, storeError(err)
+	w.pending.Done(err)
+	return storeError(err)
 }
 
 // vouched refuses to write the digest over private records that nobody has opened. Where

@@ -3,7 +3,6 @@ package partition
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -97,14 +96,10 @@ func auditError(err error) error {
 	if err == nil || errors.As(err, &rv) {
 		return err
 	}
-	rv = ck.CKR_DEVICE_ERROR
 	if errors.Is(err, audit.ErrDamaged) {
 		err = fmt.Errorf("%w: keep a copy of it; to go on with a new one: coffer audit accept", err)
 	}
-	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
-		rv = ck.CKR_DEVICE_MEMORY
-	}
-	return ck.Errorf(rv, "audit log: %w", err)
+	return ck.Errorf(DiskCode(err), "audit log: %w", err)
 }
 
 // note has the transaction record an event, if it is committed.

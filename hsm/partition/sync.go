@@ -24,11 +24,16 @@ func storeError(err error) error {
 	if err == nil || errors.As(err, &rv) {
 		return err
 	}
-	rv = ck.CKR_DEVICE_ERROR
+	return ck.Errorf(DiskCode(err), "%w", err)
+}
+
+// DiskCode is the code for an error of files: CKR_DEVICE_MEMORY if there is no room,
+// or CKR_DEVICE_ERROR.
+func DiskCode(err error) ck.RV {
 	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
-		rv = ck.CKR_DEVICE_MEMORY
+		return ck.CKR_DEVICE_MEMORY
 	}
-	return ck.Errorf(rv, "%w", err)
+	return ck.CKR_DEVICE_ERROR
 }
 
 // errClosed is the answer of a partition that has been removed, or whose module has

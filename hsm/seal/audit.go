@@ -11,14 +11,9 @@ import (
 // expanded under the label "audit". It lives as long as what it was taken from.
 type AuditKey struct{ seed *secret.Bytes }
 
-// AuditKey is the key of the partition's log.
+// AuditKey is the key of the partition's log, or of the home's own, for which there is a
+// partition root too.
 func (p *PartitionRoot) AuditKey() *AuditKey { return &AuditKey{p.audit} }
-
-// AuditKey is the key of the home's own log. The caller wipes it.
-func (r *Root) AuditKey() (*AuditKey, error) {
-	seed, err := expand(r.key, "audit")
-	return &AuditKey{seed}, err
-}
 
 // Public is the key that others check signatures with.
 func (k *AuditKey) Public() (public ed25519.PublicKey, err error) {
@@ -43,6 +38,3 @@ func (k *AuditKey) with(f func(ed25519.PrivateKey)) error {
 	clear(private)
 	return nil
 }
-
-// Zero wipes the key.
-func (k *AuditKey) Zero() { k.seed.Zero() }

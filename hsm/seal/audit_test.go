@@ -24,11 +24,12 @@ func TestAuditKey(t *testing.T) {
 		}
 		seen[hex.EncodeToString(public)] = true
 	}
-	home, err := root.AuditKey()
+	own, err := NewPartitionRoot([16]byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := home.Public()
+	key := own.AuditKey()
+	public, err := key.Public()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +42,12 @@ func TestAuditKey(t *testing.T) {
 		t.Errorf("the key of a known partition changed: %v", seen)
 	}
 	message := []byte("a checkpoint")
-	signature, err := home.Sign(message)
+	signature, err := key.Sign(message)
 	if err != nil || !ed25519.Verify(public, message, signature) {
 		t.Fatalf("signature not accepted: %v", err)
 	}
-	home.Zero()
-	if _, err := home.Sign(message); err == nil {
+	own.Zero()
+	if _, err := key.Sign(message); err == nil {
 		t.Fatal("a wiped key signs")
 	}
 }

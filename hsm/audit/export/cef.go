@@ -93,6 +93,7 @@ func (l *cefLine) extension(r *audit.Record, s Source) {
 	if r.Of != 0 {
 		l.labelled("cn2", "begunInRecord", strconv.FormatInt(r.Of, 10))
 	}
+	l.labelled("cn3", "slot", number(r.Slot))
 	l.add("msg", r.Detail)
 }
 

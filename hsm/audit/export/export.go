@@ -131,9 +131,9 @@ func describe(r *audit.Record) string {
 	text := rowOf(r.Act).name
 	switch outcomeOf(r) {
 	case failed:
-		text += " failed"
+		text += " (failed)"
 	case begun:
-		text += " began"
+		text += " (begun)"
 	}
 	if r.Count > 0 {
 		text += fmt.Sprintf(", %d times", r.Count)

@@ -99,8 +99,8 @@ func samples(t testing.TB) (list []audit.Record) {
 	}
 	add(audit.Record{Act: audit.Login, Who: "so", Result: "CKR_PIN_INCORRECT"})
 	add(audit.Record{Act: audit.Login, Who: "unknown", Result: "CKR_PIN_INCORRECT"})
-	add(audit.Record{Act: audit.PartitionDelete, Result: "CKR_PENDING", Detail: "slot 1"})
-	add(audit.Record{Act: audit.PartitionDelete, Of: 7, Detail: "slot 1"})
+	add(audit.Record{Act: audit.PartitionDelete, Result: "CKR_PENDING", Slot: 1})
+	add(audit.Record{Act: audit.PartitionDelete, Of: 55, Slot: 1})
 	add(audit.Record{Act: audit.UserCreate, Who: "so", Detail: `user "a|b=c\\d"`})
 	add(audit.Record{Act: "later.act", Who: "user"})
 	return list

@@ -181,6 +181,9 @@ func unmapped(r *audit.Record) map[string]any {
 	if r.Generation != 0 {
 		m["generation"] = r.Generation
 	}
+	if r.Slot != 0 {
+		m["slot"] = r.Slot
+	}
 	if r.Of != 0 {
 		m["begun_in_record"] = r.Of
 	}
