@@ -21,6 +21,23 @@ func (m *Module) AuditLog(slot ck.SlotID) (*audit.Log, error) {
 	return p.Log(), nil
 }
 
+// NoteBackup records, in the log of the partition in a slot and in the home's, that a
+// backup of it is about to be handed out.
+func (m *Module) NoteBackup(slot ck.SlotID, detail string) error {
+	p, err := m.partitionIn(slot)
+	if err != nil {
+		return err
+	}
+	if err := p.Note(audit.Event{Act: audit.Backup, Detail: detail}); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lockedHome(func() error {
+		return m.home.note(m.root, audit.Event{Act: audit.Backup, Slot: uint64(slot), Detail: detail})
+	})
+}
+
 // SetAuditUses lets the SO say whether uses of keys are recorded.
 func (m *Module) SetAuditUses(slot ck.SlotID, who api.Caller, on bool) error {
 	p, err := m.partitionIn(slot)

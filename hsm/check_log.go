@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 )
@@ -62,12 +63,18 @@ func (x *checker) end() {
 		return
 	}
 	defer x.told.log.close()
-	moved := 0
+	moved, mended := 0, 0
 	for _, f := range x.report.Findings {
 		if f.Moved != "" {
 			moved++
 		}
+		if f.Mended != "" {
+			mended++
+		}
 	}
-	_ = x.told.log.Append(audit.Event{Act: audit.Repair, Of: x.told.begun,
-		Detail: fmt.Sprintf("moved aside to %s: %d", x.home.relative(x.aside.dir), moved)})
+	detail := fmt.Sprintf("made again: %d, moved aside: %d", mended, moved)
+	if x.aside.dir != "" {
+		detail += " to " + filepath.Base(x.aside.dir)
+	}
+	_ = x.told.log.Append(audit.Event{Act: audit.Repair, Of: x.told.begun, Detail: detail})
 }

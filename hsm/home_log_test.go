@@ -264,3 +264,41 @@ func TestHomeLogOfOldHome(t *testing.T) {
 	must(t, m.Delete(2, nil))
 	wantTold(t, c, "log.begin OK 0", "partition.delete PENDING 2", "partition.delete OK 2")
 }
+
+// TestRepairTold: a repair is in the log of the partition and in the home's; where the
+// partition's log is of no use any more, the repair is done all the same.
+func TestRepairTold(t *testing.T) {
+	for _, broken := range []bool{false, true} {
+		c := smallHome(t)
+		spoilFile(t, c, firstRecord(0))
+		if broken {
+			must(t, os.WriteFile(filepath.Join(c.Home, partitionsName, "1", auditName, "log"), nil, 0o600))
+		}
+		r := mustCheck(t, c, CheckOptions{Repair: true, PIN: with(userPIN)})
+		if r.Quarantine == "" {
+			t.Fatalf("%+v", r)
+		}
+		all := wantTold(t, c, "repair PENDING 0", "repair OK 0")
+		if last := all[len(all)-1].Detail; last != "made again: 0, moved aside: 2 to "+filepath.Base(r.Quarantine) {
+			t.Errorf("%q", last)
+		}
+		l, err := open(t, c).AuditLog(1)
+		if broken {
+			if err == nil || !strings.Contains(err.Error(), "coffer audit accept") {
+				t.Errorf("%v", err)
+			}
+			continue
+		}
+		must(t, err)
+		var repaired []string
+		for rec, err := range audit.Read(l.Dir(), 0) {
+			must(t, err)
+			if rec.Act == audit.Repair {
+				repaired = append(repaired, rec.Detail)
+			}
+		}
+		if fmt.Sprint(repaired) != "[taken out: 2]" {
+			t.Errorf("%q", repaired)
+		}
+	}
+}

@@ -30,7 +30,10 @@ func (x *checker) firstFile() {
 	if !x.o.Repair {
 		return
 	}
-	if err := x.home.writeMagic(print); err != nil {
+	if err = x.begin(); err == nil {
+		err = x.home.writeMagic(print)
+	}
+	if err != nil {
 		f.What += fmt.Sprintf("; it could not be made again: %v", err)
 		return
 	}
@@ -108,7 +111,11 @@ func (x *checker) mendLock(r *repair) {
 	if i < 0 || !r.has(func(p store.Problem) bool { return isOf(p, lockFile, store.ErrMissing) }) {
 		return
 	}
-	if err := store.RestoreLock(filepath.Dir(path), x.settings.store()); err != nil {
+	err := x.begin()
+	if err == nil {
+		err = store.RestoreLock(filepath.Dir(path), x.settings.store())
+	}
+	if err != nil {
 		r.files[i].What += fmt.Sprintf("; it could not be made again: %v", err)
 		return
 	}

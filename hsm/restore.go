@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -51,6 +52,7 @@ type Restored struct {
 	Slot       ck.SlotID // where it was; it comes there if that was never in use here
 	Generation uint64    // that its store begins with
 	Replace    ck.SlotID // the partition whose place it takes; 0: none's
+	From       string    // what it comes from, for the log
 
 	At    ck.SlotID // where it came, when Restore has returned
 	Aside string    // where the partition is that it replaced
@@ -83,14 +85,17 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 			return err
 		}
 		err := fill(r.stores, m.root)
-		if err == nil && !force {
-			err = r.undoes()
+		if err == nil {
+			err = r.undoes(force)
+		}
+		if err == nil {
+			err = r.tell()
 		}
 		if err = errors.Join(err, r.closeStores()); err != nil {
 			return err
 		}
 		for i := range list {
-			if err := r.put(i); err != nil {
+			if err := r.place(i); err != nil {
 				return err
 			}
 		}
@@ -135,6 +140,7 @@ type restoring struct {
 	list   []*Restored
 	dirs   []string // of the partitions, as long as they are aside
 	stores []store.Store
+	undone [][]string // what force has undone, of each
 }
 
 func (r *restoring) makeStores() error {
@@ -168,46 +174,91 @@ func (r *restoring) clean() {
 	}
 }
 
-// undoes compares what was restored with what the home has of the same partitions.
-func (r *restoring) undoes() error {
+// undoes compares what was restored with what the home has of the same partitions, and
+// fails with Undoes if something would be undone; with force it only keeps what.
+func (r *restoring) undoes(force bool) error {
 	var all []string
 	for i, want := range r.list {
+		var undone []string
 		for slot, p := range r.m.partitions {
-			if p.Err() != nil {
-				if slot == want.Replace {
-					all = append(all, fmt.Sprintf("partition %s: what there is in slot %d cannot be opened, so there is nothing to compare with", want.Serial, slot))
-				}
-				continue
-			}
-			if p.Info().Serial != want.Serial {
-				continue
-			}
-			reasons, err := p.Undone(r.stores[i])
-			if err != nil {
+			reasons, err := r.undoesIn(i, slot, p)
+			if err != nil && !force {
 				return err
 			}
+			if err != nil {
+				reasons = []string{"what there is cannot be compared"}
+			}
 			for _, reason := range reasons {
+				undone = append(undone, reason)
 				all = append(all, fmt.Sprintf("partition %s in slot %d: %s", want.Serial, slot, reason))
 			}
 		}
+		r.undone = append(r.undone, undone)
 	}
-	if len(all) == 0 {
+	if len(all) == 0 || force {
 		return nil
 	}
 	return &Undoes{all}
 }
 
-// put gives a restored partition its place.
-func (r *restoring) put(i int) error {
+// undoesIn compares what was restored with the partition in a slot, if that is the same
+// or is to be replaced.
+func (r *restoring) undoesIn(i int, slot ck.SlotID, p *partition.Partition) ([]string, error) {
 	want := r.list[i]
-	if want.Replace != 0 {
-		return r.replace(i)
+	if p.Err() != nil {
+		if slot == want.Replace {
+			return []string{"what there is cannot be opened, so there is nothing to compare with"}, nil
+		}
+		return nil, nil
 	}
-	slot, err := r.m.home.freeSlot(want.Slot)
+	if p.Info().Serial != want.Serial {
+		return nil, nil
+	}
+	return p.Undone(r.stores[i])
+}
+
+// tell has the log of each partition begin with where it comes from.
+func (r *restoring) tell() error {
+	for i, st := range r.stores {
+		e := audit.Event{Act: audit.Restore, Detail: r.describe(i)}
+		if err := partition.Note(st, r.m.root, r.m.partitionOptions(r.dirs[i]), e); err != nil {
+			return restoreError(err)
+		}
+	}
+	return nil
+}
+
+// describe says where a partition comes from, and what that has undone.
+func (r *restoring) describe(i int) string {
+	want := r.list[i]
+	text := fmt.Sprintf("serial number %s, generation %d, from %s", want.Serial, want.Generation, want.From)
+	if want.Replace != 0 {
+		text += fmt.Sprintf(", in the place of what was in slot %d", want.Replace)
+	}
+	if len(r.undone[i]) > 0 {
+		text += "; by force: " + strings.Join(r.undone[i], "; ")
+	}
+	return text
+}
+
+// place puts a restored partition where it belongs, as an act on the home. Where it is to
+// replace another, no look at the home would show whether it has.
+func (r *restoring) place(i int) error {
+	e := audit.Event{Act: audit.Restore, Detail: r.describe(i)}
+	if r.list[i].Replace != 0 {
+		return r.m.recorded(e, func(*audit.Event) error { return r.replace(i) })
+	}
+	slot, err := r.m.home.freeSlot(r.list[i].Slot)
 	if err != nil {
 		return err
 	}
-	if r.there(want.Serial) {
+	e.Slot = uint64(slot)
+	return r.m.recorded(e, func(*audit.Event) error { return r.put(i, slot) })
+}
+
+// put gives a restored partition a slot where there was none.
+func (r *restoring) put(i int, slot ck.SlotID) error {
+	if r.there(r.list[i].Serial) {
 		if err := markBeside(r.dirs[i]); err != nil {
 			return restoreError(err)
 		}
@@ -215,7 +266,7 @@ func (r *restoring) put(i int) error {
 	if err := os.Rename(r.dirs[i], r.m.home.partitionDir(slot)); err != nil {
 		return restoreError(err)
 	}
-	want.At = slot
+	r.list[i].At = slot
 	return restoreError(syncDir(r.m.home.path(partitionsName)))
 }
 

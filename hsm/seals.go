@@ -134,13 +134,22 @@ func (s *Seals) put(act audit.Act, name string, with *seal.Sealer, write func(*s
 	if !seal.IsSlotName(name) {
 		return asHomeError(fmt.Errorf("%q: %w", name, seal.ErrSlotName))
 	}
-	return s.recorded(act, fmt.Sprintf("%s, of kind %s", name, with.Kind), func(root *seal.Root) error {
+	return s.recorded(act, describeSeal(name, with), func(root *seal.Root) error {
 		slot, err := seal.NewSlot(name, root, with)
 		if err != nil {
 			return err
 		}
 		return write(slot)
 	})
+}
+
+// describeSeal tells the log of a sealed copy: of shares, how many were dealt.
+func describeSeal(name string, with *seal.Sealer) string {
+	text := fmt.Sprintf("%s, of kind %s", name, with.Kind)
+	if with.Kind == seal.KindShares { // hsm/seal/FORMAT.md has the names
+		text += fmt.Sprintf(", %s of %s", with.Params["needed"], with.Params["total"])
+	}
+	return text
 }
 
 // AddKeyFile writes root.key: the root key in the clear.

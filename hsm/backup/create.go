@@ -47,6 +47,9 @@ func Create(w io.Writer, m *hsm.Module, slots []ck.SlotID, o Options) (*Contents
 		for i, e := range list {
 			b.plan(uint64(slots[i]), e)
 		}
+		if err := b.record(m, slots); err != nil {
+			return err
+		}
 		return b.write(w)
 	})
 	return c, err

@@ -66,6 +66,7 @@ type Left struct {
 
 // Source is all that was read of another store.
 type Source struct {
+	Kind    string // SoftHSM2 token, PKCS #12 file and so on
 	Name    string // for a person: a kind and a path
 	Label   string // of the token, if it has one
 	Objects []Object

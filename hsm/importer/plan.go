@@ -39,8 +39,9 @@ type Plan struct {
 	Source string `json:"source"`
 	Steps  []Step `json:"objects"`
 
-	to  api.Partition
-	who api.Caller
+	kind string // of the source
+	to   api.Partition
+	who  api.Caller
 }
 
 // rehearsal is the session that the objects of a rehearsal belong to. The tool has no
@@ -52,7 +53,7 @@ const rehearsal api.SessionID = 1
 // what concerns all objects: CKR_USER_NOT_LOGGED_IN, CKR_DEVICE_ERROR and their like.
 func Rehearse(p api.Partition, who api.Caller, s *Source) (*Plan, error) {
 	who.ReadWrite = true
-	plan := &Plan{Source: s.Name, to: p, who: who}
+	plan := &Plan{Source: s.Name, kind: s.Kind, to: p, who: who}
 	who.Session = rehearsal
 	defer p.CloseSession(rehearsal)
 	for i := range s.Objects {
@@ -240,7 +241,7 @@ func (p *Plan) Count(f Fate) (n int) {
 
 // manyMaker is a partition that makes objects in one transaction.
 type manyMaker interface {
-	CreateObjects(api.Caller, []ck.Template) ([]api.ObjectID, error)
+	ImportObjects(who api.Caller, from string, all []ck.Template) ([]api.ObjectID, error)
 }
 
 var errNotAtOnce = errors.New("the partition cannot make several objects at once")
@@ -258,7 +259,7 @@ func (p *Plan) Write() error {
 			tmpls, steps = append(tmpls, s.tmpl), append(steps, s)
 		}
 	}
-	ids, err := maker.CreateObjects(p.who, tmpls)
+	ids, err := maker.ImportObjects(p.who, p.kind, tmpls)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func TestNobody(t *testing.T) {
 // failing is a partition that fails while it writes.
 type failing struct{ api.Partition }
 
-func (failing) CreateObjects(api.Caller, []ck.Template) ([]api.ObjectID, error) {
+func (failing) ImportObjects(api.Caller, string, []ck.Template) ([]api.ObjectID, error) {
 	return nil, ck.CKR_DEVICE_MEMORY
 }
 

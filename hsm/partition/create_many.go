@@ -1,16 +1,19 @@
 package partition
 
 import (
+	"fmt"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
-// CreateObjects is CreateObject for many objects at once, in the order of the
+// ImportObjects is CreateObject for many objects at once, in the order of the
 // templates: all of them are made, the token objects in one transaction, or none is.
+// from is the kind of what they come from, for the audit log: never a label or a path.
 // It is not part of api.Partition: what brings keys in from elsewhere asks for it.
-func (p *Partition) CreateObjects(who api.Caller, tmpls []ck.Template) ([]api.ObjectID, error) {
+func (p *Partition) ImportObjects(who api.Caller, from string, tmpls []ck.Template) ([]api.ObjectID, error) {
 	ids := make([]api.ObjectID, 0, len(tmpls))
 	pairs := make([]pair, 0, len(tmpls))
 	for i, tmpl := range tmpls {
@@ -25,10 +28,17 @@ func (p *Partition) CreateObjects(who api.Caller, tmpls []ck.Template) ([]api.Ob
 	if len(pairs) == 0 {
 		return ids, nil
 	}
-	if err := p.insert(who, audit.Create, pairs...); err != nil {
+	if err := p.insertTold(who, audit.Create, p.importOf(who, from, len(pairs)), pairs); err != nil {
 		return nil, err
 	}
 	return ids, nil
+}
+
+// importOf tells the log of an import.
+func (p *Partition) importOf(who api.Caller, from string, n int) []audit.Event {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return []audit.Event{{Act: audit.Import, Who: p.whoIs(who), Detail: fmt.Sprintf("objects from %s: %d", from, n)}}
 }
 
 // preparePair does all of CreateObject but putting the object anywhere.

@@ -22,14 +22,14 @@ func aesObject(label string, n int) ck.Template {
 	}
 }
 
-// TestCreateObjects: all or none, whatever is wrong with the last one.
-func TestCreateObjects(t *testing.T) {
+// TestImportObjects: all or none, whatever is wrong with the last one.
+func TestImportObjects(t *testing.T) {
 	r := newRig(t)
 	user := r.login(ck.CKU_USER, userPIN)
 	generation := r.store.Generation
 
 	before := generation()
-	ids, err := r.CreateObjects(user, []ck.Template{dataObject("a", true, false), aesObject("b", 32), dataObject("c", true, true)})
+	ids, err := r.ImportObjects(user, "tests", []ck.Template{dataObject("a", true, false), aesObject("b", 32), dataObject("c", true, true)})
 	if err != nil || len(ids) != 3 {
 		t.Fatalf("%d objects: %v", len(ids), err)
 	}
@@ -43,19 +43,19 @@ func TestCreateObjects(t *testing.T) {
 	}
 
 	before = generation()
-	_, err = r.CreateObjects(user, []ck.Template{dataObject("d", true, false), aesObject("e", 32), aesObject("f", 7)})
+	_, err = r.ImportObjects(user, "tests", []ck.Template{dataObject("d", true, false), aesObject("e", 32), aesObject("f", 7)})
 	if ck.Code(err) != ck.CKR_ATTRIBUTE_VALUE_INVALID {
 		t.Errorf("a key of seven bytes: %v", err)
 	}
 	readOnly := user
 	readOnly.ReadWrite = false
-	if _, err = r.CreateObjects(readOnly, []ck.Template{dataObject("d", true, false)}); ck.Code(err) != ck.CKR_SESSION_READ_ONLY {
+	if _, err = r.ImportObjects(readOnly, "tests", []ck.Template{dataObject("d", true, false)}); ck.Code(err) != ck.CKR_SESSION_READ_ONLY {
 		t.Errorf("read only: %v", err)
 	}
-	if _, err = r.CreateObjects(api.Caller{ReadWrite: true}, []ck.Template{dataObject("d", true, false), dataObject("e", true, true)}); ck.Code(err) != ck.CKR_USER_NOT_LOGGED_IN {
+	if _, err = r.ImportObjects(api.Caller{ReadWrite: true}, "tests", []ck.Template{dataObject("d", true, false), dataObject("e", true, true)}); ck.Code(err) != ck.CKR_USER_NOT_LOGGED_IN {
 		t.Errorf("nobody: %v", err)
 	}
-	if ids, err = r.CreateObjects(user, nil); err != nil || len(ids) != 0 {
+	if ids, err = r.ImportObjects(user, "tests", nil); err != nil || len(ids) != 0 {
 		t.Errorf("nothing: %v", err)
 	}
 	if after := generation(); after != before {

@@ -89,12 +89,18 @@ type pair struct {
 // insert takes over new objects: all of them or none. Token objects are durable
 // when it returns, and so is the record of the act that made them.
 func (p *Partition) insert(who api.Caller, act audit.Act, pairs ...pair) error {
+	return p.insertTold(who, act, nil, pairs)
+}
+
+// insertTold is insert with events that come before those of the objects. It tells of
+// nothing if all are session objects.
+func (p *Partition) insertTold(who api.Caller, act audit.Act, before []audit.Event, pairs []pair) error {
 	done, err := p.insertSession(who, pairs)
 	if done {
 		return nil
 	}
 	if err == nil {
-		err = p.insertToken(who, act, pairs)
+		err = p.insertToken(who, append(before, p.eventsOf(who, act, pairs)...), pairs)
 	}
 	for _, n := range pairs {
 		if n.material != nil {
@@ -153,11 +159,10 @@ func (p *Partition) addSession(who api.Caller, n pair) {
 // object among them (one half of a key pair may be) is cached before, under the lock
 // that its right was checked under, so that a logout in between destroys it like any
 // other; it goes if the transaction fails.
-func (p *Partition) insertToken(who api.Caller, act audit.Act, pairs []pair) error {
+func (p *Partition) insertToken(who api.Caller, events []audit.Event, pairs []pair) error {
 	if err := p.cacheSessionHalves(who, pairs); err != nil {
 		return err
 	}
-	events := p.eventsOf(who, act, pairs)
 	err := p.update(func(w *writer) error {
 		w.events = events
 		for _, n := range pairs {

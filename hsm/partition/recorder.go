@@ -243,6 +243,9 @@ func (p *Partition) soCalled(who api.Caller) (name string, so bool) {
 	return p.whoIs(who), p.roleOf(who) == roleSO
 }
 
+// Note records, durably, something that changes nothing in the store.
+func (p *Partition) Note(e audit.Event) error { return auditError(p.recorder.Note(e)) }
+
 // Log is the partition's audit log; nil if it has none.
 func (p *Partition) Log() *audit.Log {
 	l, _ := p.recorder.(*audit.Log)

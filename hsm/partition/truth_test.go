@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
-	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -239,5 +238,5 @@ func TestMixedPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "without a login", r.insertToken(user, audit.Create, []pair{{r.objects[pub].object, nil}, {half, nil}}), ck.CKR_USER_NOT_LOGGED_IN)
+	expect(t, "without a login", r.insertToken(user, nil, []pair{{r.objects[pub].object, nil}, {half, nil}}), ck.CKR_USER_NOT_LOGGED_IN)
 }

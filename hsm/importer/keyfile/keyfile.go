@@ -75,7 +75,7 @@ type names struct {
 }
 
 func newBatch(kind, path string, o Options) *batch {
-	return &batch{Options: o, path: path, Source: importer.Source{Name: kind + " " + path}, keys: map[string]names{}}
+	return &batch{Options: o, path: path, Source: importer.Source{Kind: kind, Name: kind + " " + path}, keys: map[string]names{}}
 }
 
 // label is the label of an object that the file calls name.

@@ -100,7 +100,7 @@ func (d *Database) Read(password *secret.Bytes) (*importer.Source, error) {
 	if err := d.Unlocks(password); err != nil {
 		return nil, err
 	}
-	s := &importer.Source{Name: "NSS database " + d.dir}
+	s := &importer.Source{Kind: "NSS database", Name: "NSS database " + d.dir}
 	open := func(der []byte) ([]byte, error) {
 		plain, err := d.unseal(der, password)
 		if err != nil {

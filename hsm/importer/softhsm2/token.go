@@ -114,7 +114,7 @@ func (t *Token) Read(pin *secret.Bytes) (*importer.Source, error) {
 		return nil, fmt.Errorf("token %q: %w", t.Label, err)
 	}
 	defer key.Zero()
-	s := &importer.Source{Name: "SoftHSM2 token " + strconv.Quote(t.Label), Label: t.Label}
+	s := &importer.Source{Kind: "SoftHSM2 token", Name: "SoftHSM2 token " + strconv.Quote(t.Label), Label: t.Label}
 	if t.database {
 		err = t.readDatabase(s, key)
 	} else {

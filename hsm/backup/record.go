@@ -1,0 +1,42 @@
+package backup
+
+import (
+	"fmt"
+	"time"
+
+	"filippo.io/age"
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// describe names a backup for audit logs.
+func (c *Contents) describe() string {
+	return fmt.Sprintf("backup %.16s of %s", c.ID, c.Time.UTC().Format(time.RFC3339))
+}
+
+// record has the audit logs tell that what was planned is about to be handed out, and to
+// how many; not to whom.
+func (b *creation) record(m *hsm.Module, slots []ck.SlotID) error {
+	to := b.describeKeys()
+	for i, slot := range slots {
+		what := "all of it"
+		if since := b.contents.Partitions[i].Since; since != 0 {
+			what = fmt.Sprintf("what changed since generation %d", since)
+		}
+		if err := m.NoteBackup(slot, fmt.Sprintf("%s: %s, for %s", b.contents.describe(), what, to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describeKeys says what opens the backup.
+func (b *creation) describeKeys() string {
+	if b.Custodians != nil {
+		return fmt.Sprintf("%d of %d custodians, and %d recipients", b.Custodians.known.Needed, b.Custodians.known.Total, len(b.To)-1)
+	}
+	if _, is := b.To[0].(*age.ScryptRecipient); is {
+		return "a passphrase"
+	}
+	return fmt.Sprintf("%d recipients", len(b.To))
+}
