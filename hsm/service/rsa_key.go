@@ -246,8 +246,11 @@ func generateRSA(_ *ck.Mechanism, public, _ ck.Template) (pub, priv ck.Template,
 	if e != nil && e.Cmp(big.NewInt(rsaDefaultExponent)) != 0 {
 		return nil, nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "RSA keys are generated with the public exponent %d only", rsaDefaultExponent)
 	}
-	key, err := rsa.GenerateKey(rand.Reader, int(bits))
+	key, err := rawrsa.GenerateKey(int(bits))
 	if err != nil {
+		if refused := Ready(); refused != nil {
+			return nil, nil, refused
+		}
 		return nil, nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "generating an RSA key: %w", err)
 	}
 	k := &rsaPrivateKey{PrivateKey: key}

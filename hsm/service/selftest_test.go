@@ -1,12 +1,15 @@
 package service
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"os"
 	"os/exec"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/fips"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	rawrsa "github.com/coffer-hsm/coffer/hsm/crypto/rsa"
 )
 
 // brokenEnv names the self-test that a child process is to see fail.
@@ -65,7 +68,15 @@ func checkRefusal(t *testing.T, name string) {
 	if _, err := mechanism(t, m.Type).Encrypt(k, m); ck.Code(err) != ck.CKR_FIPS_SELF_TEST_FAILED {
 		t.Errorf("GCM with a short tag: %v", err)
 	}
-	_, priv := rsaPair()
+	_, _, err := mechanism(t, ck.CKM_RSA_PKCS_KEY_PAIR_GEN).GenerateKeyPair(nil, rsa2048Bits, nil)
+	if rawrsa.Accelerated() && ck.Code(err) != ck.CKR_FIPS_SELF_TEST_FAILED {
+		t.Errorf("RSA key generation: %v", err)
+	}
+	made, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	priv := newKeyFrom((&rsaPrivateKey{PrivateKey: made}).attributes())
 	m = &ck.Mechanism{Type: ck.CKM_RSA_X_509}
 	decrypt, err := mechanism(t, m.Type).Decrypt(priv, m)
 	if err == nil {

@@ -15,6 +15,13 @@ type modulus struct {
 
 // newModulus makes moduli ready, big-endian ones of at most k.maxBits.
 func newModulus(k *kernel, moduli ...[]byte) *modulus {
+	m := newModuli(k, moduli...)
+	m.squareOfR()
+	return m
+}
+
+// newModuli does so, but for rr.
+func newModuli(k *kernel, moduli ...[]byte) *modulus {
 	n := k.words()
 	m := &modulus{kernel: k, block: make([]uint64, k.blockWords()), one: make([]uint64, n), rr: make([]uint64, n)}
 	m.m = m.block[8 : 8+n]
@@ -34,7 +41,6 @@ func newModulus(k *kernel, moduli ...[]byte) *modulus {
 		copy(m.block[8+n:], m.m[k.lanes:])
 	}
 	clear(x)
-	m.squareOfR()
 	return m
 }
 
