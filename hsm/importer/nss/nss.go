@@ -41,6 +41,8 @@ type Database struct {
 	dir   string
 	salt  []byte
 	check []byte // checkText, sealed
+
+	signatures map[string][]byte // by name
 }
 
 // Open opens the databases in dir.
@@ -57,6 +59,9 @@ func Open(dir string) (*Database, error) {
 		return nil, importer.Formatf("%s has no password, not even an empty one", path)
 	}
 	if err != nil {
+		return nil, sqlite.Error(path, err)
+	}
+	if d.signatures, err = readSignatures(db); err != nil {
 		return nil, sqlite.Error(path, err)
 	}
 	return d, nil
@@ -76,12 +81,17 @@ func (d *Database) Unlocks(password *secret.Bytes) error {
 	return nil
 }
 
-// unseal opens a sealed value.
-func (d *Database) unseal(der []byte, password *secret.Bytes) (*secret.Bytes, error) {
+// key is what stands for a password in the database; the caller clears it.
+func (d *Database) key(password *secret.Bytes) [sha1.Size]byte {
 	both := secret.New(len(d.salt) + password.Len())
 	defer both.Zero()
 	copy(both.Expose()[copy(both.Expose(), d.salt):], password.Expose())
-	hashed := sha1.Sum(both.Expose())
+	return sha1.Sum(both.Expose())
+}
+
+// unseal opens a sealed value.
+func (d *Database) unseal(der []byte, password *secret.Bytes) (*secret.Bytes, error) {
+	hashed := d.key(password)
 	defer clear(hashed[:])
 	plain, err := pbes2.Open(der, hashed[:])
 	switch {
@@ -101,28 +111,19 @@ func (d *Database) Read(password *secret.Bytes) (*importer.Source, error) {
 		return nil, err
 	}
 	s := &importer.Source{Kind: "NSS database", Name: "NSS database " + d.dir}
-	open := func(der []byte) ([]byte, error) {
-		plain, err := d.unseal(der, password)
-		if err != nil {
+	for _, t := range []*table{
+		{file: keyName, name: keyTable, signatures: keySignature, sealed: true},
+		{file: certName, name: certTable, signatures: certSignature},
+	} {
+		t.Database, t.password = d, password
+		if err := t.read(s); err != nil {
+			s.Wipe()
 			return nil, err
 		}
-		defer plain.Zero()
-		return slices.Clone(plain.Expose()), nil
-	}
-	if err := readTable(s, filepath.Join(d.dir, keyName), keyTable, open); err != nil {
-		s.Wipe()
-		return nil, err
-	}
-	if err := readTable(s, filepath.Join(d.dir, certName), certTable, nil); err != nil {
-		s.Wipe()
-		return nil, err
 	}
 	nickname(s)
 	return s, nil
 }
-
-// opener opens a sealed value; nil where nothing is sealed.
-type opener func([]byte) ([]byte, error)
 
 // sealed are the attributes of nssPrivate that are under the password.
 var sealed = map[ck.AttributeType]bool{
@@ -130,13 +131,15 @@ var sealed = map[ck.AttributeType]bool{
 	ck.CKA_EXPONENT_1: true, ck.CKA_EXPONENT_2: true, ck.CKA_COEFFICIENT: true,
 }
 
-func readTable(s *importer.Source, path, table string, open opener) error {
+// read puts the objects of a table into s, or among the Left.
+func (t *table) read(s *importer.Source) error {
+	path := filepath.Join(t.dir, t.file)
 	db, err := sqlite.Open(path)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	rows, err := db.Query("select * from " + table + " order by id")
+	rows, err := db.Query("select * from " + t.name + " order by id")
 	if err != nil {
 		return sqlite.Error(path, err)
 	}
@@ -154,7 +157,7 @@ func readTable(s *importer.Source, path, table string, open opener) error {
 		if err := rows.Scan(into...); err != nil {
 			return sqlite.Error(path, err)
 		}
-		addRow(s, filepath.Base(path), columns, values, open)
+		t.addRow(s, columns, values)
 	}
 	if err := rows.Err(); err != nil {
 		return sqlite.Error(path, err)
@@ -163,12 +166,11 @@ func readTable(s *importer.Source, path, table string, open opener) error {
 }
 
 // addRow puts the object of a row into s, or among the Left.
-func addRow(s *importer.Source, file string, columns []string, values []sql.RawBytes, open opener) {
+func (t *table) addRow(s *importer.Source, columns []string, values []sql.RawBytes) {
 	o := importer.Object{}
-	var err error
+	id, err := t.begin(&o, columns, values)
 	for i, column := range columns {
 		if column == "id" {
-			o.Where = file + ", object " + string(values[i])
 			continue
 		}
 		if values[i] == nil || err != nil {
@@ -176,7 +178,7 @@ func addRow(s *importer.Source, file string, columns []string, values []sql.RawB
 		}
 		var a ck.Attribute
 		var ok bool
-		if a, ok, err = attribute(column, values[i], open); ok {
+		if a, ok, err = t.attribute(id, column, values[i]); ok {
 			o.Attrs = append(o.Attrs, a)
 		}
 	}
@@ -190,6 +192,21 @@ func addRow(s *importer.Source, file string, columns []string, values []sql.RawB
 	default:
 		s.Objects = append(s.Objects, o)
 	}
+}
+
+// begin names the object of a row.
+func (t *table) begin(o *importer.Object, columns []string, values []sql.RawBytes) (uint32, error) {
+	i := slices.Index(columns, "id")
+	if i < 0 {
+		return 0, importer.Formatf("%s: a row without a number", t.file)
+	}
+	o.Where = t.file + ", object " + string(values[i])
+	id, err := strconv.ParseUint(string(values[i]), 10, 32)
+	if err != nil {
+		return 0, importer.Formatf("%q is no number of an object", string(values[i]))
+	}
+	t.object(uint32(id))
+	return uint32(id), nil
 }
 
 // nssTrust is the class of NSS's trust objects.
@@ -210,11 +227,11 @@ var numbers = map[ck.AttributeType]bool{
 }
 
 // attribute reads one column; ok is false for one that is not an attribute to keep.
-func attribute(column string, v []byte, open opener) (a ck.Attribute, ok bool, err error) {
+func (t *table) attribute(id uint32, column string, v []byte) (a ck.Attribute, ok bool, err error) {
 	hex, found := strings.CutPrefix(column, "a")
 	n, bad := strconv.ParseUint(hex, 16, 32)
-	t := ck.AttributeType(n)
-	if !found || bad != nil || t >= ck.CKA_VENDOR_DEFINED && t != attrPublic {
+	at := ck.AttributeType(n)
+	if !found || bad != nil || at >= ck.CKA_VENDOR_DEFINED && at != attrPublic {
 		return a, false, nil
 	}
 	v = slices.Clone(v)
@@ -222,16 +239,15 @@ func attribute(column string, v []byte, open opener) (a ck.Attribute, ok bool, e
 		v = []byte{}
 	}
 	switch {
-	case numbers[t] && len(v) == 4:
-		return ck.Ulong(t, uint64(binary.BigEndian.Uint32(v))), true, nil
-	case numbers[t]:
-		return a, false, importer.Formatf("%v is no number", t)
-	case open != nil && sealed[t] && len(v) > 0:
-		if v, err = open(v); err != nil {
-			return a, false, err
-		}
+	case numbers[at] && len(v) == 4:
+		return ck.Ulong(at, uint64(binary.BigEndian.Uint32(v))), true, nil
+	case numbers[at]:
+		return a, false, importer.Formatf("%v is no number", at)
 	}
-	return ck.Bytes(t, v), true, nil
+	if v, err = t.open(id, at, v); err != nil {
+		return a, false, err
+	}
+	return ck.Bytes(at, v), true, nil
 }
 
 // nickname gives keys without a label that of the certificate with the same ID, as

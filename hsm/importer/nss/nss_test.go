@@ -91,6 +91,60 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestSignatures: what was put into a database behind NSS's back is named, and left.
+func TestSignatures(t *testing.T) {
+	dir := newDatabase(t, "correct horse")
+	pw := filepath.Join(dir, "next")
+	if err := os.WriteFile(pw, []byte("battery staple\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	importertest.Run(t, "certutil", "-W", "-d", "sql:"+dir, "-f", filepath.Join(dir, "pw"), "-@", pw)
+	p := secret.From([]byte("battery staple"))
+	defer p.Zero()
+	read := func() *importer.Source {
+		d, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.Read(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	damaged := func(s *importer.Source) (list []string) {
+		for _, l := range s.Left {
+			if !l.Harmless {
+				list = append(list, l.Where+": "+l.Why)
+			}
+		}
+		return list
+	}
+	if s := read(); len(damaged(s)) != 0 || len(s.Objects) != 6 {
+		t.Errorf("after another password: %q", damaged(s))
+	}
+	path := filepath.Join(dir, keyName)
+	for _, test := range []struct{ spoil, naming string }{
+		{"update nssPrivate set a122 = x'03' where a122 is not null", "CKA_PUBLIC_EXPONENT: its signature: not authentic"},
+		{"update nssPrivate set a124 = a125 where a124 is not null", "CKA_PRIME_1: its signature: not authentic"},
+		{"delete from metaData where id like 'sig_key_%_00000126'", "CKA_EXPONENT_1: its signature is missing"},
+		{"update metaData set item1 = x'3000' where id like 'sig_key_%_00000011'", "CKA_VALUE: its signature: not data"},
+	} {
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		importertest.Run(t, "sqlite3", path, test.spoil)
+		s := read()
+		if list := damaged(s); len(list) != 1 || !strings.Contains(list[0], test.naming) || len(s.Objects) != 5 {
+			t.Errorf("%s: %q", test.spoil, list)
+		}
+		if err := os.WriteFile(path, before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestBad: wrong passwords and damage are named.
 func TestBad(t *testing.T) {
 	dir := newDatabase(t, "correct horse")

@@ -1,5 +1,6 @@
 // Package pbes2 opens what is sealed under a password by PBES2 (PKCS #5, RFC 8018,
-// section 6.2): encrypted PKCS #8 files, and the attributes in NSS key databases.
+// section 6.2): encrypted PKCS #8 files, and the attributes in NSS key databases; and
+// checks what is authenticated by PBMAC1 (section 7.1).
 //
 // It knows PBKDF2 (HMAC with SHA-1 and SHA-2) and scrypt (RFC 7914), AES-CBC and, for
 // old files, triple DES. All are the standard library's or golang.org/x/crypto's.
@@ -29,6 +30,8 @@ import (
 var (
 	// ErrPassword is for a wrong password; damaged ciphertext looks the same.
 	ErrPassword = errors.New("wrong password, or damaged")
+	// ErrMAC is for what PBMAC1 was not computed over, or under another password.
+	ErrMAC = errors.New("not authentic: it was changed")
 	// ErrFormat is for what is not PBES2, or is cut off.
 	ErrFormat = errors.New("not data sealed by PBES2")
 	// ErrUnsupported is for an algorithm that is not known here, or a cost that would
@@ -45,6 +48,7 @@ const (
 
 // The object identifiers of RFC 8018, appendix C, and RFC 7914, section 7.
 var (
+	oidPBMAC1 = encodingasn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}
 	oidPBES2  = encodingasn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
 	oidPBKDF2 = encodingasn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 	oidScrypt = encodingasn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
@@ -116,35 +120,46 @@ func unpad(b []byte, size int) (*secret.Bytes, error) {
 
 // sealed is what Open works on.
 type sealed struct {
-	derive func(password []byte, keyLen int) ([]byte, error)
+	derive deriver
 	cipher encryption
 	iv     []byte
 	data   []byte
 }
 
 func parse(der []byte) (*sealed, error) {
+	s := &sealed{}
+	derive, scheme, data, err := split(der, oidPBES2)
+	if err != nil {
+		return nil, err
+	}
+	s.derive, s.data = derive, data
+	return s, s.parseCipher(scheme)
+}
+
+// split reads what PBES2 and PBMAC1 have in common: how a key is derived, what is done
+// with it, and the octets that came of that.
+func split(der []byte, want encodingasn1.ObjectIdentifier) (derive deriver, scheme, data cryptobyte.String, err error) {
 	in := cryptobyte.String(der)
-	var outer, algorithm, params, kdf, scheme, data cryptobyte.String
+	var outer, algorithm, params, kdf cryptobyte.String
 	var oid encodingasn1.ObjectIdentifier
 	if !in.ReadASN1(&outer, asn1.SEQUENCE) || !in.Empty() ||
 		!outer.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) ||
 		!outer.ReadASN1(&data, asn1.OCTET_STRING) {
-		return nil, ErrFormat
+		return nil, nil, nil, ErrFormat
 	}
-	if !oid.Equal(oidPBES2) {
-		return nil, fmt.Errorf("%w: algorithm %v", ErrUnsupported, oid)
+	if !oid.Equal(want) {
+		return nil, nil, nil, fmt.Errorf("%w: algorithm %v", ErrUnsupported, oid)
 	}
 	if !algorithm.ReadASN1(&params, asn1.SEQUENCE) || !params.ReadASN1(&kdf, asn1.SEQUENCE) ||
 		!params.ReadASN1(&scheme, asn1.SEQUENCE) {
-		return nil, ErrFormat
+		return nil, nil, nil, ErrFormat
 	}
-	s := &sealed{data: data}
-	var err error
-	if s.derive, err = parseKDF(kdf); err != nil {
-		return nil, err
-	}
-	return s, s.parseCipher(scheme)
+	derive, err = parseKDF(kdf)
+	return derive, scheme, data, err
 }
+
+// deriver derives a key of so many bytes from a password.
+type deriver func(password []byte, keyLen int) ([]byte, error)
 
 // parseCipher reads encryptionScheme. NSS has an initialization vector of 14 bytes for
 // AES, and takes their DER encoding, which has 16.
@@ -171,7 +186,7 @@ func (s *sealed) parseCipher(scheme cryptobyte.String) error {
 	return fmt.Errorf("%w: cipher %v", ErrUnsupported, oid)
 }
 
-func parseKDF(in cryptobyte.String) (func([]byte, int) ([]byte, error), error) {
+func parseKDF(in cryptobyte.String) (deriver, error) {
 	var oid encodingasn1.ObjectIdentifier
 	var params cryptobyte.String
 	if !in.ReadASN1ObjectIdentifier(&oid) || !in.ReadASN1(&params, asn1.SEQUENCE) {
@@ -192,7 +207,7 @@ func readOptional(in *cryptobyte.String, n *int) bool {
 }
 
 // parsePBKDF2 reads PBKDF2-params (RFC 8018, appendix A.2).
-func parsePBKDF2(in cryptobyte.String) (func([]byte, int) ([]byte, error), error) {
+func parsePBKDF2(in cryptobyte.String) (deriver, error) {
 	var salt, prf cryptobyte.String
 	var iterations, keyLen int
 	var hasPRF bool
@@ -206,14 +221,10 @@ func parsePBKDF2(in cryptobyte.String) (func([]byte, int) ([]byte, error), error
 	}
 	h := sha1.New // the default
 	if hasPRF {
-		var oid encodingasn1.ObjectIdentifier
-		if !prf.ReadASN1ObjectIdentifier(&oid) {
-			return nil, ErrFormat
+		var err error
+		if h, err = parseHMAC(prf); err != nil {
+			return nil, err
 		}
-		if len(oid) != len(oidHMAC)+1 || !oid[:len(oidHMAC)].Equal(oidHMAC) || prfs[oid[len(oidHMAC)]] == nil {
-			return nil, fmt.Errorf("%w: PRF %v", ErrUnsupported, oid)
-		}
-		h = prfs[oid[len(oidHMAC)]]
 	}
 	return func(password []byte, n int) ([]byte, error) {
 		if keyLen != 0 && keyLen != n {
@@ -223,12 +234,24 @@ func parsePBKDF2(in cryptobyte.String) (func([]byte, int) ([]byte, error), error
 	}, nil
 }
 
+// parseHMAC reads an algorithm that is HMAC with a hash.
+func parseHMAC(in cryptobyte.String) (func() hash.Hash, error) {
+	var oid encodingasn1.ObjectIdentifier
+	if !in.ReadASN1ObjectIdentifier(&oid) {
+		return nil, ErrFormat
+	}
+	if len(oid) != len(oidHMAC)+1 || !oid[:len(oidHMAC)].Equal(oidHMAC) || prfs[oid[len(oidHMAC)]] == nil {
+		return nil, fmt.Errorf("%w: HMAC %v", ErrUnsupported, oid)
+	}
+	return prfs[oid[len(oidHMAC)]], nil
+}
+
 // AsString returns b itself as a string, for calls that take a password as one: no copy
 // is made that could not be wiped. It is good as long as b is.
 func AsString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // parseScrypt reads scrypt-params (RFC 7914, section 7.1).
-func parseScrypt(in cryptobyte.String) (func([]byte, int) ([]byte, error), error) {
+func parseScrypt(in cryptobyte.String) (deriver, error) {
 	var salt cryptobyte.String
 	var n, r, p, keyLen int
 	if !in.ReadASN1(&salt, asn1.OCTET_STRING) || !in.ReadASN1Integer(&n) || !in.ReadASN1Integer(&r) ||
