@@ -3,15 +3,16 @@
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
 # make soak    the long forms of the tests
-# make bench   Coffer beside other tokens, with charts in RESULTS (bench/results);
-#              BENCH='...' is for options of the comparison
+# make bench   compare and scale, ten minutes, with charts in RESULTS (bench/results)
+# make compare Coffer beside other tokens; BENCH='...' is for options
+# make scale   Coffer by threads, sessions, objects, length; SCALE='...' is for options
 # make clean   removes build/
 
 GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool driver test race demo soak bench clean
+.PHONY: build build-id front core tool driver test race demo soak bench compare scale clean
 build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -91,10 +92,17 @@ soak:
 RESULTS ?= bench/results
 BENCH ?= -rounds 7
 
-bench: build
+bench: compare scale
+
+compare: build
 	.ci/install bench
 	mkdir -p $(RESULTS)
 	$(GO) run ./bench/compare -out $(RESULTS)/comparison $(BENCH)
+
+scale: build
+	mkdir -p $(RESULTS)
+	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -rounds 15 >$(RESULTS)/audit.txt
+	$(GO) run ./bench/scale -out $(RESULTS)/scale $(SCALE)
 
 demo:
 	.ci/install demo

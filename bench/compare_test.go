@@ -20,6 +20,7 @@ func tableOf(t *testing.T, file string) []string {
 		t.Fatal(err)
 	}
 	_, table, _ := strings.Cut(string(text), "struct row rows[] = {")
+	table, _, _ = strings.Cut(table, "\n};")
 	var names []string
 	for _, m := range regexp.MustCompile(`(?m)^\s[A-Z]*[({]"([^"]+)"`).FindAllStringSubmatch(table, -1) {
 		names = append(names, m[1])

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"text/tabwriter"
 )
 
 // Series is one line of a Plot: a value for each X.
@@ -13,12 +14,49 @@ type Series struct {
 	Y    []float64
 }
 
-// Plot is a drawing of values by size, both axes logarithmic: what is flat costs
-// the same at every size, what rises like the dashed line grows with it.
+// Plot is a drawing of values by size, both axes logarithmic: what is flat is the
+// same at every size.
 type Plot struct {
 	Title, XName, YName string
 	X                   []float64 // rising, above 0
 	Lines               []Series
+	// Slope adds a dashed line: what rises like it grows with the size.
+	Slope bool
+}
+
+// Add appends a value to the line of a name.
+func (p *Plot) Add(name string, y float64) {
+	for i := range p.Lines {
+		if p.Lines[i].Name == name {
+			p.Lines[i].Y = append(p.Lines[i].Y, y)
+			return
+		}
+	}
+	p.Lines = append(p.Lines, Series{name, []float64{y}})
+}
+
+// WriteText writes the values as a table.
+func (p Plot) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "%s\n\n", p.Title)
+	fmt.Fprintf(t, "%s\t", p.XName)
+	for _, l := range p.Lines {
+		fmt.Fprintf(t, "%s, %s\t", l.Name, p.YName)
+	}
+	fmt.Fprintln(t)
+	for i, x := range p.X {
+		fmt.Fprintf(t, "%.0f\t", x)
+		for _, l := range p.Lines {
+			fmt.Fprintf(t, "%.0f\t", l.Y[i])
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+// Save writes table and drawing: base.txt and base.svg.
+func (p Plot) Save(base string) error {
+	return save(base, file{".txt", p.WriteText}, file{".svg", p.WriteSVG})
 }
 
 // Measures of the drawing, in the units of SVG.
@@ -43,6 +81,10 @@ func (p Plot) WriteSVG(w io.Writer) error {
 	d.text((x.from+x.to)/2, plotHeight-10, "middle", p.XName)
 	d.text(plotLeft, plotTop-8, "end", p.YName)
 	d.axes(x, y)
+	if p.Slope {
+		n := min(x.high-x.low, y.high-y.low)
+		d.line(x.from, y.from, x.at(math.Pow(10, x.low+n)), y.at(math.Pow(10, y.low+n)), `class="mark"`, `stroke-dasharray="4 4"`)
+	}
 	labels := p.labels(y)
 	at := make([]float64, len(p.X))
 	for i, v := range p.X {
@@ -59,8 +101,7 @@ func (p Plot) WriteSVG(w io.Writer) error {
 	return d.end()
 }
 
-// axes draws a grid with a number at each decade, and the slope of what grows with
-// the size.
+// axes draws a grid with a number at each decade.
 func (d *drawing) axes(x, y scale) {
 	for _, v := range x.ticks() {
 		d.line(x.at(v), y.from, x.at(v), y.to, `class="grid"`)
@@ -70,8 +111,6 @@ func (d *drawing) axes(x, y scale) {
 		d.line(x.from, y.at(v), x.to, y.at(v), `class="grid"`)
 		d.text(x.from-6, y.at(v)+4, "end", decade(v))
 	}
-	n := min(x.high-x.low, y.high-y.low)
-	d.line(x.from, y.from, x.at(math.Pow(10, x.low+n)), y.at(math.Pow(10, y.low+n)), `class="mark"`, `stroke-dasharray="4 4"`)
 }
 
 // decade prints a power of ten.

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"io"
+	"math"
 	"strings"
 	"testing"
 )
@@ -41,5 +42,40 @@ func TestWriteSVGFails(t *testing.T) {
 	r.Close()
 	if err := (Plot{X: []float64{1}, Lines: []Series{{"", []float64{1}}}}).WriteSVG(w); err == nil {
 		t.Error("no error from a writer that has one")
+	}
+}
+
+func TestPlotText(t *testing.T) {
+	p := Plot{Title: "Times", XName: "keys", YName: "µs", X: []float64{10, 100}}
+	for _, y := range []float64{1, 2} {
+		p.Add("one", y)
+		p.Add("two", 10*y)
+	}
+	var b strings.Builder
+	if err := p.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Times\n", "keys  one, µs  two, µs", " 100        2       20"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// Names of lines that end in one place do not lie on each other.
+func TestPlotLabels(t *testing.T) {
+	p := Plot{X: []float64{1}, Lines: []Series{{"a", []float64{5}}, {"b", []float64{5}}, {"c", []float64{50}}}}
+	y := powers(10, []float64{1, 100}, 400, 0)
+	heights := p.labels(y)
+	if math.Abs(heights[0]-heights[1]) < lineHeight || heights[2] != y.at(50) {
+		t.Errorf("%v", heights)
+	}
+}
+
+func TestDecade(t *testing.T) {
+	for v, want := range map[float64]string{0.1: "0.1", 1: "1", 100: "100", 1e4: "10 k", 1e6: "1 M", 1e11: "100 G", 1e13: "10 T"} {
+		if got := decade(v); got != want {
+			t.Errorf("%g: %q", v, got)
+		}
 	}
 }

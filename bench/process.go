@@ -28,6 +28,22 @@ func (m Module) Start(root, folder string) (*Driver, error) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, err
 	}
+	return m.start(program, home)
+}
+
+// StartOn is Start with a home that is there already.
+func (m Module) StartOn(root, folder string, home *Home) (*Driver, error) {
+	program, err := m.backend.build(root, folder)
+	if err != nil {
+		return nil, err
+	}
+	m.prepare = func(string) (arguments, environment []string, err error) {
+		return []string{"-pin", pin}, []string{"COFFER_HOME=" + home.Dir, "COFFER_CONF="}, nil
+	}
+	return m.start(program, home.Dir)
+}
+
+func (m Module) start(program, home string) (*Driver, error) {
 	arguments, environment, err := m.prepare(home)
 	if err != nil {
 		return nil, err
@@ -55,6 +71,14 @@ func (d *Driver) Measure(row string, threads int, t time.Duration) (m drive.Meas
 		return m, false, fmt.Errorf("bench: %s: %s: %w", d.Name, row, err)
 	}
 	return m, true, nil
+}
+
+// Set is drive.Driver's.
+func (d *Driver) Set(name string, number int) error {
+	if err := d.process.Set(name, number); err != nil {
+		return fmt.Errorf("bench: %s: %s %d: %w", d.Name, name, number, err)
+	}
+	return nil
 }
 
 // Close ends the process.

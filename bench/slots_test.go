@@ -12,10 +12,6 @@ import (
 	"github.com/coffer-hsm/coffer/slots"
 )
 
-// cheapPIN is a configuration for measurements that are not about the cost of a
-// guess.
-const cheapPIN = "[pin]\nargon2-passes = 1\nargon2-memory-kib = 64\n"
-
 // newModule is the real module in a new home with an application on it that is
 // logged in.
 func newModule(b *testing.B) (api.Module, ck.SessionHandle, *slots.App) {

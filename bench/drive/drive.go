@@ -139,6 +139,17 @@ func (d *Driver) line() (l line, err error) {
 	return l, nil
 }
 
+// Set sets how much there is of what rows work on, or beside: "payload" in bytes,
+// "sessions" that are open, "objects" of the session, "labels" that objects of the token
+// have (bench/driver/token_scale.c).
+func (d *Driver) Set(name string, number int) error {
+	if _, err := fmt.Fprintln(d.input, name, number); err != nil {
+		return err
+	}
+	_, err := d.line()
+	return err
+}
+
 // Measure runs a row. The error is ErrAbsent if the module, or the driver, has not
 // got it, and a *Failure if a call did not succeed; others end the driver.
 func (d *Driver) Measure(row string, threads int, t time.Duration) (Measurement, error) {

@@ -271,4 +271,4 @@ static void none(void)
 {
 }
 
-const struct backend backend = {nothing, rows, LENGTH(rows), none};
+const struct backend backend = {nothing, rows, LENGTH(rows), NULL, 0, NULL, 0, none};

@@ -20,6 +20,13 @@ struct thread {
 static pthread_barrier_t gate;
 static atomic_int over;
 
+size_t payload = 16384;
+
+size_t bytes_of(const struct row *row)
+{
+	return row->bytes == PAYLOAD ? payload : row->bytes;
+}
+
 static pthread_mutex_t failed_mutex = PTHREAD_MUTEX_INITIALIZER;
 static const char *failed_call;
 static unsigned long failed_code;
@@ -109,7 +116,7 @@ static void print(const struct thread *all, unsigned threads, struct moment star
 	}
 	double wall = end - start.wall;
 	printf("{\"row\":\"%s\",\"threads\":%u,\"bytes\":%zu,\"operations\":%lu,\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"rate\":%.3f}\n",
-	       all->row->name, threads, all->row->bytes, count, wall, cpu, (double)count / wall);
+	       all->row->name, threads, bytes_of(all->row), count, wall, cpu, (double)count / wall);
 	fflush(stdout);
 }
 

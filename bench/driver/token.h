@@ -44,6 +44,8 @@ void token_close(void);
 /* The rows. */
 int sign_start(const struct row *, void **worker);
 int sign_run(void *worker);
+int encrypt_parts_run(void *worker);
+int digest_parts_run(void *worker);
 int digest_start(const struct row *, void **worker);
 int digest_run(void *worker);
 int cipher_start(const struct row *, void **worker);
@@ -62,5 +64,22 @@ int find_before(const struct row *);
 void find_after(const struct row *);
 int find_start(const struct row *, void **worker);
 int find_run(void *worker);
+int find_label_run(void *worker);
+
+/* The settings. */
+int set_payload(unsigned long bytes);
+int set_sessions(unsigned long count);
+int set_objects(unsigned long count);
+int set_labels(unsigned long count);
+
+/* A worker with a session of its own, and a search for one label in it. */
+struct searcher {
+	CK_SESSION_HANDLE session;
+	unsigned long turn;
+};
+int find_one(CK_SESSION_HANDLE session, char *label);
+
+/* create_key makes an AES session key with a label. */
+int create_key(CK_SESSION_HANDLE session, char *label, CK_OBJECT_HANDLE *object);
 
 #endif

@@ -26,9 +26,9 @@ static int worker_start(const struct row *row, void **made, int with_key)
 	const struct use *use = row->how;
 	struct worker *w = calloc(1, sizeof *w);
 	w->mechanism.mechanism = use->mechanism;
-	w->size = use->size;
-	w->input = calloc(1, use->size + SLACK);
-	w->output = calloc(1, use->size + SLACK);
+	w->size = use->size == PAYLOAD ? payload : use->size;
+	w->input = calloc(1, w->size + SLACK);
+	w->output = calloc(1, w->size + SLACK);
 	*made = w;
 	if (with_key && key_of(use->key, &w->key) != 0)
 		return -1;
@@ -91,6 +91,40 @@ int encrypt_run(void *worker)
 	CALL(C_EncryptInit, w->session, &w->mechanism, w->key);
 	CALL(C_Encrypt, w->session, w->input, w->size, w->output, &size);
 	return size >= w->size ? 0 : failure("C_Encrypt: too short", size);
+}
+
+/* PART is as much as a program takes that reads a file bit by bit. */
+enum { PART = 65536 };
+
+static CK_ULONG part_of(const struct worker *w, CK_ULONG at)
+{
+	return w->size - at < PART ? w->size - at : PART;
+}
+
+int encrypt_parts_run(void *worker)
+{
+	struct worker *w = worker;
+	CK_ULONG size = 0;
+	next_iv(w);
+	CALL(C_EncryptInit, w->session, &w->mechanism, w->key);
+	for (CK_ULONG at = 0; at < w->size; at += PART) {
+		size = part_of(w, at);
+		CALL(C_EncryptUpdate, w->session, w->input + at, part_of(w, at), w->output + at, &size);
+	}
+	size = SLACK;
+	CALL(C_EncryptFinal, w->session, w->output + w->size, &size);
+	return 0;
+}
+
+int digest_parts_run(void *worker)
+{
+	struct worker *w = worker;
+	CK_ULONG size = SLACK;
+	CALL(C_DigestInit, w->session, &w->mechanism);
+	for (CK_ULONG at = 0; at < w->size; at += PART)
+		CALL(C_DigestUpdate, w->session, w->input + at, part_of(w, at));
+	CALL(C_DigestFinal, w->session, w->output, &size);
+	return size == 32 ? 0 : failure("C_DigestFinal: wrong length", size);
 }
 
 int decrypt_run(void *worker)

@@ -23,13 +23,7 @@ int sessions_run(void *worker)
 	return 0;
 }
 
-struct searcher {
-	CK_SESSION_HANDLE session;
-	unsigned turn;
-};
-
-/* create makes an AES session key with a label. */
-static int create(CK_SESSION_HANDLE session, char *label, CK_OBJECT_HANDLE *object)
+int create_key(CK_SESSION_HANDLE session, char *label, CK_OBJECT_HANDLE *object)
 {
 	static CK_ULONG class = CKO_SECRET_KEY;
 	static CK_ULONG type = CKK_AES;
@@ -67,7 +61,7 @@ int objects_run(void *worker)
 {
 	struct searcher *s = worker;
 	CK_OBJECT_HANDLE object;
-	if (create(s->session, "short-lived", &object) != 0)
+	if (create_key(s->session, "short-lived", &object) != 0)
 		return -1;
 	CALL(C_DestroyObject, s->session, object);
 	return 0;
@@ -86,7 +80,7 @@ int find_before(const struct row *row)
 	CALL(C_OpenSession, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &crowd);
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		snprintf(labels[i], sizeof labels[i], "key number %04u", i);
-		if (create(crowd, labels[i], &object) != 0)
+		if (create_key(crowd, labels[i], &object) != 0)
 			return -1;
 	}
 	return 0;
@@ -103,16 +97,20 @@ int find_start(const struct row *row, void **worker)
 	return objects_start(row, worker);
 }
 
+int find_one(CK_SESSION_HANDLE session, char *label)
+{
+	CK_OBJECT_HANDLE found[2];
+	CK_ULONG count;
+	CK_ATTRIBUTE template = {CKA_LABEL, label, strlen(label)};
+	CALL(C_FindObjectsInit, session, &template, 1);
+	CALL(C_FindObjects, session, found, LENGTH(found), &count);
+	CALL(C_FindObjectsFinal, session);
+	return count == 1 ? 0 : failure("C_FindObjects: not one object", count);
+}
+
 /* find_run looks for another object each time, in no order that helps. */
 int find_run(void *worker)
 {
 	struct searcher *s = worker;
-	char *label = labels[(s->turn += 617) % OBJECTS];
-	CK_OBJECT_HANDLE found[2];
-	CK_ULONG count;
-	CK_ATTRIBUTE template = {CKA_LABEL, label, strlen(label)};
-	CALL(C_FindObjectsInit, s->session, &template, 1);
-	CALL(C_FindObjects, s->session, found, LENGTH(found), &count);
-	CALL(C_FindObjectsFinal, s->session);
-	return count == 1 ? 0 : failure("C_FindObjects: not one object", count);
+	return find_one(s->session, labels[(s->turn += 617) % OBJECTS]);
 }

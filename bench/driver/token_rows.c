@@ -47,4 +47,22 @@ static const struct row rows[] = {
 	{"find-1-of-1000", 0, find_before, find_after, find_start, find_run, objects_stop, NULL},
 };
 
-const struct backend backend = {token_open, rows, LENGTH(rows), token_close};
+/* By size: the payload that was set, whole and in parts. */
+#define SIZED(name, start, run, how) {name, PAYLOAD, NULL, NULL, start, run, worker_stop, how}
+static const struct row scaled[] = {
+	SIZED("aes-256-gcm", cipher_start, encrypt_run, USE(&aes256, CKM_AES_GCM, GCM, PAYLOAD)),
+	SIZED("aes-256-gcm-parts", cipher_start, encrypt_parts_run, USE(&aes256, CKM_AES_GCM, GCM, PAYLOAD)),
+	SIZED("aes-256-ctr", cipher_start, encrypt_run, USE(&aes256, CKM_AES_CTR, CTR, PAYLOAD)),
+	SIZED("aes-256-ctr-parts", cipher_start, encrypt_parts_run, USE(&aes256, CKM_AES_CTR, CTR, PAYLOAD)),
+	SIZED("sha256", digest_start, digest_run, USE(NULL, CKM_SHA256, NO_PARAMETER, PAYLOAD)),
+	SIZED("sha256-parts", digest_start, digest_parts_run, USE(NULL, CKM_SHA256, NO_PARAMETER, PAYLOAD)),
+	{"find-label", 0, NULL, NULL, find_start, find_label_run, objects_stop, NULL},
+};
+
+static const struct setting settings[] = {
+	{"payload", set_payload}, {"sessions", set_sessions}, {"objects", set_objects}, {"labels", set_labels},
+};
+
+const struct backend backend = {
+	token_open, rows, LENGTH(rows), scaled, LENGTH(scaled), settings, LENGTH(settings), token_close,
+};

@@ -10,7 +10,7 @@ struct use {
 	struct key *key;
 	CK_MECHANISM_TYPE mechanism;
 	enum parameter parameter;
-	/* Bytes of input, or of random. */
+	/* Bytes of input, or of random; PAYLOAD as in struct row. */
 	CK_ULONG size;
 };
 
