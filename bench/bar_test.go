@@ -10,7 +10,7 @@ import (
 )
 
 // libraries is the project's folder, with the libraries made anew.
-func libraries(t *testing.T) (root string) {
+func libraries(t testing.TB) (root string) {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
@@ -28,7 +28,7 @@ func libraries(t *testing.T) (root string) {
 }
 
 // depend is rig.Depend for all files of a folder.
-func depend(t *testing.T, folder string) {
+func depend(t testing.TB, folder string) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
 	if err != nil {

@@ -50,7 +50,7 @@ func TestHome(t *testing.T) {
 }
 
 // startCoffer starts the driver on Coffer, with a home of its own if home is nil.
-func startCoffer(t *testing.T, home *Home) *Driver {
+func startCoffer(t testing.TB, home *Home) *Driver {
 	t.Helper()
 	root := libraries(t)
 	coffer, start := Modules(root)[0], Module.Start

@@ -12,8 +12,8 @@ import (
 )
 
 // A layer does a whole operation, from its start to the answer, on the keys that
-// it was made with. The layers are, from below: service, partition, slots. The C
-// ABI on top of them is the driver's.
+// it was made with. The layers are, from below: primitive, service, partition, slots.
+// The C ABI on top of them is the driver's (layers_rim_test.go).
 type layer interface {
 	encrypt(b *testing.B, k keyName, m *ck.Mechanism, dst, src []byte) error
 	sign(b *testing.B, k keyName, m *ck.Mechanism, dst, src []byte) error
@@ -80,10 +80,12 @@ func signer(k keyName, t ck.MechanismType) func(l layer, b *testing.B, dst, src 
 // which benchstat can set side by side: benchstat -col /layer.
 func BenchmarkLayers(b *testing.B) {
 	_, session, app := newModule(b)
+	abi := startCoffer(b, nil)
 	layers := []struct {
 		name string
 		layer
 	}{
+		{"primitive", newPrimitiveLayer(b)},
 		{"service", newServiceLayer(b)},
 		{"partition", newPartitionLayer(b)},
 		{"slots", newSlotsLayer(b, app, session)},
@@ -101,6 +103,7 @@ func BenchmarkLayers(b *testing.B) {
 				}
 			})
 		}
+		b.Run("layer=abi/row="+w.name, func(b *testing.B) { benchmarkABI(b, abi, w.name) })
 	}
 }
 

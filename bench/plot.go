@@ -47,11 +47,19 @@ func (p Plot) WriteText(w io.Writer) error {
 	for i, x := range p.X {
 		fmt.Fprintf(t, "%.0f\t", x)
 		for _, l := range p.Lines {
-			fmt.Fprintf(t, "%.0f\t", l.Y[i])
+			fmt.Fprintf(t, "%s\t", digits(l.Y[i]))
 		}
 		fmt.Fprintln(t)
 	}
 	return t.Flush()
+}
+
+// digits prints what is small with two decimals.
+func digits(v float64) string {
+	if v < 10 {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 // Save writes table and drawing: base.txt and base.svg.

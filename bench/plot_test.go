@@ -55,7 +55,7 @@ func TestPlotText(t *testing.T) {
 	if err := p.WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Times\n", "keys  one, µs  two, µs", " 100        2       20"} {
+	for _, want := range []string{"Times\n", "keys  one, µs  two, µs", " 100     2.00       20"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

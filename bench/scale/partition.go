@@ -94,8 +94,7 @@ type search struct {
 	what ck.Template
 }
 
-// searches have one answer each, key number i; the profile that a token has one of is
-// found by its class.
+// searches have one answer each, key number i, but for the class, which no object has.
 func searches(i int, id api.ObjectID) []search {
 	return []search{
 		{"find label", ck.Template{ck.String(ck.CKA_LABEL, bench.Label(i))}},
