@@ -58,7 +58,7 @@ func fill(t *testing.T, home string, n int) {
 			ck.String(ck.CKA_LABEL, fmt.Sprintf("key number %06d", i)), ck.Bytes(ck.CKA_VALUE, make([]byte, 32)),
 		}
 	}
-	if _, err := p.CreateObjects(api.Caller{Identity: id, ReadWrite: true}, keys); err != nil {
+	if _, err := p.ImportObjects(api.Caller{Identity: id, ReadWrite: true}, "test", keys); err != nil {
 		t.Fatal(err)
 	}
 }
