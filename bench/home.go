@@ -70,7 +70,7 @@ func (h *Home) Grow(n int) error {
 		for i := range keys {
 			keys[i] = Key(h.n + i)
 		}
-		if _, err := p.CreateObjects(who, keys); err != nil {
+		if _, err := p.ImportObjects(who, "bench", keys); err != nil {
 			return err
 		}
 		h.n += len(keys)
