@@ -16,7 +16,7 @@ import (
 
 // known are the names in a home that are always what they say.
 var known = map[string]bool{homeName: true, rootName: true, nextRootName: true, sealsName: true, lockName: true,
-	configName: true, partitionsName: true, auditName: true}
+	configName: true, placingName: true, partitionsName: true, auditName: true}
 
 // auditName is the home's own log, and that of each partition beside its store
 // (hsm/audit/FORMAT.md).
@@ -25,7 +25,7 @@ const auditName = "audit"
 // files looks at what is in the home: names, modes and owners, and what has been left
 // by processes that were killed.
 func (x *checker) files() {
-	busy := x.locked()
+	busy, placing := x.locked(), x.placing()
 	err := filepath.WalkDir(x.home.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			x.report.find(path, err, "look at its permissions")
@@ -38,7 +38,7 @@ func (x *checker) files() {
 		}
 		strange := x.name(path, rel)
 		x.private(path, d, strange)
-		if !leftover(rel) || rel == stagedPath && x.home.rotating() {
+		if !leftover(rel) || rel == stagedPath && x.home.rotating() || placing[rel] {
 			return nil
 		}
 		if !busy {
@@ -53,6 +53,30 @@ func (x *checker) files() {
 	if err != nil {
 		x.report.find(x.home.dir, err, "")
 	}
+}
+
+// placing finds what a restore has still to put in its place, by path below the home. A
+// repair does so.
+func (x *checker) placing() map[string]bool {
+	path, left := x.home.path(placingName), map[string]bool{}
+	list, err := x.home.readPlacing()
+	switch {
+	case err != nil:
+		x.moveAside(x.report.find(path, err, "restore the backup again"), path)
+	case list == nil:
+	case !x.o.Repair:
+		x.report.note(path, "a restore was cut off, or is under way", "coffer check --repair finishes it")
+	default:
+		if _, err = x.home.finishPlacing(); err == nil {
+			x.report.note(path, "a restore was cut off", "it is finished now")
+			return left
+		}
+		x.report.find(path, err, "")
+	}
+	for _, p := range list {
+		left[partitionsName+"/"+p.From] = true
+	}
+	return left
 }
 
 // locked reports whether somebody is changing the home, so that nothing is left over.
@@ -77,7 +101,7 @@ func leftover(rel string) bool {
 	dir, name := filepath.Split(rel)
 	switch filepath.Clean(dir) {
 	case ".":
-		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp" || name == nextRootName+".tmp"
+		return strings.HasPrefix(name, newPrefix) || name == homeName+".tmp" || name == nextRootName+".tmp" || name == placingName+".tmp"
 	case partitionsName:
 		return strings.HasPrefix(name, newPrefix)
 	case auditName:

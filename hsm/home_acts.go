@@ -13,14 +13,24 @@ import (
 // do may add to the event what it comes to know. The caller holds the home's lock, and
 // root is the home's root key. What cannot be recorded is not done.
 func (h home) recorded(root *seal.Root, e audit.Event, do func(*audit.Event) error) error {
+	return h.recordedAll(root, []audit.Event{e}, func(all []audit.Event) error { return do(&all[0]) })
+}
+
+// recordedAll is recorded for several acts that are done as one.
+func (h home) recordedAll(root *seal.Root, all []audit.Event, do func([]audit.Event) error) error {
 	return h.withLog(root, func(l *homeLog) error {
-		begun, err := l.begin(e)
-		if err != nil {
-			return err
+		begun := make([]int64, len(all))
+		for i, e := range all {
+			var err error
+			if begun[i], err = l.begin(e); err != nil {
+				return err
+			}
 		}
-		failed := do(&e)
-		e.Of, e.Result = begun, ck.Code(failed)
-		_ = l.Append(e) // the act stands; the next to append finds it without an end
+		failed := do(all)
+		for i := range all {
+			all[i].Of, all[i].Result = begun[i], ck.Code(failed)
+		}
+		_ = l.Append(all...) // the acts stand; the next to append finds them without an end
 		return failed
 	})
 }

@@ -212,6 +212,9 @@ func (m *Module) Status() Status {
 	if m.home.rotating() {
 		s.Problems = append(s.Problems, "the root key is being changed, or that was cut off: coffer seal rotate finishes it")
 	}
+	if m.home.has(placingName) {
+		s.Problems = append(s.Problems, "a restore was cut off, or is under way: coffer check --repair finishes it")
+	}
 	for _, slot := range m.slots {
 		p := m.partitions[slot.ID]
 		if p == nil {

@@ -69,16 +69,25 @@ func (u *Undoes) Error() string {
 // Restore makes partitions that fill puts into the stores it is given, one for each of
 // list, under the home's root key. Nothing that is there is written to: a partition
 // that is replaced is moved aside whole. Until fill has succeeded and all is on the
-// disk, nothing is changed. If an older state of a partition that the home has would
-// come back, it fails with Undoes, unless force is set. The home is made if there is
-// none.
+// disk, nothing is changed; from then on all of them come, or those that take the places
+// of others one by one. What was cut off between is finished by whoever next changes
+// what is in the home; a Restore of the same does nothing more. If an older state of a
+// partition that the home has would come back, it fails with Undoes, unless force is set.
+// The home is made if there is none.
 func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, *seal.Root) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.refresh(); err != nil {
 		return err
 	}
+	before, err := m.home.readPlacing()
+	if err != nil {
+		return err
+	}
 	return m.underLock(func() error {
+		if m.resumed(before, list) {
+			return m.refresh()
+		}
 		r := &restoring{m: m, list: list}
 		defer r.clean()
 		if err := r.makeStores(); err != nil {
@@ -94,13 +103,28 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err = errors.Join(err, r.closeStores()); err != nil {
 			return err
 		}
+		if err := r.place(); err != nil {
+			return err
+		}
 		for i := range list {
-			if err := r.place(i); err != nil {
+			if err := r.replaceRecorded(i); err != nil {
 				return err
 			}
 		}
 		return m.refresh()
 	})
+}
+
+// resumed reports whether the restore of list is one that was cut off and has been
+// finished just now: before is what was left to be done of it.
+func (m *Module) resumed(before []placed, list []*Restored) bool {
+	if !isOfRestore(before, list) || m.home.has(placingName) {
+		return false
+	}
+	for i, p := range before {
+		list[i].At = p.Slot
+	}
+	return true
 }
 
 // underLock makes the home if there is none, and runs f as the only one who changes
@@ -129,6 +153,9 @@ func (m *Module) lockedHome(f func() error) error {
 	}
 	defer unlock()
 	if _, err := m.renewRoot(); err != nil {
+		return err
+	}
+	if err := m.finishRestore(); err != nil {
 		return err
 	}
 	return f()
@@ -170,7 +197,9 @@ func (r *restoring) closeStores() (err error) {
 func (r *restoring) clean() {
 	r.closeStores()
 	for _, dir := range r.dirs {
-		os.RemoveAll(dir)
+		if dir != "" {
+			os.RemoveAll(dir)
+		}
 	}
 }
 
@@ -241,33 +270,14 @@ func (r *restoring) describe(i int) string {
 	return text
 }
 
-// place puts a restored partition where it belongs, as an act on the home. Where it is to
-// replace another, no look at the home would show whether it has.
-func (r *restoring) place(i int) error {
+// replaceRecorded puts a restored partition in the place of another, if it is to, as an
+// act on the home. No look at the home would show whether it has.
+func (r *restoring) replaceRecorded(i int) error {
+	if r.list[i].Replace == 0 {
+		return nil
+	}
 	e := audit.Event{Act: audit.Restore, Detail: r.describe(i)}
-	if r.list[i].Replace != 0 {
-		return r.m.recorded(e, func(*audit.Event) error { return r.replace(i) })
-	}
-	slot, err := r.m.home.freeSlot(r.list[i].Slot)
-	if err != nil {
-		return err
-	}
-	e.Slot = uint64(slot)
-	return r.m.recorded(e, func(*audit.Event) error { return r.put(i, slot) })
-}
-
-// put gives a restored partition a slot where there was none.
-func (r *restoring) put(i int, slot ck.SlotID) error {
-	if r.there(r.list[i].Serial) {
-		if err := markBeside(r.dirs[i]); err != nil {
-			return restoreError(err)
-		}
-	}
-	if err := os.Rename(r.dirs[i], r.m.home.partitionDir(slot)); err != nil {
-		return restoreError(err)
-	}
-	r.list[i].At = slot
-	return restoreError(syncDir(r.m.home.path(partitionsName)))
+	return r.m.recorded(e, func(*audit.Event) error { return r.replace(i) })
 }
 
 // there reports whether the home has a partition of this serial number.

@@ -24,6 +24,7 @@ import (
 var children = map[string]func(args []string) error{
 	"fault":   faultChild,
 	"part":    partChild,
+	"placing": placingChild,
 	"restore": restoreChild,
 	"write":   writeChild,
 }

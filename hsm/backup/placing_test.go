@@ -1,0 +1,130 @@
+package backup
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
+	"golang.org/x/sys/unix"
+)
+
+// placingChild restores and kills itself right before the n-th call that puts restored
+// partitions in their places.
+func placingChild(args []string) error {
+	home, n := args[0], 0
+	at, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
+	err = storetest.Watch(home, func(c storetest.Call) storetest.Answer {
+		if puts(home, c) {
+			if n++; n == at {
+				unix.Kill(os.Getpid(), unix.SIGKILL)
+				select {}
+			}
+		}
+		return storetest.Answer{}
+	})
+	if err != nil {
+		return err
+	}
+	return run(home, args[1], args[2], false)
+}
+
+// puts reports whether a call is of the last part of a restore.
+func puts(home string, c storetest.Call) bool {
+	name := filepath.Base(c.Path)
+	return strings.HasPrefix(name, "restore.list") || name == "beside" || c.Op == storetest.Rename ||
+		c.Op == storetest.Sync && (c.Path == home || name == "partitions")
+}
+
+// A restore of several partitions is killed at each step: all of them come, or none, and
+// the next restore, or a repair, makes one copy of each whatever there was.
+func TestKilledPlacing(t *testing.T) {
+	config, by := newHome(t), key(t)
+	m := openHome(t, config)
+	slots := []ck.SlotID{newPartition(t, m, "a", "k1"), newPartition(t, m, "b", "k2"), newPartition(t, m, "c", "k3")}
+	path := save(t, m, by, "", slots...)
+	var want []world
+	for _, slot := range slots {
+		want = append(want, look(t, m, slot))
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	home := config.Home + "-placed"
+	if out, err := exec.Command("cp", config.ConfigFile, home+".toml").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cutOff := 0
+	for n := 1; ; n++ {
+		if err := copyTree(config.Home, home); err != nil {
+			t.Fatal(err)
+		}
+		err := storetest.Child("placing", home, path, by.String(), strconv.Itoa(n)).Run()
+		if err == nil {
+			break
+		}
+		_, listed := os.Stat(filepath.Join(home, "restore.list"))
+		if listed == nil {
+			cutOff++
+		}
+		if err := placedAll(home, path, by.String(), want, listed == nil, n%2 == 0); err != nil {
+			t.Fatalf("killed before call %d: %v", n, err)
+		}
+	}
+	if cutOff < 5 {
+		t.Errorf("only %d were cut off in the middle", cutOff)
+	}
+}
+
+// placedAll judges a home after a restore that was cut off, and after it was finished by
+// a repair or by another restore.
+func placedAll(home, path, by string, want []world, listed, repair bool) error {
+	all, err := peek(home)
+	if err != nil {
+		return err
+	}
+	whole := len(all) == 2*len(want)
+	switch {
+	case !listed && !whole && len(all) != len(want):
+		return fmt.Errorf("%d partitions, and nothing says that there are to be more", len(all))
+	case listed && repair:
+		r, err := hsm.Check(config(home), hsm.CheckOptions{Repair: true})
+		if err != nil || !r.Sound() || r.Quarantine != "" {
+			return fmt.Errorf("repair: %v, %+v", err, r)
+		}
+	case !whole || listed:
+		if err := run(home, path, by, false); err != nil {
+			return fmt.Errorf("again: %w", err)
+		}
+	}
+	if all, err = peek(home); err != nil || len(all) != 2*len(want) {
+		return fmt.Errorf("in the end there are %d: %w", len(all), err)
+	}
+	for _, w := range want {
+		n := 0
+		for got := range maps.Values(all) {
+			if got.same(w) {
+				n++
+			}
+		}
+		if n != 2 {
+			return fmt.Errorf("one is there %d times", n)
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(home, "partitions"))
+	if err == nil && slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") }) {
+		err = fmt.Errorf("left over: %v", left)
+	}
+	return err
+}
