@@ -70,7 +70,10 @@ func (t *tool) importInto(o importOrder, s *importer.Source) error {
 
 // importAs rehearses, and writes unless there is something against it.
 func (t *tool) importAs(o importOrder, s *importer.Source, l login) error {
+	bar := t.progress("trying objects")
+	s.Progress = bar.set
 	plan, err := importer.Rehearse(l.Partition, l.who, s)
+	bar.end()
 	if err != nil {
 		return fmt.Errorf("nothing was imported: %w", err)
 	}

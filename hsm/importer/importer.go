@@ -71,6 +71,8 @@ type Source struct {
 	Label   string // of the token, if it has one
 	Objects []Object
 	Left    []Left
+
+	Progress func(done, total int) // counts objects in a rehearsal, the longest part; may be nil
 }
 
 // Wipe overwrites all secrets of the source.

@@ -62,6 +62,9 @@ func Rehearse(p api.Partition, who api.Caller, s *Source) (*Plan, error) {
 			return nil, err
 		}
 		plan.Steps = append(plan.Steps, step)
+		if s.Progress != nil {
+			s.Progress(i+1, len(s.Objects))
+		}
 	}
 	for _, l := range s.Left {
 		fate := Cannot

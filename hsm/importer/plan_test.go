@@ -3,6 +3,7 @@ package importer_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,5 +152,17 @@ func TestWriteFails(t *testing.T) {
 		if len(bytes.Trim(o.Value(ck.CKA_VALUE), "\x00")) != 0 {
 			t.Error("a secret is still there after Wipe")
 		}
+	}
+}
+
+// A rehearsal tells how far it has come, object by object.
+func TestProgress(t *testing.T) {
+	g := importertest.New(t)
+	var told []int
+	s := &importer.Source{Objects: []importer.Object{secretKey("a", ck.CKK_AES), secretKey("b", ck.CKK_AES)}}
+	s.Progress = func(done, total int) { told = append(told, done, total) }
+	g.Rehearse(s)
+	if !slices.Equal(told, []int{1, 2, 2, 2}) {
+		t.Errorf("told %v", told)
 	}
 }
