@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	storetest.Main(m, map[string]func([]string) error{"killed": killedChild, "maker": makerChild})
+	storetest.Main(m, map[string]func([]string) error{"killed": killedChild, "maker": makerChild, "rotate": rotateForEver})
 }
 
 // homeRecords verifies the home's log and returns what is in it.

@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 func fingerprint(t *testing.T, c Config) string {
@@ -165,9 +166,6 @@ func TestRotateRootRefusesBroken(t *testing.T) {
 // TestRotateKilled kills a process that changes the root key, or the keys of a
 // partition, again and again, while another reads and writes.
 func TestRotateKilled(t *testing.T) {
-	if dir := os.Getenv("COFFER_TEST_ROTATE"); dir != "" {
-		rotateForEver(t, Config{Home: dir}, os.Getenv("COFFER_TEST_ROTATE_WHAT"))
-	}
 	for what, finish := range rotations {
 		t.Run(what, func(t *testing.T) {
 			c := oldHome(t)
@@ -212,8 +210,7 @@ var rotations = map[string]func(*Module, api.Caller) error{
 // startRotating starts the process that is killed with what is returned.
 func startRotating(t *testing.T, c Config, what string) (kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRotateKilled$")
-	cmd.Env = append(os.Environ(), "COFFER_TEST_ROTATE="+c.Home, "COFFER_TEST_ROTATE_WHAT="+what)
+	cmd := storetest.Child("rotate", c.Home, what)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -240,14 +237,21 @@ func setLabelOf(t *testing.T, m *Module, who api.Caller) {
 	}
 }
 
-// rotateForEver is the process that is killed.
-func rotateForEver(t *testing.T, c Config, what string) {
-	m := open(t, c)
-	who := loginAs(t, m, 1, userPIN)
-	os.Stdout.WriteString("ready\n")
+// rotateForEver is the process that is killed: it rotates something of a home.
+func rotateForEver(args []string) error {
+	m, err := Open(Config{Home: args[0]})
+	if err != nil {
+		return err
+	}
+	id, err := m.partitions[1].Login(ck.CKU_USER, userPIN)
+	if err != nil {
+		return err
+	}
+	who := api.Caller{Identity: id, Session: 1, ReadWrite: true}
+	fmt.Println("ready")
 	for {
-		if err := rotations[what](m, who); err != nil {
-			t.Fatal(err)
+		if err := rotations[args[1]](m, who); err != nil {
+			return err
 		}
 	}
 }

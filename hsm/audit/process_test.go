@@ -10,28 +10,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
-// The environment that makes the test binary a program that appends to a log.
 const (
-	programEnv = "COFFER_AUDIT_APPENDER"
 	killsLong  = 500
 	killsShort = 60
 )
 
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(programEnv); dir != "" {
-		if err := appender(dir, os.Args[1]); err != nil {
-			fmt.Println("error:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
+// The test program runs itself again as this.
+var children = map[string]func(args []string) error{"append": appender}
+
+func TestMain(m *testing.M) { storetest.Main(m, children) }
 
 // appender appends for ever, and says so after each record.
-func appender(dir, name string) error {
+func appender(args []string) error {
+	dir, name := args[0], args[1]
 	l, err := Open(dir, testName, testKey(1))
 	if err != nil {
 		return err
@@ -49,8 +44,7 @@ func appender(dir, name string) error {
 func startAppender(t *testing.T, dir, name string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	var out strings.Builder
-	c := exec.Command(os.Args[0], name)
-	c.Env = append(os.Environ(), programEnv+"="+dir)
+	c := storetest.Child("append", dir, name)
 	c.Stdout = &out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

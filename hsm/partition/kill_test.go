@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -13,24 +12,27 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
-// guesserEnv makes this program one that guesses at the PIN of the partition in a
-// directory, until it is killed.
-const guesserEnv = "PIN_GUESSER"
+// The test program runs itself again as this.
+var children = map[string]func(args []string) error{"guess": guesser}
 
-func TestGuesser(t *testing.T) {
-	dir := os.Getenv(guesserEnv)
-	if dir == "" {
-		return // it is run by TestKilledGuesses
-	}
-	st, err := store.OpenFile(dir, store.Options{})
+func TestMain(m *testing.M) { storetest.Main(m, children) }
+
+// guesser guesses at the PIN of the partition in a directory, until it is killed.
+func guesser(args []string) error {
+	st, err := store.OpenFile(args[0], store.Options{})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	p, err := Open(st, testRoot(t), Options{})
+	root, err := rootOfTests()
 	if err != nil {
-		t.Fatal(err)
+		return err
+	}
+	p, err := Open(st, root, Options{})
+	if err != nil {
+		return err
 	}
 	for {
 		_, err := p.Login(ck.CKU_USER, []byte("a guess"))
@@ -97,8 +99,7 @@ func newGuessed(t *testing.T, policy api.PINPolicy) *guessed {
 // round lets a process guess, and kills it some time after its first answer or so.
 func (g *guessed) round(after time.Duration) {
 	g.t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestGuesser$")
-	cmd.Env = append(os.Environ(), guesserEnv+"="+g.dir)
+	cmd := storetest.Child("guess", g.dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		g.t.Fatal(err)

@@ -21,12 +21,14 @@ var cheap = seal.KDF{Time: 1, Memory: 64, Threads: 1}
 
 func testRoot(t testing.TB) *seal.Root {
 	t.Helper()
-	root, err := seal.NewRoot(secret.From(bytes.Repeat([]byte{7}, 32)))
+	root, err := rootOfTests()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return root
 }
+
+func rootOfTests() (*seal.Root, error) { return seal.NewRoot(secret.From(bytes.Repeat([]byte{7}, 32))) }
 
 // rig is a partition in memory with both PINs set.
 type rig struct {
