@@ -101,7 +101,7 @@ compare: build
 
 scale: build
 	mkdir -p $(RESULTS)
-	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -rounds 15 >$(RESULTS)/audit.txt
+	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -cpu -rounds 15 >$(RESULTS)/audit.txt
 	$(GO) run ./bench/scale -out $(RESULTS)/scale $(SCALE)
 
 demo:
