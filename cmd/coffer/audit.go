@@ -35,17 +35,22 @@ func newAudit(t *tool) *cobra.Command {
 func newAuditCheckpoint(t *tool) *cobra.Command {
 	var which logChoice
 	var key bool
+	var o anchorOptions
 	c := &cobra.Command{
 		Use:     "checkpoint",
 		Short:   "Print the last signed checkpoint, to be kept elsewhere",
-		Long:    "Print the last checkpoint of the log: a signed note with the number of records and\ntheir hash. With --key, print the public key that it is signed with instead.",
+		Long:    "Print the last checkpoint of the log: a signed note with the number of records and\ntheir hash. With --key, print the public key that it is signed with instead.\n\nWith --tpm the home is anchored first: the heads of all logs go into that of the home,\nand a counter in the TPM counts. \"coffer audit verify --tpm\" then shows a copy of the\nhome, or of a partition, that is older.",
 		Example: "  coffer audit checkpoint > /elsewhere/demo.checkpoint\n  coffer audit checkpoint --home > /elsewhere/home.checkpoint\n  coffer audit checkpoint --key",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
+			if o.tpm {
+				return t.anchor(&o)
+			}
 			return t.withAudit(&which, func(l *audit.Log) error { return t.printCheckpoint(l, key) })
 		},
 	}
 	which.register(c)
+	o.register(c, "anchor the home in the TPM, and print the checkpoint of its log")
 	c.Flags().BoolVar(&key, "key", false, "print the public key")
 	return c
 }

@@ -14,11 +14,15 @@ import (
 const auditVerifyText = `Read the whole log and check every record and every checkpoint, and that the store
 knows no act that the log does not tell of. Without --partition and --home all logs are
 checked, the home's and those of the partitions. A checkpoint says itself which log it
-is of.`
+is of.
+
+With --tpm the home is held against the counter of the TPM that it was anchored with
+("coffer audit checkpoint --tpm"): a copy that is older than that shows.`
 
 func newAuditVerify(t *tool) *cobra.Command {
 	var which logChoice
 	var since []string
+	var anchor anchorOptions
 	c := &cobra.Command{
 		Use:     "verify",
 		Short:   "Check that the logs are whole, and continue a checkpoint",
@@ -30,15 +34,17 @@ func newAuditVerify(t *tool) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			heads, failed := t.verifyAnchor(&anchor)
 			if which.named() {
-				err = t.withAudit(&which, func(l *audit.Log) error { return t.verifyAudit("", l, kept) })
+				err = t.withAudit(&which, func(l *audit.Log) error { return t.verifyAudit("", l, kept, heads) })
 			} else {
-				err = t.eachAudit(func(name string, l *audit.Log) error { return t.verifyAudit(name+": ", l, kept) })
+				err = t.eachAudit(func(name string, l *audit.Log) error { return t.verifyAudit(name+": ", l, kept, heads) })
 			}
-			return errors.Join(err, unused(kept))
+			return errors.Join(failed, err, unused(kept))
 		},
 	}
 	which.register(c)
+	anchor.register(c, "hold the home against the counter of the TPM")
 	c.Flags().StringArrayVar(&since, "since", nil, "a checkpoint in `FILE` that was kept elsewhere; may be given again")
 	return c
 }
@@ -92,11 +98,17 @@ func earlier(kept []*keptCheckpoint, l *audit.Log) (list []audit.Checkpoint, err
 	return list, nil
 }
 
-// verifyAudit checks a log and tells of it, each line after a prefix.
-func (t *tool) verifyAudit(prefix string, l *audit.Log, kept []*keptCheckpoint) error {
+// verifyAudit checks a log and tells of it, each line after a prefix. heads are of logs of
+// all names.
+func (t *tool) verifyAudit(prefix string, l *audit.Log, kept []*keptCheckpoint, heads []audit.Checkpoint) error {
 	since, err := earlier(kept, l)
 	if err != nil {
 		return fmt.Errorf("%s%w", prefix, err)
+	}
+	for _, head := range heads {
+		if head.Name == l.Name() {
+			since = append(since, head)
+		}
 	}
 	r, err := audit.Verify(l.Dir(), l.Verifier(), since...)
 	if err != nil {

@@ -45,6 +45,9 @@ const (
 	SealUnlock      Act = "seal.unlock" // the root key was put where programs find it
 	SealLock        Act = "seal.lock"
 
+	Head     Act = "audit.head"   // of a partition's log, as the home is anchored
+	Anchored Act = "audit.anchor" // the home was bound to a counter outside of it
+
 	LogBegin Act = "log.begin" // of a home that had no log
 	LogCut   Act = "log.cut"   // a torn end was moved to `torn`
 	UseBegin Act = "use.begin" // a process begins to record uses

@@ -108,6 +108,8 @@ var acts = map[audit.Act]row{
 	audit.SealUnlock:      {"Home unlocked", management, enable, homes, medium},
 	audit.SealLock:        {"Home locked", management, disable, homes, low},
 
+	audit.Head:     {"Head of a log", management, read, logs, informational},
+	audit.Anchored: {"Home anchored", management, update, logs, low},
 	audit.LogBegin: {"Log begun", management, create, logs, medium},
 	audit.LogCut:   {"Torn end of the log set aside", management, update, logs, medium},
 	audit.UseBegin: {"Recording of uses begun", activity, other, "", informational},

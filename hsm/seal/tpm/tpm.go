@@ -155,7 +155,7 @@ func with(device string, f func(transport.TPM) error) error {
 		t.Close()
 	}
 	var code tpm2.TPMRC
-	if err == nil || errors.As(err, &code) || errors.Is(err, ErrOther) || errors.Is(err, ErrPCRs) || errors.Is(err, ErrSlot) {
+	if err == nil || errors.As(err, &code) || errors.Is(err, ErrOther) || errors.Is(err, ErrPCRs) || errors.Is(err, ErrSlot) || errors.Is(err, ErrNoCounter) {
 		if err != nil {
 			err = fmt.Errorf("TPM %s: %w", device, err)
 		}
