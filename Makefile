@@ -1,5 +1,6 @@
 # make build   build/coffer, what coffer bench measures with, and the two libraries
 # make test    everything that a change must pass
+# make purego  the tests of cryptography without assembly; make test has it
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
 # make soak    the long forms of the tests
@@ -12,7 +13,7 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool driver test race demo soak bench compare scale clean
+.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale clean
 build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -45,7 +46,10 @@ $(FRONT): $(wildcard pkcs11/front/*.c pkcs11/front/*.h) pkcs11/front/front.map M
 # overlay is for; the dot keeps its folder out of ./... . Go's own build cache knows
 # what is fresh, so this always runs.
 CORE := $(BUILD)/libcoffer-core.so
-CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0 \
+# With GOFIPS140 Go would put fips140=on there.
+comma := ,
+FIPS := $(if $(filter-out off,$(GOFIPS140)),$(comma)fips140=on)
+CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0$(FIPS) \
 	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
 
 # What a key leaves behind in memory is erased by Go's runtime (hsm/secret), where the
@@ -77,7 +81,12 @@ test:
 	$(MAKE) build
 	$(GO) vet ./...
 	$(GO) test -p 2 -timeout 20m ./...
-	$(MAKE) race
+	$(MAKE) purego race
+
+# What has assembly, without it.
+purego:
+	$(GO) build -tags purego ./...
+	$(GO) test -tags purego -timeout 10m ./hsm/crypto/... ./hsm/service
 
 # What many threads do at once, under the race detector: a minute or two.
 race:

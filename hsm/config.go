@@ -96,6 +96,11 @@ type settings struct {
 	AuditUse bool        `toml:"audit-use"` // whether uses of keys are recorded too (hsm/audit/FORMAT.md)
 	PIN      pinSettings `toml:"pin"`
 	Seal     kdfSettings `toml:"seal"` // of passphrases that are set from now on
+	// FIPS is for approved mode, which GODEBUG=fips140=on in the environment is.
+	FIPS struct {
+		// Accelerated allows code of our own in the place of the Go Cryptographic Module's.
+		Accelerated bool `toml:"accelerated"`
+	} `toml:"fips"`
 	// NetworkFS allows partitions on a network file system. Its owner answers for it
 	// that one process at a time uses them.
 	NetworkFS bool `toml:"network-filesystem"`

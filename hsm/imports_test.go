@@ -15,7 +15,7 @@ const module = "github.com/coffer-hsm/coffer/"
 // point one way. A folder that ends in a slash stands for all packages below it.
 var lines = map[string][]string{
 	"fips":          {},
-	"hsm":           {"hsm/"},
+	"hsm":           {"fips", "hsm/"},
 	"hsm/api":       {"hsm/ck"},
 	"hsm/audit":     {"hsm/ck", "hsm/store"},
 	"hsm/ck":        {},

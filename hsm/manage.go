@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/coffer-hsm/coffer/fips"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/secret"
+	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -192,8 +194,15 @@ type Status struct {
 	ConfigFile string // in use; empty if there is none
 	Unsealer   string // what opens the root key: all that there is
 	Locked     bool   // whether secrets are in memory that is not swapped
+	Crypto     Crypto
 	Partitions int
 	Problems   []string // one line each, with what to do
+}
+
+// Crypto is what this process does cryptography with.
+type Crypto struct {
+	fips.Module
+	service.Paths
 }
 
 // Status describes the module.
@@ -206,6 +215,7 @@ func (m *Module) Status() Status {
 		Made:       m.root != nil,
 		ConfigFile: m.configFile,
 		Locked:     secret.Locked(),
+		Crypto:     Crypto{fips.Running(), service.InUse()},
 		Partitions: len(m.partitions),
 	}
 	s.Unsealer, s.Problems = m.home.unsealers()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/coffer-hsm/coffer/fips"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/crypto/drbg"
@@ -56,6 +57,7 @@ func Open(c Config) (*Module, error) {
 	if err := c.overrule(&m.settings); err != nil {
 		return nil, err
 	}
+	fips.Accelerate(m.settings.FIPS.Accelerated)
 	made, err := m.home.exists()
 	if err != nil {
 		return nil, err

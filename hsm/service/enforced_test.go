@@ -1,3 +1,6 @@
+// Approved mode is not there with purego: Go refuses to start.
+//go:build !purego
+
 package service
 
 import (

@@ -3,8 +3,8 @@
 // 800-38D), in the shapes of crypto/cipher, and XTS (SP 800-38E).
 //
 // On a processor with VAES, VPCLMULQDQ and AVX-512 they are assembly that does 32
-// blocks at a time; everywhere else, with the build tag purego, and where the Go
-// Cryptographic Module is to be used (GODEBUG=fips140), they are the standard
+// blocks at a time; everywhere else, with the build tag purego, and in approved mode
+// unless that is configured otherwise (see fips.MayAccelerate), they are the standard
 // library. No instruction of the assembly takes a time, a branch or an address
 // from a key or from data: AES and the carry-less multiplication are instructions
 // of their own, there are no tables to look things up in, and the loops depend on
@@ -14,8 +14,9 @@ package aes
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/fips140"
 	"unsafe"
+
+	"github.com/coffer-hsm/coffer/fips"
 )
 
 const blockSize = aes.BlockSize
@@ -71,7 +72,7 @@ func New(key []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fips140.Enabled() {
+	if !fips.MayAccelerate() {
 		return &Key{block, newPortable(key, block)}, nil
 	}
 	if err := selfTest.Ready(); err != nil {
@@ -90,11 +91,20 @@ func EncryptOnce(key []byte, block *[blockSize]byte) error {
 		return aes.KeySizeError(len(key))
 	}
 	once := fastest().once
-	if fips140.Enabled() || selfTest.Ready() != nil {
+	if !fips.MayAccelerate() || selfTest.Ready() != nil {
 		once = portableOnce
 	}
 	once(key, block)
 	return nil
+}
+
+// Path names the implementation of keys that are prepared now: "portable" is the
+// standard library.
+func Path() string {
+	if !fips.MayAccelerate() {
+		return implementations[0].name
+	}
+	return fastest().name
 }
 
 func fastest() implementation { return implementations[len(implementations)-1] }

@@ -31,7 +31,8 @@ const (
 
 // Read fills dst with random bytes. The error is that of fips.Failed; crypto/rand
 // itself never fails. Short requests, and all of them where the Go Cryptographic
-// Module is to be used (GODEBUG=fips140), are crypto/rand's.
+// Module is to be used (GODEBUG=fips140), are crypto/rand's: no configuration puts
+// another generator in its place there.
 func Read(dst []byte) error {
 	if len(dst) < worth || fips140.Enabled() {
 		rand.Read(dst)

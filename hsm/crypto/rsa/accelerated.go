@@ -1,9 +1,10 @@
 package rsa
 
 import (
-	"crypto/fips140"
 	"math/big"
 	"math/bits"
+
+	"github.com/coffer-hsm/coffer/fips"
 )
 
 // kernels are those that this machine is to use, nil if it has not got any that
@@ -11,9 +12,9 @@ import (
 var kernels = assemblyKernels()
 
 // Accelerated reports whether private keys of the usual sizes are used with the
-// accelerated kernels: the processor has AVX-512 IFMA, and the Go Cryptographic
-// Module is not in FIPS 140-3 mode, where what it validated comes first.
-func Accelerated() bool { return kernels != nil && !fips140.Enabled() }
+// accelerated kernels: the processor has AVX-512 IFMA, and the mode allows it (see
+// fips.MayAccelerate).
+func Accelerated() bool { return kernels != nil && fips.MayAccelerate() }
 
 // usable are the kernels for new keys.
 func usable() []kernel {
