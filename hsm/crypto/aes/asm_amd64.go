@@ -61,3 +61,28 @@ func hashBlocks(table *[35][16]byte, y *[16]byte, src *byte, n int)
 //
 //go:noescape
 func sealBlocks(keys *[61]uint32, table *[35][16]byte, y *[16]byte, counter *[2]uint64, dst *byte, src *byte, n int)
+
+// encryptBlocksNI does each of n/16 blocks for itself. n is a multiple of 16.
+//
+//go:noescape
+func encryptBlocksNI(keys *[61]uint32, dst *byte, src *byte, n int)
+
+// decryptBlocksNI does each of n/16 blocks for itself. n is a multiple of 16.
+//
+//go:noescape
+func decryptBlocksNI(keys *[61]uint32, dst *byte, src *byte, n int)
+
+// decryptCBCNI decrypts n/16 blocks, of which iv is the one before. n is a multiple of 16.
+//
+//go:noescape
+func decryptCBCNI(keys *[61]uint32, iv *[16]byte, dst *byte, src *byte, n int)
+
+// encryptXTSNI does n/16 blocks in XTS, and moves the tweak on. n is a multiple of 16.
+//
+//go:noescape
+func encryptXTSNI(keys *[61]uint32, tweak *[16]byte, dst *byte, src *byte, n int)
+
+// decryptXTSNI does n/16 blocks in XTS, and moves the tweak on. n is a multiple of 16.
+//
+//go:noescape
+func decryptXTSNI(keys *[61]uint32, tweak *[16]byte, dst *byte, src *byte, n int)

@@ -1,5 +1,5 @@
 // Command _asm writes the assembly of hsm/crypto/aes: AES by VAES and GHASH by
-// VPCLMULQDQ, four blocks in a register of AVX-512. No instruction here takes a
+// VPCLMULQDQ, four blocks in a register of AVX-512, and AES by AES-NI. No instruction here takes a
 // time, an address or a branch from a key or from data; lengths are public.
 package main
 
@@ -32,6 +32,11 @@ func main() {
 	hashTable()
 	hashBlocks()
 	sealBlocks()
+	blocksNI("encryptBlocksNI", VAESENC, VAESENCLAST)
+	blocksNI("decryptBlocksNI", VAESDEC, VAESDECLAST)
+	decryptCBCNI()
+	xtsOfNI("encryptXTSNI", VAESENC, VAESENCLAST)
+	xtsOfNI("decryptXTSNI", VAESDEC, VAESDECLAST)
 	Generate()
 }
 
