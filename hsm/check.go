@@ -193,8 +193,29 @@ func (x *checker) rootKey() {
 			r.find(h.slots().Path(print, e.Name), e.Err, "coffer seal rekey "+e.Name+", or remove it")
 		}
 	}
-	if h.rotating() {
-		r.note(h.dir, "the root key is being changed, or that was cut off", "coffer seal rotate finishes it")
+	x.nextRoot(print)
+}
+
+// nextRoot reads the sealed copies of the root key that is to be the next one, while it
+// is being changed. They are what the home opens with when that is finished.
+func (x *checker) nextRoot(current string) {
+	h, r := x.home, x.report
+	if !h.rotating() {
+		return
+	}
+	r.note(h.dir, "the root key is being changed, or that was cut off", "coffer seal rotate finishes it")
+	next, err := h.nextName()
+	if err != nil || next == current {
+		return // what cannot be read was found, and so were the copies
+	}
+	list, err := h.nextCopies(next)
+	if err != nil {
+		r.find(h.path(sealsName), err, fromBackup)
+	}
+	for _, e := range list {
+		if e.Err != nil {
+			r.find(h.slots().Path(next, e.Name), fmt.Errorf("of the next root key: %w", e.Err), "coffer seal rotate --restart begins the change anew")
+		}
 	}
 }
 

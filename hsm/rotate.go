@@ -21,7 +21,8 @@ type Rotation struct {
 	// for the next root key, by its fingerprint. An error ends the change before it has
 	// begun; in a home with root.key, one that is seal.ErrAttended leaves the copy out.
 	Sealer func(former *seal.Slot, next string) (*seal.Sealer, error)
-	// LeaveOut names sealed copies that are not taken along.
+	// LeaveOut names sealed copies that are not taken along: ErrNoCopy of one that there is
+	// not. A change that goes on has its copies made already, and does not look.
 	LeaveOut []string
 	// Restart gives up a change that was cut off before the home had the next root key,
 	// and begins anew.

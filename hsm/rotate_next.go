@@ -59,6 +59,15 @@ func (h home) nextName() (string, error) {
 	return root.Fingerprint()
 }
 
+// nextCopies lists the sealed copies of the next root key, where they were made or in
+// their place.
+func (h home) nextCopies(name string) ([]seal.SlotEntry, error) {
+	if !h.has(sealsName, name) {
+		return h.staged().List(name)
+	}
+	return h.slots().List(name)
+}
+
 // openNext unseals the root key that a change which was cut off had made.
 func (h home) openNext() (*seal.Root, error) {
 	name, sealed := h.nextMarked()

@@ -81,6 +81,30 @@ func (s *Seals) Stale() ([]string, error) {
 	return stale, asHomeError(err)
 }
 
+// Change is a change of the root key that is not finished.
+type Change struct {
+	Next   string           // fingerprint of the root key that is to be the next one
+	Known  error            // why Next is empty: root.next cannot be read
+	Over   bool             // whether it is the home's already, and only the old one is left to drop
+	Copies []seal.SlotEntry // sealed copies of Next; those of a change that has just begun are not in their place yet
+}
+
+// Changing tells of a change of the root key that is under way or was cut off; nil if
+// there is none. coffer seal rotate goes on with it.
+func (s *Seals) Changing() (*Change, error) {
+	if !s.home.rotating() {
+		return nil, nil
+	}
+	c := &Change{}
+	if c.Next, c.Known = s.home.nextName(); c.Known != nil {
+		return c, nil
+	}
+	c.Over = c.Next == s.root
+	var err error
+	c.Copies, err = s.home.nextCopies(c.Next)
+	return c, asHomeError(err)
+}
+
 // Unattended reports whether programs open copies of this kind by themselves.
 func Unattended(kind string) bool { return Config{}.methods()[kind] != nil }
 

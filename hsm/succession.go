@@ -71,6 +71,9 @@ func (s *succession) gather(h home, r Rotation) (err error) {
 	if s.copies, err = h.slots().List(s.former); err != nil {
 		return asHomeError(err)
 	}
+	if err := s.hasAll(r.LeaveOut); err != nil {
+		return err
+	}
 	for _, dealt := range []bool{false, true} {
 		for _, e := range s.copies {
 			isDealt := e.Err == nil && e.Slot.Kind == seal.KindShares
@@ -84,6 +87,19 @@ func (s *succession) gather(h home, r Rotation) (err error) {
 	}
 	if !s.inClear && len(s.sealers) == 0 {
 		return homeError("nothing would be left to open the home with: leave out fewer sealed copies, or add another one first")
+	}
+	return nil
+}
+
+// ErrNoCopy says that there is no sealed copy of a name.
+var ErrNoCopy = errors.New("there is no sealed copy of this name")
+
+// hasAll refuses names that no copy has: who leaves one out means it.
+func (s *succession) hasAll(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(s.copies, func(e seal.SlotEntry) bool { return e.Name == name }) {
+			return fmt.Errorf("leave out %q: %w", name, ErrNoCopy)
+		}
 	}
 	return nil
 }

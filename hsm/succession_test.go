@@ -325,3 +325,54 @@ func TestRotateBegunByEarlier(t *testing.T) {
 		t.Error(m.partitions[1].Err())
 	}
 }
+
+// TestChanging: a change that was cut off is told of at each step, with its copies, and a
+// copy of the next root key that was damaged meanwhile is found.
+func TestChanging(t *testing.T) {
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			c := sealedHome(t)
+			before := fingerprint(t, c)
+			if change, err := openSeals(t, c).Changing(); change != nil || err != nil {
+				t.Fatalf("before: %+v, %v", change, err)
+			}
+			cutAt(t, c, step.name, Rotation{Sealer: typed("correct horse")})
+			change, err := openSeals(t, c).Changing()
+			must(t, err)
+			if (change != nil) != step.begun {
+				t.Fatalf("begun: %t, told of %+v", step.begun, change)
+			}
+			if change == nil {
+				return
+			}
+			over := fingerprint(t, c) != before
+			if change.Known != nil || change.Next == before || change.Over != over || len(change.Copies) != 2 {
+				t.Errorf("changed over: %t, told of %+v", over, change)
+			}
+			if r, err := Check(c, CheckOptions{}); err != nil || !r.Sound() {
+				t.Errorf("check: %v, %+v", err, r)
+			}
+			path := (home{dir: c.Home}).slots().Path(change.Next, "ops")
+			if _, err := os.Stat(path); err != nil {
+				path = (home{dir: c.Home}).staged().Path(change.Next, "ops")
+			}
+			must(t, os.WriteFile(path, []byte("coffer sealed root key, version 1\n"), 0o600))
+			if r, err := Check(c, CheckOptions{}); err != nil || r.Sound() {
+				t.Errorf("a damaged copy of the next root key is not found: %v", err)
+			}
+		})
+	}
+}
+
+// TestLeaveOutNobody: a name that no copy has is not taken for one that is left out.
+func TestLeaveOutNobody(t *testing.T) {
+	c := sealedHome(t)
+	before := fingerprint(t, c)
+	err := open(t, c).RotateRoot(t.Context(), Rotation{Sealer: typed("correct horse"), LeaveOut: []string{"ops", "opps"}})
+	if !errors.Is(err, ErrNoCopy) || !strings.Contains(err.Error(), `"opps"`) {
+		t.Errorf("%v", err)
+	}
+	if fingerprint(t, c) != before || (home{dir: c.Home}).rotating() {
+		t.Error("a change was begun")
+	}
+}

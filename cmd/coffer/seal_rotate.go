@@ -46,7 +46,11 @@ func newSealRotate(t *tool) *cobra.Command {
 			if o.Hold < time.Second || o.Hold > maxUnlock {
 				return usageError(c, "--for is 1s to %gh", maxUnlock.Hours())
 			}
-			return t.rotateRoot(&o)
+			err := t.rotateRoot(&o)
+			if errors.Is(err, hsm.ErrNoCopy) {
+				return usageError(c, "--leave-out: %w: coffer seal status lists them", err)
+			}
+			return err
 		},
 	}
 	t.passphrase.register(c)

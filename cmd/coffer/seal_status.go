@@ -2,13 +2,15 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coffer-hsm/coffer/hsm"
 )
 
-const sealStatusText = `Show what opens the home, and whether it is unlocked. Nothing secret is needed. The
+const sealStatusText = `Show what opens the home, and whether it is unlocked; and a change of the root key
+that was cut off, with the command that continues it. Nothing secret is needed. The
 exit code is 1 if something is damaged.`
 
 // sealView is the JSON of coffer seal status.
@@ -18,6 +20,16 @@ type sealView struct {
 	Unlocked string         `json:"unlocked_in"` // "" if it is not
 	Copies   []sealCopyView `json:"copies"`
 	Stale    []string       `json:"former_root_keys"` // fingerprints of those that copies are left of
+	Change   *sealChange    `json:"change"`           // null if none is under way or was cut off
+}
+
+// sealChange is a change of the root key that is not finished.
+type sealChange struct {
+	Next     string   `json:"next_root_key"` // fingerprint; "" if it cannot be read
+	Over     bool     `json:"changed_over"`  // whether it is the root key already
+	Copies   []string `json:"next_copies"`   // that can be read
+	Problem  string   `json:"problem"`       // "" if there is none
+	Continue string   `json:"continue"`      // the command that finishes it
 }
 
 type sealCopyView struct {
@@ -61,10 +73,53 @@ func (t *tool) sealStatus(s *hsm.Seals) error {
 		}
 		v.Copies = append(v.Copies, c)
 	}
+	if v.Change, err = changeView(s); err != nil {
+		return err
+	}
+	if v.Change != nil && v.Change.Problem != "" {
+		damaged = hintf("coffer seal rotate --restart begins the change anew", "the next root key cannot be read")
+	}
 	if err := t.show(v, func(w io.Writer) { printSeals(w, v) }); err != nil {
 		return err
 	}
 	return damaged
+}
+
+// changeView tells of a change of the root key; nil if there is none.
+func changeView(s *hsm.Seals) (*sealChange, error) {
+	c, err := s.Changing()
+	if c == nil || err != nil {
+		return nil, err
+	}
+	v := &sealChange{Next: c.Next, Over: c.Over, Copies: []string{}, Continue: "coffer seal rotate"}
+	problem := c.Known
+	for _, e := range c.Copies {
+		if e.Err != nil {
+			problem = e.Err
+			continue
+		}
+		v.Copies = append(v.Copies, e.Name)
+	}
+	if problem != nil {
+		v.Problem = oneLine(problem.Error())
+	}
+	return v, nil
+}
+
+// lines tell of a change, for people.
+func (c *sealChange) lines() [][2]string {
+	state := "cut off, or under way: " + c.Continue + " continues it"
+	if !c.Over {
+		state += "; with --restart it begins anew"
+	}
+	lines := [][2]string{{"Change of the root key", state}, {"Next root key", orDash(c.Next)}}
+	if len(c.Copies) > 0 {
+		lines = append(lines, [2]string{"Sealed copies of it", strings.Join(c.Copies, ", ")})
+	}
+	if c.Problem != "" {
+		lines = append(lines, [2]string{"Problem", c.Problem})
+	}
+	return lines
 }
 
 func printSeals(w io.Writer, v sealView) {
@@ -87,6 +142,9 @@ func printSeals(w io.Writer, v sealView) {
 		unlocked = "yes, in the " + v.Unlocked
 	}
 	printFields(w, [][2]string{{"Root key", v.Root}, {"Unlocked", unlocked}})
+	if v.Change != nil {
+		printFields(w, v.Change.lines())
+	}
 	for _, root := range v.Stale {
 		printFields(w, [][2]string{{"Copies are left of the former root key", root}})
 	}
