@@ -5,7 +5,6 @@ import (
 	"crypto/aes"
 	"crypto/fips140"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 
 	"github.com/coffer-hsm/coffer/fips"
@@ -20,7 +19,7 @@ var selfTest = fips.CAST("AES", func() error {
 	if fips140.Enforced() {
 		return nil // nothing of this package is ever in use, see fips.MayAccelerate
 	}
-	key := unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
+	key := fips.Unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return err
@@ -29,18 +28,13 @@ var selfTest = fips.CAST("AES", func() error {
 })
 
 var (
-	castPlain   = unhex("6bc1bee22e409f96e93d7e117393172a")
-	castCipher  = unhex("f3eed1bdb5d2a03c064b5a7e3db181f8")
-	castCounter = unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
-	castCTR     = unhex("601ec313775789a5b7a7f504bbf3d228")
-	castXTS     = unhex("4de1e0abec4a10f6cf978b5dc8872264") // the last block
-	castTag     = unhex("79484e82d7d91a804f92d29205fc2c2f")
+	castPlain   = fips.Unhex("6bc1bee22e409f96e93d7e117393172a")
+	castCipher  = fips.Unhex("f3eed1bdb5d2a03c064b5a7e3db181f8")
+	castCounter = fips.Unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
+	castCTR     = fips.Unhex("601ec313775789a5b7a7f504bbf3d228")
+	castXTS     = fips.Unhex("4de1e0abec4a10f6cf978b5dc8872264") // the last block
+	castTag     = fips.Unhex("79484e82d7d91a804f92d29205fc2c2f")
 )
-
-func unhex(s string) []byte {
-	b, _ := hex.DecodeString(s)
-	return b
-}
 
 func testModes(m modes) error {
 	const blocks = 70

@@ -9,6 +9,7 @@ import (
 
 	"github.com/c2sp/wycheproof"
 
+	"github.com/coffer-hsm/coffer/fips"
 	"github.com/coffer-hsm/coffer/hsm/crypto/gcm"
 )
 
@@ -102,7 +103,7 @@ func TestWycheproofCBC(t *testing.T) {
 
 func TestSelfTest(t *testing.T) {
 	forEach(t, func(t *testing.T, impl implementation) {
-		key := unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
+		key := fips.Unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 		if err := testModes(newPair(t, impl, key).modes); err != nil {
 			t.Error(err)
 		}
@@ -119,7 +120,7 @@ func TestZero(t *testing.T) {
 		if impl.name == "portable" {
 			return // there is nothing of it that can be reached
 		}
-		key := unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
+		key := fips.Unhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 		p := newPair(t, impl, key)
 		if err := testModes(p.modes); err != nil {
 			t.Fatal(err)
