@@ -3,9 +3,9 @@
 // 800-38D), in the shapes of crypto/cipher, and XTS (SP 800-38E).
 //
 // On a processor with VAES, VPCLMULQDQ and AVX-512 they are assembly that does 32
-// blocks at a time; everywhere else, with the build tag purego, and in approved mode
-// unless that is configured otherwise (see fips.MayAccelerate), they are the standard
-// library. No instruction of the assembly takes a time, a branch or an address
+// blocks at a time; with AES-NI alone, ECB, CBC decryption and XTS are, eight blocks at a
+// time. All else, all of it with the build tag purego, and in approved mode unless that is
+// configured otherwise (see fips.MayAccelerate), is the standard library. No instruction of the assembly takes a time, a branch or an address
 // from a key or from data: AES and the carry-less multiplication are instructions
 // of their own, there are no tables to look things up in, and the loops depend on
 // lengths only. So there is nothing for a measurement of its timing to find.

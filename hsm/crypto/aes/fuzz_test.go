@@ -21,6 +21,7 @@ func FuzzModes(f *testing.F) {
 		for _, impl := range implementations {
 			p := newPair(t, impl, fixed)
 			compareBlocks(t, p, iv, data)
+			compareXTS(t, impl, fixed, iv, data)
 			compareGCM(t, p, iv, aad, data, int(size)+1)
 		}
 	})
@@ -46,6 +47,18 @@ func compareBlocks(t *testing.T, p pair, iv, data []byte) {
 	}
 	if p.ECBEncrypter().CryptBlocks(got, got); !bytes.Equal(got, data) {
 		t.Errorf("ECB: %x, want %x", got, data)
+	}
+}
+
+func compareXTS(t *testing.T, impl implementation, key, number, data []byte) {
+	if len(key) == 24 || len(data) < 16 {
+		return
+	}
+	var first [16]byte
+	copy(first[:], number)
+	both := append(bytes.Clone(key), bytes.Repeat([]byte{7}, len(key))...)
+	if !bytes.Equal(sealUnit(t, impl, both, first[:], data), slowXTS(both, first[:], data)) {
+		t.Errorf("XTS of %d bytes: differs", len(data))
 	}
 }
 

@@ -2,15 +2,16 @@
 
 package aes
 
+// xts calls its kernels by name: what is passed to a variable would be on the heap.
 func (v *vaes) xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool) {
-	keys, crypt := &v.encrypt, encryptXTS
-	if decrypt {
-		keys, crypt = &v.decrypt, decryptXTS
-	}
 	tweaks := [4][blockSize]byte{*tweak}
 	for len(src) > 0 {
 		n := min(len(src), maxRun)
-		crypt(keys, &tweaks, &dst[0], &src[0], n)
+		if decrypt {
+			decryptXTS(&v.decrypt, &tweaks, &dst[0], &src[0], n)
+		} else {
+			encryptXTS(&v.encrypt, &tweaks, &dst[0], &src[0], n)
+		}
 		tweaks[0] = doubled(tweaks[(n/blockSize-1)%4])
 		dst, src = dst[n:], src[n:]
 	}
