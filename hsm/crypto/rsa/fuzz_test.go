@@ -67,3 +67,34 @@ func FuzzDecrypt(f *testing.F) {
 		}
 	})
 }
+
+// FuzzBatch compares batches of different keys with each of their operations alone.
+// The numbers are cut from data, as many as there are and at most four.
+func FuzzBatch(f *testing.F) {
+	kernels := queueKernels()
+	var keys [3]*crtKey
+	for i, k := range batchKeys(f, batchPrimes[0]) {
+		keys[i] = prepared(f, k, kernels)
+	}
+	b := keys[0].scheduler.(*queue).batcher
+	f.Add(uint8(27), bytes.Repeat([]byte{0xff, 0}, 400))
+	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		var ops []*operation
+		for len(ops) < batchSize && (len(ops) == 0 || len(data) > 0) {
+			k := keys[which%3]
+			n := min(len(data), k.size-1) // below n
+			ops = append(ops, newOperation(k, data[:n]))
+			data, which = data[n:], which/3
+		}
+		b.run(ops)
+		for i, op := range ops {
+			want, err := op.key.alone(op.c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := op.result(); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("operation %d of %d, %x: %x, %v, want %x", i, len(ops), op.c, got, err, want)
+			}
+		}
+	})
+}

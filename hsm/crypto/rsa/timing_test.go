@@ -20,21 +20,26 @@ func BenchmarkTiming(b *testing.B) {
 	if timed == nil {
 		timed = genericKernels()
 	}
-	for _, fixed := range []byte{0, 1, 31} {
-		b.Run(fmt.Sprintf("window=%d", fixed), func(b *testing.B) {
-			raw, err := newPrivateKey(key, timed)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(math.Abs(timingT(raw.private.(*crtKey), fixed, max(b.N, 500))), "|t|")
-		})
+	k := prepared(b, key, timed)
+	paths := map[string]*primes{"two": &k.primes}
+	if q, ok := k.scheduler.(*queue); ok {
+		op := newOperation(k, nil)
+		words := make(cutter, q.private.batchWords())
+		paths["eight"] = q.primes([]*operation{op, op, op, op}, make(exponent, wide/2*len(k.wideE)), &words)
+	}
+	for lanes, p := range paths {
+		for _, fixed := range []byte{0, 1, 15} {
+			b.Run(fmt.Sprintf("lanes=%s/window=%d", lanes, fixed), func(b *testing.B) {
+				b.ReportMetric(math.Abs(timingT(p, fixed, max(b.N, 500))), "|t|")
+			})
+		}
 	}
 }
 
 // timingT takes n samples of exponents that consist of one window over and over,
 // and of random ones.
-func timingT(k *crtKey, fixed byte, n int) float64 {
-	x, z := make([]uint64, k.modulus.kernel.words()), make([]uint64, k.modulus.kernel.words())
+func timingT(k *primes, fixed byte, n int) float64 {
+	x, z := make([]uint64, k.words()), make([]uint64, k.words())
 	table := make([]uint64, k.expWords())
 	e := make(exponent, len(k.e))
 	var samples [2][]float64
