@@ -38,6 +38,13 @@ func newOperation(k *crtKey, c []byte) *operation {
 	return &operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
 }
 
+// doAlone does an operation on the kernel of two lanes.
+func doAlone(k *crtKey, c []byte) ([]byte, error) {
+	op := newOperation(k, c)
+	op.alone()
+	return op.result()
+}
+
 // batchPrimes are three primes of one length for every size of private kernel.
 var batchPrimes = [][3]near{
 	{{1036, -1127}, {1036, -1259}, {1036, 3363}},

@@ -76,22 +76,22 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 // has. c is below n and no longer.
 func (k *crtKey) decrypt(c []byte) ([]byte, error) {
 	if k.scheduler == nil || k.public.digits != 2*k.digits {
-		return k.alone(c)
+		op := operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
+		op.alone()
+		return op.result()
 	}
 	return k.scheduler.do(k, c)
 }
 
-// alone does an operation on the kernel of two lanes.
-func (k *crtKey) alone(c []byte) ([]byte, error) {
-	op := operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
-	ops := [1]*operation{&op}
+// alone does the operation on the kernel of two lanes.
+func (op *operation) alone() {
+	k, ops := op.key, [1]*operation{op}
 	s := k.borrow()
 	defer k.giveBack(s)
 	k.power(ops[:], *s)
 	p := k.public.borrow()
 	defer k.public.giveBack(p)
 	k.public.check(ops[:], *p)
-	return op.result()
 }
 
 // result is what leaves: a faulty result would give the primes away.

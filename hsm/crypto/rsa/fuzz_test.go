@@ -88,7 +88,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		b.run(ops)
 		for i, op := range ops {
-			want, err := op.key.alone(op.c)
+			want, err := doAlone(op.key, op.c)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -107,7 +107,8 @@ func TestQueueTakes(t *testing.T) {
 			q.waiting, order = append(q.waiting, w), append(order, w)
 		}
 		leader := &waiter{operation: operation{key: keys[rune(test.leader[0])]}}
-		batch := q.take(leader)
+		all := [batchSize]*waiter{leader}
+		batch := all[:q.take(&all)]
 		spell := func(all []*waiter) (s string) {
 			at := 0
 			for _, w := range all {
@@ -130,7 +131,7 @@ func TestQueueLone(t *testing.T) {
 	q := &queue{batcher: k.scheduler.(*queue).batcher}
 	c := []byte{2}
 	through := testing.AllocsPerRun(20, func() { q.do(k, c) })
-	alone := testing.AllocsPerRun(20, func() { k.alone(c) })
+	alone := testing.AllocsPerRun(20, func() { doAlone(k, c) })
 	if through > alone {
 		t.Errorf("%v allocations through the queue, %v alone", through, alone)
 	}
