@@ -40,7 +40,22 @@ func template(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
 		return nil, err
 	}
 	r := templateReader{budget: maxCopy}
+	r.room = make([]byte, 0, roomFor(list))
 	return r.read(list, maxNesting)
+}
+
+// roomFor is how many bytes the values of a list take, where they are few, as they are
+// in most templates: one piece of memory is made for them. It is a guess: what it is
+// taken of may change.
+func roomFor(list []cAttribute) int {
+	const few = 1 << 10
+	n := C.CK_ULONG(0)
+	for i := range list {
+		if n += min(list[i].ulValueLen, few+1); n > few {
+			return 0
+		}
+	}
+	return int(n)
 }
 
 // attributes is the caller's template where it is.
@@ -53,7 +68,20 @@ func attributes(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) ([]cAttribute, error) {
 
 // templateReader copies templates until its budget of bytes is spent: a template
 // may point to itself, or many times to the same large value.
-type templateReader struct{ budget int }
+type templateReader struct {
+	budget int
+	room   []byte // what is left is behind its length
+}
+
+// take is copyBytes into room, as long as there is some.
+func (r *templateReader) take(p unsafe.Pointer, n C.CK_ULONG) ([]byte, error) {
+	at := len(r.room)
+	if n == 0 || n > C.CK_ULONG(cap(r.room)-at) {
+		return copyBytes(p, n, maxCopy, ck.CKR_ATTRIBUTE_VALUE_INVALID)
+	}
+	r.room = append(r.room, unsafe.Slice((*byte)(p), int(n))...)
+	return r.room[at:len(r.room):len(r.room)], nil
+}
 
 // spend takes n bytes from the budget.
 func (r *templateReader) spend(n C.CK_ULONG) error {
@@ -89,7 +117,7 @@ func (r *templateReader) read(list []cAttribute, depth int) (ck.Template, error)
 func (r *templateReader) attribute(c cAttribute, depth int) (a ck.Attribute, err error) {
 	a.Type = ck.AttributeType(c._type)
 	if !nests(a.Type) {
-		a.Value, err = copyBytes(unsafe.Pointer(c.pValue), c.ulValueLen, maxCopy, ck.CKR_ATTRIBUTE_VALUE_INVALID)
+		a.Value, err = r.take(unsafe.Pointer(c.pValue), c.ulValueLen)
 		return a, err
 	}
 	if c.ulValueLen%attributeSize != 0 {

@@ -7,7 +7,7 @@ import (
 )
 
 // benchWorld is the real module with the user logged in, in a read-write session.
-func benchWorld(b *testing.B) (*world, ck.SessionHandle) {
+func benchWorld(b testing.TB) (*world, ck.SessionHandle) {
 	w := newWorld(openModule(b))
 	b.Cleanup(func() { _ = w.app.Finalize() })
 	if err := w.setup(args{}); err != nil {
@@ -78,7 +78,67 @@ func BenchmarkModuleHMAC(b *testing.B) {
 	}
 }
 
+// keyTemplate is that of an AES session key whose value is given.
+func keyTemplate() ck.Template {
+	return ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
+		ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES),
+		ck.Bool(ck.CKA_TOKEN, false),
+		ck.Bool(ck.CKA_PRIVATE, true),
+		ck.Bool(ck.CKA_ENCRYPT, true),
+		ck.String(ck.CKA_LABEL, "short-lived"),
+		ck.Bytes(ck.CKA_VALUE, make([]byte, 32)),
+	}
+}
+
+// To make a session key and destroy it takes few pieces of memory: the object and its
+// encoding, the secret, and what finds them by handle.
+func TestCreateDestroyAllocatesLittle(t *testing.T) {
+	w, h := benchWorld(t)
+	create := func() (ck.ObjectHandle, error) { return w.app.CreateObject(h, keyTemplate()) }
+	template := testing.AllocsPerRun(100, func() { keyTemplate() })
+	generate := func() (ck.ObjectHandle, error) {
+		return w.app.GenerateKey(h, &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}, ck.Template{ck.Ulong[uint64](ck.CKA_VALUE_LEN, 32)})
+	}
+	for _, c := range []struct {
+		name string
+		make func() (ck.ObjectHandle, error)
+		most float64
+	}{
+		{"CreateObject", create, template + 7},
+		{"GenerateKey", generate, 12},
+	} {
+		got := testing.AllocsPerRun(1000, func() {
+			o, err := c.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.app.DestroyObject(h, o); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got > c.most {
+			t.Errorf("%s and DestroyObject allocate %v times, at most %v", c.name, got, c.most)
+		}
+	}
+}
+
 func BenchmarkModuleCreateDestroy(b *testing.B) {
+	w, h := benchWorld(b)
+	t := keyTemplate()
+	b.ReportAllocs()
+	for b.Loop() {
+		o, err := w.app.CreateObject(h, t)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := w.app.DestroyObject(h, o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkModuleGenerateDestroy(b *testing.B) {
 	w, h := benchWorld(b)
 	m := &ck.Mechanism{Type: ck.CKM_AES_KEY_GEN}
 	t := ck.Template{ck.Ulong[uint64](ck.CKA_VALUE_LEN, 32), ck.Bool(ck.CKA_ENCRYPT, true)}

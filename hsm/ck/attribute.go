@@ -55,9 +55,9 @@ func ParseUlong(b []byte) (v uint64, ok bool) {
 
 // Find returns the first attribute of type t.
 func (tmpl Template) Find(t AttributeType) (Attribute, bool) {
-	for _, a := range tmpl {
-		if a.Type == t {
-			return a, true
+	for i := range tmpl {
+		if tmpl[i].Type == t {
+			return tmpl[i], true
 		}
 	}
 	return Attribute{}, false

@@ -50,7 +50,9 @@ func certificateSum(value []byte) []byte {
 	return slices.Clone(sum[:3])
 }
 
-func checkSum(d *draft, _ ck.AttributeType) []byte { return certificateSum(d.value(ck.CKA_VALUE)) }
+func certificateCheckSum(d *draft, _ ck.AttributeType) []byte {
+	return certificateSum(d.value(ck.CKA_VALUE))
+}
 
 // isSerial reports whether given is the serial number der, a DER INTEGER, as clients
 // put it: DER as the standard wants it (OpenSC, GnuTLS, NSS), its contents only

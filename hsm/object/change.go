@@ -45,7 +45,7 @@ func (o *Object) Copy(tmpl ck.Template, m *Material, so bool) (*Object, *Materia
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.private && !c.private {
+	if o.Private() && !c.Private() {
 		return nil, nil, refuse(ck.CKR_TEMPLATE_INCONSISTENT, ck.CKA_PRIVATE, "stays true in a copy")
 	}
 	return c, m.Clone(), nil

@@ -13,7 +13,7 @@ func (o *Object) checkWhole() error {
 // checkPrivateKey: CKA_ALWAYS_AUTHENTICATE needs somebody to authenticate
 // (section 4.9).
 func checkPrivateKey(o *Object) error {
-	if o.Bool(ck.CKA_ALWAYS_AUTHENTICATE) && !o.private {
+	if o.Bool(ck.CKA_ALWAYS_AUTHENTICATE) && !o.Private() {
 		return refuse(ck.CKR_TEMPLATE_INCONSISTENT, ck.CKA_ALWAYS_AUTHENTICATE, "needs CKA_PRIVATE")
 	}
 	return nil
@@ -31,7 +31,7 @@ func checkCertificate(o *Object) error {
 			return refuse(ck.CKR_TEMPLATE_INCOMPLETE, t, "is missing")
 		}
 	}
-	if o.token && o.private {
+	if o.Token() && o.Private() {
 		return refuse(ck.CKR_TEMPLATE_INCONSISTENT, ck.CKA_PRIVATE, "is false for the token's certificates")
 	}
 	if c, _ := o.Ulong(ck.CKA_CERTIFICATE_CATEGORY); c > ck.CK_CERTIFICATE_CATEGORY_OTHER_ENTITY {

@@ -5,51 +5,94 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
+	"math/bits"
 	"slices"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// draft is an object in the making: one place for each row of its schema.
+// draft is an object in the making: one place for each row of its schema. It shares the
+// values of templates, and gives all it has to the encoding and the material.
 type draft struct {
 	id     api.ObjectID
-	req    *Request
+	req    Request
 	schema *schema
-	attrs  []ck.Attribute // by row
-	set    []bool         // by row: attrs has a value
+	attrs  [maxRows]*ck.Attribute // by row
+	has    rowSet                 // those that are in attrs
+
+	exclusive answer // whether the template asks for one of the exclusive uses
+
+	name    [2 * len(api.ObjectID{})]byte // CKA_UNIQUE_ID
+	number  [ck.UlongSize]byte            // CKA_KEY_GEN_MECHANISM
+	encoded [512]byte                     // room for most
 }
 
-// New makes an object, and its material if it has any (the caller owns it). The
+// rowSet has a bit for each row of a schema, of which there are maxRows at most.
+type rowSet uint64
+
+const maxRows = 64
+
+// answer is that to a question of yes or no, asked or not.
+type answer int8
+
+const (
+	unasked answer = iota
+	isNot
+	is
+)
+
+// drafts are used again. Free ones are zero, but for encoded.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
+func (d *draft) free() {
+	for ; d.has != 0; d.has &= d.has - 1 {
+		d.attrs[bits.TrailingZeros64(uint64(d.has))] = nil
+	}
+	d.req, d.schema, d.has, d.exclusive = Request{}, nil, 0, unasked
+	drafts.Put(d)
+}
+
+func (d *draft) set(i int) bool { return d.has&(1<<i) != 0 }
+
+// New makes an object, and its material if it has any: the caller owns it, and sees to it
+// that it is wiped, or abandoned (secret.Owned). The
 // template is held to the rules of the class and key type and of the origin:
 // CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
 // CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY (section 4.1.1). Values are
 // copied; secrets go from the templates into the material, and nowhere else.
 func New(r Request) (*Object, *Material, error) {
-	d, err := newDraft(&r)
+	s, err := r.schema()
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range r.Template {
-		if err := d.fromTemplate(&r.Template[i]); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i := range r.Made {
-		if err := d.fromMechanism(&r.Made[i]); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := d.complete(); err != nil {
+	d := drafts.Get().(*draft)
+	d.id, d.req, d.schema = newID(), r, s
+	defer d.free()
+	if err := d.fill(); err != nil {
 		return nil, nil, err
 	}
-	m := d.material()
-	o := d.object()
-	if err := o.checkWhole(); err != nil {
-		m.Zero()
+	o, err := d.object()
+	if err != nil {
 		return nil, nil, err
 	}
-	return o, m, nil
+	return o, d.material(), nil
+}
+
+// fill gives the rows the values that there are.
+func (d *draft) fill() error {
+	for i := range d.req.Template {
+		if err := d.fromTemplate(&d.req.Template[i]); err != nil {
+			return err
+		}
+	}
+	for i := range d.req.Made {
+		if err := d.fromMechanism(&d.req.Made[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newID returns a fresh name. crypto/rand does not fail.
@@ -58,8 +101,8 @@ func newID() (id api.ObjectID) {
 	return id
 }
 
-// newDraft finds out what is to be made.
-func newDraft(r *Request) (*draft, error) {
+// schema finds out what is to be made.
+func (r *Request) schema() (*schema, error) {
 	if r.Origin < Created || r.Origin > Agreed {
 		return nil, ck.Errorf(ck.CKR_GENERAL_ERROR, "an object cannot be made so")
 	}
@@ -77,11 +120,7 @@ func newDraft(r *Request) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := schemaFor(ck.ObjectClass(class), ck.KeyType(kt))
-	if err != nil {
-		return nil, err
-	}
-	return &draft{newID(), r, s, make([]ck.Attribute, len(s.rows)), make([]bool, len(s.rows))}, nil
+	return schemaFor(ck.ObjectClass(class), ck.KeyType(kt))
 }
 
 // ulong returns a number that says what is to be made. That made and template
@@ -139,7 +178,7 @@ func (d *draft) fromTemplate(a *ck.Attribute) error {
 		return refuse(ck.CKR_ATTRIBUTE_READ_ONLY, a.Type, "may not be given")
 	case r.is(onlySO) && isTrue(a) && !d.req.SO:
 		return refuse(ck.CKR_ATTRIBUTE_READ_ONLY, a.Type, "is set by the security officer")
-	case d.set[i] && !r.repeats(a, &d.attrs[i]):
+	case d.set(i) && !r.repeats(a, d.attrs[i]):
 		return refuse(ck.CKR_TEMPLATE_INCONSISTENT, a.Type, "is given twice")
 	}
 	d.put(i, a)
@@ -153,7 +192,7 @@ func (d *draft) fromMechanism(a *ck.Attribute) error {
 		return err
 	}
 	r := &d.schema.rows[i]
-	if d.set[i] && !r.is(restated) && !sameAttribute(a, &d.attrs[i]) {
+	if d.set(i) && !r.is(restated) && !sameAttribute(a, d.attrs[i]) {
 		given := len(d.attrs[i].Value) + len(d.attrs[i].Nested)
 		switch {
 		case r.is(derivedValue) && given == 0:
@@ -176,29 +215,14 @@ func (r *row) repeats(a, b *ck.Attribute) bool {
 	return sameAttribute(a, b)
 }
 
-// put gives row i the value of a: a copy, but for secrets, which are copied once
-// only, by material.
+// put gives row i the value of a.
 func (d *draft) put(i int, a *ck.Attribute) {
-	if r := &d.schema.rows[i]; r.is(secretValue) {
-		d.attrs[i] = *a
-	} else {
-		d.attrs[i] = own(r.kind, a)
+	if d.schema.rows[i].kind == kindTemplate {
+		sorted := own(kindTemplate, a)
+		a = &sorted
 	}
-	d.set[i] = true
-}
-
-// complete fills in the defaults and sees that nothing is missing.
-func (d *draft) complete() error {
-	for i := range d.schema.rows {
-		r := &d.schema.rows[i]
-		if v := d.value(r.typ); !d.set[i] && v != nil {
-			d.attrs[i], d.set[i] = ck.Attribute{Type: r.typ, Value: v}, true
-		}
-		if !d.set[i] && r.is(required[d.req.Origin]) {
-			return refuse(ck.CKR_TEMPLATE_INCOMPLETE, r.typ, "is missing")
-		}
-	}
-	return nil
+	d.attrs[i] = a
+	d.has |= 1 << i
 }
 
 // value returns what the attribute t is or will be by default, nil if neither.
@@ -207,10 +231,10 @@ func (d *draft) value(t ck.AttributeType) []byte {
 	switch {
 	case i < 0:
 		return nil
-	case d.set[i]:
+	case d.set(i):
 		return d.attrs[i].Value
 	case d.schema.rows[i].def != nil:
-		return d.schema.rows[i].def(d, t)
+		return d.schema.rows[i].def.of(d, t)
 	}
 	return nil
 }
@@ -223,25 +247,60 @@ func (d *draft) given(t ck.AttributeType) bool {
 	return v && ok
 }
 
-// object returns what is not secret, in the memory of the draft, which ends here.
-func (d *draft) object() *Object {
-	attrs := d.attrs[:0]
-	for i := range d.attrs {
-		if d.set[i] && !d.schema.rows[i].is(secretValue) {
-			attrs = append(attrs, d.attrs[i])
+// object returns what is not secret, packed: what was given, and the defaults of the rest.
+// CKR_TEMPLATE_INCOMPLETE if something is missing.
+func (d *draft) object() (*Object, error) {
+	s := d.schema
+	o := &Object{id: d.id, schema: s, class: s.class, keyType: s.keyType, usage: s.fixed.usage, truths: s.fixed.truths}
+	b := append(d.encoded[:0], formatVersion)
+	done := 0 // rows
+	for left := d.has | s.computed | s.required[d.req.Origin]; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(uint64(left))
+		b = append(b, s.fixed.between(done, i)...)
+		done = i + 1
+		var err error
+		if b, err = d.row(o, b, i); err != nil {
+			return nil, err
 		}
 	}
-	clear(d.attrs[len(attrs):])
-	return newObject(d.id, d.schema, attrs)
+	b = append(b, s.fixed.between(done, len(s.rows))...)
+	o.packed = bytes.Clone(b)
+	return o, o.checkWhole()
+}
+
+// row appends row i to the encoding of an object in the making: what was given, or the
+// default.
+func (d *draft) row(o *Object, b []byte, i int) ([]byte, error) {
+	r := &d.schema.rows[i]
+	if d.set(i) {
+		if r.is(secretValue) {
+			return b, nil
+		}
+		o.usage &^= usageBit(r.typ)
+		o.truths &^= truthBit(r.typ)
+		o.note(d.attrs[i])
+		return appendAttribute(b, d.attrs[i]), nil
+	}
+	a := ck.Attribute{Type: r.typ}
+	if r.def != nil {
+		a.Value = r.def.of(d, r.typ)
+	}
+	switch {
+	case a.Value != nil:
+		o.note(&a)
+		b = appendAttribute(b, &a)
+	case r.is(required[d.req.Origin]):
+		return nil, refuse(ck.CKR_TEMPLATE_INCOMPLETE, r.typ, "is missing")
+	}
+	return b, nil
 }
 
 // material returns what is secret, nil if there is nothing.
 func (d *draft) material() *Material {
-	var secrets []ck.Attribute
-	for i := range d.attrs {
-		if d.set[i] && d.schema.rows[i].is(secretValue) {
-			secrets = append(secrets, d.attrs[i])
-		}
+	var room [8]ck.Attribute
+	secrets := room[:0]
+	for left := d.has & d.schema.secret; left != 0; left &= left - 1 {
+		secrets = append(secrets, *d.attrs[bits.TrailingZeros64(uint64(left))])
 	}
 	return newMaterial(secrets)
 }

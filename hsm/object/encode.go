@@ -58,19 +58,23 @@ func listLen(attrs []ck.Attribute) int {
 
 func appendList(b []byte, attrs []ck.Attribute) []byte {
 	for i := range attrs {
-		a := &attrs[i]
-		if a.Type == ck.CKA_UNIQUE_ID {
-			continue
-		}
-		b = binary.AppendUvarint(b, uint64(a.Type))
-		b = binary.AppendUvarint(b, sizeOf(a))
-		if a.Nested != nil {
-			b = appendList(b, a.Nested)
-		} else {
-			b = append(b, a.Value...)
-		}
+		b = appendAttribute(b, &attrs[i])
 	}
 	return b
+}
+
+// appendAttribute appends an attribute, unless it is the object's name, which stands
+// beside the encoding.
+func appendAttribute(b []byte, a *ck.Attribute) []byte {
+	if a.Type == ck.CKA_UNIQUE_ID {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(a.Type))
+	b = binary.AppendUvarint(b, sizeOf(a))
+	if a.Nested != nil {
+		return appendList(b, a.Nested)
+	}
+	return append(b, a.Value...)
 }
 
 // storable reports whether an object of schema s may keep a in the open.

@@ -38,7 +38,7 @@ func TestEncodeDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(o.Class(), err)
 		}
-		if !reflect.DeepEqual(got.Unpacked(), o) {
+		if !reflect.DeepEqual(got.Unpacked(), o.Unpacked()) {
 			t.Errorf("%v: decoded as something else", o.Class())
 		}
 		for _, o := range []*Object{got, got.Unpacked()} {
@@ -56,7 +56,7 @@ func TestPacked(t *testing.T) {
 		if err != nil {
 			t.Fatal(o.Class(), err)
 		}
-		if packed.Unpacked() == packed || o.Unpacked() != o {
+		if o = o.Unpacked(); packed.Unpacked() == packed || o.Unpacked() != o {
 			t.Errorf("%v: which one is packed?", o.Class())
 		}
 		for _, r := range o.schema.rows {

@@ -86,7 +86,7 @@ func wantCode(t testing.TB, err error, want ck.RV) {
 
 func wantBool(t testing.TB, o *Object, a ck.AttributeType, want bool) {
 	t.Helper()
-	if o.find(a) == nil {
+	if !o.has(a) {
 		t.Errorf("%v is not there", a)
 	}
 	if o.Bool(a) != want {

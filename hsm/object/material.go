@@ -17,7 +17,7 @@ func newMaterial(secrets []ck.Attribute) *Material {
 	for _, a := range secrets {
 		n += numberLen(uint64(a.Type)) + numberLen(uint64(len(a.Value))) + len(a.Value)
 	}
-	s := secret.New(n)
+	s := secret.Owned(n)
 	b := append(s.Expose()[:0], formatVersion) // n is exact: it stays in place
 	for _, a := range secrets {
 		b = binary.AppendUvarint(b, uint64(a.Type))
@@ -86,6 +86,13 @@ func (m *Material) Clone() *Material {
 		return nil
 	}
 	return &Material{m.bytes.Clone()}
+}
+
+// Abandon has the secrets wiped when nobody refers to the Material any more.
+func (m *Material) Abandon() {
+	if m != nil {
+		m.bytes.Abandon()
+	}
 }
 
 // Zero wipes the secrets. The Material is empty afterwards.

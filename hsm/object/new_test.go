@@ -289,7 +289,7 @@ func TestIDs(t *testing.T) {
 	if got := string(a.Bytes(ck.CKA_UNIQUE_ID)); got != hex.EncodeToString(id[:]) {
 		t.Errorf("CKA_UNIQUE_ID is %s", got)
 	}
-	if !slices.IsSortedFunc(a.attrs, func(a, b ck.Attribute) int { return cmp.Compare(a.Type, b.Type) }) {
+	if !slices.IsSortedFunc(a.list(), func(a, b ck.Attribute) int { return cmp.Compare(a.Type, b.Type) }) {
 		t.Error("attributes are not sorted")
 	}
 }

@@ -90,8 +90,7 @@ type Object struct {
 	class   ck.ObjectClass
 	keyType ck.KeyType
 	usage   usageSet
-	token   bool
-	private bool
+	truths  truthSet
 }
 
 // Material is the secret attributes of one object.
@@ -154,21 +153,27 @@ func (o *Object) Class() ck.ObjectClass { return o.class }
 func (o *Object) KeyType() ck.KeyType { return o.keyType }
 
 // Token reports whether the object outlives its session (CKA_TOKEN).
-func (o *Object) Token() bool { return o.token }
+func (o *Object) Token() bool { return o.truths&tokenBit != 0 }
 
 // Private reports whether one must log in to see the object (CKA_PRIVATE).
-func (o *Object) Private() bool { return o.private }
+func (o *Object) Private() bool { return o.truths&privateBit != 0 }
 
-// find returns the attribute of type t, or nil.
-func (o *Object) find(t ck.AttributeType) *ck.Attribute {
+// find returns the attribute of type t; ok is false if there is none.
+func (o *Object) find(t ck.AttributeType) (a ck.Attribute, ok bool) {
 	if o.packed != nil {
 		return o.findPacked(t)
 	}
 	i := search(len(o.attrs), t, func(i int) ck.AttributeType { return o.attrs[i].Type })
 	if i == len(o.attrs) || o.attrs[i].Type != t {
-		return nil
+		return a, false
 	}
-	return &o.attrs[i]
+	return o.attrs[i], true
+}
+
+// has reports whether there is an attribute of type t.
+func (o *Object) has(t ck.AttributeType) bool {
+	_, ok := o.find(t)
+	return ok
 }
 
 // search returns the first of n places, sorted by type, where the type is not
@@ -188,36 +193,30 @@ func search(n int, t ck.AttributeType, at func(int) ck.AttributeType) int {
 
 // Bool returns the CK_BBOOL of type t, false if there is none.
 func (o *Object) Bool(t ck.AttributeType) bool {
-	a := o.find(t)
-	return a != nil && len(a.Value) == 1 && a.Value[0] == ck.CK_TRUE
+	if bit := truthBit(t); bit != 0 {
+		return o.truths&bit != 0
+	}
+	a, _ := o.find(t)
+	return len(a.Value) == 1 && a.Value[0] == ck.CK_TRUE
 }
 
 // Ulong returns the CK_ULONG of type t; ok is false if there is none.
 func (o *Object) Ulong(t ck.AttributeType) (v uint64, ok bool) {
-	a := o.find(t)
-	if a == nil {
-		return 0, false
-	}
+	a, _ := o.find(t)
 	return ck.ParseUlong(a.Value)
 }
 
 // Bytes returns the value of type t as package ck encodes it, nil if there is
 // none. It is shared and not to be changed.
 func (o *Object) Bytes(t ck.AttributeType) []byte {
-	a := o.find(t)
-	if a == nil {
-		return nil
-	}
+	a, _ := o.find(t)
 	return a.Value
 }
 
 // Nested returns the template of type t (CKA_WRAP_TEMPLATE and its like), nil if
 // there is none. It is shared and not to be changed.
 func (o *Object) Nested(t ck.AttributeType) []ck.Attribute {
-	a := o.find(t)
-	if a == nil {
-		return nil
-	}
+	a, _ := o.find(t)
 	return a.Nested
 }
 
@@ -237,11 +236,11 @@ func (o *Object) Get(t ck.AttributeType) (a ck.Attribute, inMaterial bool, rv ck
 	case r.is(secretValue):
 		return ck.Attribute{Type: t}, true, ck.CKR_OK
 	}
-	found := o.find(t)
-	if found == nil {
+	found, ok := o.find(t)
+	if !ok {
 		return ck.Attribute{Type: t}, false, ck.CKR_ATTRIBUTE_TYPE_INVALID
 	}
-	return *found, false, ck.CKR_OK
+	return found, false, ck.CKR_OK
 }
 
 // readable reports whether secret attributes may be read in the clear. What is

@@ -50,31 +50,25 @@ func (o *Object) note(a *ck.Attribute) {
 	if len(a.Value) != 1 || a.Value[0] != ck.CK_TRUE {
 		return
 	}
-	switch a.Type {
-	case ck.CKA_TOKEN:
-		o.token = true
-	case ck.CKA_PRIVATE:
-		o.private = true
-	}
 	o.usage |= usageBit(a.Type)
+	o.truths |= truthBit(a.Type)
 }
 
 // findPacked is find in an encoding. The value shares its memory.
-func (o *Object) findPacked(t ck.AttributeType) *ck.Attribute {
+func (o *Object) findPacked(t ck.AttributeType) (a ck.Attribute, ok bool) {
+	a.Type = t
 	if t == ck.CKA_UNIQUE_ID {
-		return &ck.Attribute{Type: t, Value: nameOf(o.id)}
+		a.Value = nameOf(o.id)
+		return a, true
 	}
 	value, nested, found := o.seek(t)
-	if !found {
-		return nil
-	}
-	a := &ck.Attribute{Type: t, Value: value}
 	if nested {
 		inner := reader{b: value}
-		a.Value = nil
 		a.Nested, _ = inner.list(maxDepth - 2)
+	} else {
+		a.Value = value
 	}
-	return a
+	return a, found
 }
 
 // seek finds an attribute in an encoding, and leaves a list in it as it is.
@@ -84,13 +78,15 @@ func (o *Object) seek(t ck.AttributeType) (value []byte, nested, found bool) {
 		return nil, false, false
 	}
 	for len(r.b) > 0 {
-		here, value, nested, ok := r.field()
-		if !ok || here > t {
+		here, ok := r.number()
+		size, whole := r.number()
+		if !ok || !whole || size>>1 > uint64(len(r.b)) || here > uint64(t) {
 			return nil, false, false
 		}
-		if here == t {
-			return value, nested, true
+		if here == uint64(t) {
+			return r.b[: size>>1 : size>>1], size&1 != 0, true
 		}
+		r.b = r.b[size>>1:]
 	}
 	return nil, false, false
 }

@@ -280,7 +280,7 @@ func (o *Object) allowsOnly(m ck.MechanismType) bool {
 
 // unlessSaid returns o with an attribute if it has none of the type.
 func (o *Object) unlessSaid(a ck.Attribute) *Object {
-	if o.find(a.Type) != nil {
+	if o.has(a.Type) {
 		return o
 	}
 	return o.having(a)
@@ -349,7 +349,7 @@ func derivedDoesNotDerive(base, o *Object, by derivation) error {
 		return nil
 	case !lifted(base, by.template, ck.CKA_DERIVE, true):
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key derives only if the base key's CKA_DERIVE_TEMPLATE or its like says so")
-	case o.find(ck.CKA_DERIVE_TEMPLATE) != nil && !imposed(base, by.template, ck.CKA_DERIVE_TEMPLATE): // the next time it has none, or another
+	case o.has(ck.CKA_DERIVE_TEMPLATE) && !imposed(base, by.template, ck.CKA_DERIVE_TEMPLATE): // the next time it has none, or another
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "a derived key has a CKA_DERIVE_TEMPLATE only if the base key's says which")
 	}
 	return nil

@@ -22,7 +22,7 @@ func unwrappedDoesNotDerive(base, o *Object) error {
 		return nil
 	case !lifted(base, ck.CKA_UNWRAP_TEMPLATE, use, true):
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key derives, or decapsulates, only if the unwrapping key's CKA_UNWRAP_TEMPLATE says so")
-	case o.find(template) != nil && !imposed(base, ck.CKA_UNWRAP_TEMPLATE, template):
+	case o.has(template) && !imposed(base, ck.CKA_UNWRAP_TEMPLATE, template):
 		return forbid(ck.CKR_TEMPLATE_INCONSISTENT, "an unwrapped key has a template for what it derives, or decapsulates, only if the unwrapping key's CKA_UNWRAP_TEMPLATE says which")
 	}
 	return nil

@@ -11,7 +11,7 @@ type row struct {
 	typ  ck.AttributeType
 	kind kind
 	rule rule
-	def  fallback // what it is when nobody says; nil: it is not there
+	def  *fallback // what it is when nobody says; nil: it is not there
 }
 
 func (r *row) is(f rule) bool { return r.rule&f != 0 }

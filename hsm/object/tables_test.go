@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"go/parser"
 	"go/token"
 	"path/filepath"
@@ -88,10 +89,19 @@ func checkRow(t *testing.T, s *schema, r *row) {
 // Every default must be a value that the attribute may have.
 func TestDefaultsFit(t *testing.T) {
 	everySchema(t, func(t *testing.T, s *schema) {
-		d := &draft{req: &Request{}, schema: s, attrs: make([]ck.Attribute, len(s.rows)), set: make([]bool, len(s.rows))}
+		if len(s.rows) > maxRows {
+			t.Errorf("%d rows do not fit into a draft", len(s.rows))
+		}
+		d := &draft{schema: s}
 		for i := range s.rows {
 			r := &s.rows[i]
 			v := d.value(r.typ)
+			if f := s.fixed.between(i, i+1); len(f) > 0 && !bytes.Equal(f, appendAttribute(nil, &ck.Attribute{Type: r.typ, Value: v})) {
+				t.Errorf("%v has two defaults", r.typ)
+			}
+			if s.index(r.typ) != i || s.index(r.typ+1<<40) != noRow {
+				t.Errorf("%v is elsewhere", r.typ)
+			}
 			if v != nil && !r.kind.fits(&ck.Attribute{Type: r.typ, Value: v}, maxDepth-1) {
 				t.Errorf("%v has the default %x", r.typ, v)
 			}

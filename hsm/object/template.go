@@ -23,15 +23,15 @@ func MatchesTemplate(o *Object, nested []ck.Attribute) bool {
 }
 
 func (o *Object) matches(a *ck.Attribute) bool {
-	have := o.find(a.Type)
-	if have != nil && !sameAttribute(have, a) && !isSameSerial(have, a) { // most objects, most of the time
+	have, ok := o.find(a.Type)
+	if ok && !sameAttribute(&have, a) && !isSameSerial(&have, a) { // most objects, most of the time
 		return false
 	}
 	r := o.schema.row(a.Type)
 	if r == nil || r.is(secretValue) {
 		return false
 	}
-	return have != nil || len(a.Value) == 0 && len(a.Nested) == 0
+	return ok || len(a.Value) == 0 && len(a.Nested) == 0
 }
 
 // isSameSerial lets clients find a certificate by its serial number that put it in

@@ -14,6 +14,57 @@ type schema struct {
 	rows    []row // sorted by type
 	usual   usageSet
 	check   func(*Object) error // what no single row can say; may be nil
+
+	// What follows from rows.
+	fixed    fixed
+	computed rowSet // those with a default that is computed
+	secret   rowSet
+	required [len(required)]rowSet // by origin
+	places   [512]int8             // index, of the types up to there
+}
+
+// fixed are the defaults that are the same for all objects of a schema.
+type fixed struct {
+	encoded []byte
+	ends    [maxRows]int // by row, in encoded
+	usage   usageSet     // what an Object notes of them
+	truths  truthSet
+}
+
+// between is the encoding of the defaults of rows from on, and before to.
+func (f *fixed) between(from, to int) []byte {
+	begin, end := 0, 0
+	if from > 0 {
+		begin = f.ends[from-1]
+	}
+	if to > 0 {
+		end = f.ends[to-1]
+	}
+	return f.encoded[begin:end]
+}
+
+func fixedOf(rows []row) (f fixed) {
+	var noted Object
+	for i := range rows {
+		if def := rows[i].def; def != nil && def.compute == nil {
+			a := ck.Attribute{Type: rows[i].typ, Value: def.value}
+			f.encoded = appendAttribute(f.encoded, &a)
+			noted.note(&a)
+		}
+		f.ends[i] = len(f.encoded)
+	}
+	f.usage, f.truths = noted.usage, noted.truths
+	return f
+}
+
+// rowsThat are the rows for which is holds.
+func rowsThat(rows []row, is func(r *row) bool) (set rowSet) {
+	for i := range rows {
+		if is(&rows[i]) {
+			set |= 1 << i
+		}
+	}
+	return set
 }
 
 // typeOf is one line of the table types: a class, or a class and the key types
@@ -107,6 +158,20 @@ var (
 func newSchema(t typeOf, kt ck.KeyType) *schema {
 	s := &schema{class: t.class, keyType: kt, rows: slices.Concat(t.rows...), check: t.check}
 	slices.SortFunc(s.rows, func(a, b row) int { return cmp.Compare(a.typ, b.typ) })
+	s.fixed = fixedOf(s.rows)
+	s.computed = rowsThat(s.rows, func(r *row) bool { return r.def != nil && r.def.compute != nil })
+	s.secret = rowsThat(s.rows, func(r *row) bool { return r.is(secretValue) })
+	for origin, rule := range required {
+		s.required[origin] = rowsThat(s.rows, func(r *row) bool { return r.is(rule) })
+	}
+	for i := range s.places {
+		s.places[i] = noRow
+	}
+	for i, r := range s.rows {
+		if r.typ < ck.AttributeType(len(s.places)) {
+			s.places[r.typ] = int8(i)
+		}
+	}
 	for _, u := range t.usual {
 		s.usual |= usageBit(u)
 	}
@@ -168,11 +233,17 @@ func makeSecretTypes() map[ck.AttributeType]bool {
 	return m
 }
 
-// index returns where in rows the attribute t is, or -1.
+// noRow is the index of an attribute that is not in a schema.
+const noRow = -1
+
+// index returns where in rows the attribute t is, or noRow.
 func (s *schema) index(t ck.AttributeType) int {
+	if t < ck.AttributeType(len(s.places)) { // most of them
+		return int(s.places[t])
+	}
 	i := search(len(s.rows), t, func(i int) ck.AttributeType { return s.rows[i].typ })
 	if i == len(s.rows) || s.rows[i].typ != t {
-		return -1
+		return noRow
 	}
 	return i
 }

@@ -28,6 +28,56 @@ func usageBit(t ck.AttributeType) usageSet {
 	return 0
 }
 
+// truthSet has a bit for each attribute of type CK_BBOOL, beside the uses, that is asked
+// for by rules and calls.
+type truthSet uint16
+
+const (
+	tokenBit truthSet = 1 << iota
+	privateBit
+	sensitiveBit
+	extractableBit
+	neverExtractableBit
+	localBit
+	trustedBit
+	modifiableBit
+	copyableBit
+	destroyableBit
+	wrapWithTrustedBit
+	alwaysAuthenticateBit
+)
+
+// truthBit returns the bit of t, 0 if it has none.
+func truthBit(t ck.AttributeType) truthSet {
+	switch t {
+	case ck.CKA_TOKEN:
+		return tokenBit
+	case ck.CKA_PRIVATE:
+		return privateBit
+	case ck.CKA_SENSITIVE:
+		return sensitiveBit
+	case ck.CKA_EXTRACTABLE:
+		return extractableBit
+	case ck.CKA_NEVER_EXTRACTABLE:
+		return neverExtractableBit
+	case ck.CKA_LOCAL:
+		return localBit
+	case ck.CKA_TRUSTED:
+		return trustedBit
+	case ck.CKA_MODIFIABLE:
+		return modifiableBit
+	case ck.CKA_COPYABLE:
+		return copyableBit
+	case ck.CKA_DESTROYABLE:
+		return destroyableBit
+	case ck.CKA_WRAP_WITH_TRUSTED:
+		return wrapWithTrustedBit
+	case ck.CKA_ALWAYS_AUTHENTICATE:
+		return alwaysAuthenticateBit
+	}
+	return 0
+}
+
 // Permits reports whether the key may be used so: usage is CKA_ENCRYPT and its
 // like. Any other attribute permits nothing.
 func (o *Object) Permits(usage ck.AttributeType) bool { return o.usage&usageBit(usage) != 0 }
@@ -35,8 +85,8 @@ func (o *Object) Permits(usage ck.AttributeType) bool { return o.usage&usageBit(
 // Allows reports whether the key may be used with mechanism m: CKA_ALLOWED_MECHANISMS
 // (section 4.7) names it or is not there. An empty list allows nothing.
 func (o *Object) Allows(m ck.MechanismType) bool {
-	a := o.find(ck.CKA_ALLOWED_MECHANISMS)
-	if a == nil {
+	a, ok := o.find(ck.CKA_ALLOWED_MECHANISMS)
+	if !ok {
 		return true
 	}
 	for v := a.Value; len(v) >= ck.UlongSize; v = v[ck.UlongSize:] {

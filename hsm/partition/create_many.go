@@ -2,11 +2,13 @@ package partition
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/service"
 )
 
 // ImportObjects is CreateObject for many objects at once, in the order of the
@@ -47,13 +49,23 @@ func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) 
 	if err != nil {
 		return pair{}, err
 	}
-	made, err := completed(tmpl)
+	room := rooms.Get().(*service.Room)
+	defer func() {
+		*room = service.Room{}
+		rooms.Put(room)
+	}()
+	made, err := completed(tmpl, room)
 	if err != nil {
 		return pair{}, err
 	}
-	defer object.WipeTemplate(made)
+	if class, _ := made.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) == ck.CKO_PRIVATE_KEY {
+		defer object.WipeTemplate(made) // a secret key's value is the caller's
+	}
 	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so})
 }
+
+// rooms are used again; free ones are zero.
+var rooms = sync.Pool{New: func() any { return new(service.Room) }}
 
 func zeroPairs(pairs []pair) {
 	for _, n := range pairs {

@@ -11,16 +11,22 @@ import (
 
 // entry is an object in this process. A token object has its record, less the sealed
 // attributes; its object is nil while it is private and nobody has logged in. A session
-// object has the prepared key alone.
+// object has its material instead; of a built-in one there is only the object.
 type entry struct {
 	id      api.ObjectID
 	object  *object.Object
-	values  [len(indexed)]uint64 // what it is found by (indexValue)
+	values  [len(indexed)]uint64 // what it is found by (indexValue), if it is in the index
 	record  record
 	tag     [32]byte
-	session api.SessionID // 0 for an object that has a record
-	order   uint64        // born, or the session objects' own sequence
-	key     atomic.Pointer[service.Key]
+	session api.SessionID               // 0 for an object that has a record
+	order   uint64                      // born, or the session objects' own sequence
+	key     atomic.Pointer[service.Key] // once it has been used
+
+	material *object.Material // of a session object; key has it too
+
+	alone         [len(indexed)]*entry // a list of this entry in the index, while it is the only one
+	before, after *entry               // among the objects of the session
+	fresh         int                  // place in the index's list of such, from 1
 }
 
 // show gives an entry its object, opened or changed.
@@ -38,7 +44,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if k := e.key.Load(); k != nil {
 		return k, nil
 	}
-	var m *object.Material
+	m := e.material
 	if len(e.record.material) > 0 {
 		sealing, err := p.rings.keyOf(&e.record)
 		if err == nil {
@@ -50,7 +56,9 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	}
 	k := service.NewKey(e.object.Unpacked(), m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
-		k.Zero()
+		if e.session == 0 {
+			k.Zero()
+		}
 		k = e.key.Load()
 	}
 	return k, nil
@@ -58,14 +66,25 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 
 // wipe forgets the key and wipes it. Nothing may be using it: at logout and at the
 // end, when no operation is left. The caller holds p.mu for writing.
-//
-// Where an operation may still be under way (the object was destroyed, or another
-// process changed it) the key is only dropped: its secret is wiped when the last
-// operation has let go of it (package secret).
 func (e *entry) wipe() {
 	if k := e.key.Swap(nil); k != nil {
 		k.Zero()
 	}
+	e.material.Zero()
+	e.material = nil
+}
+
+// drop forgets the key where an operation with it may still be under way: the object was
+// destroyed, or another process changed it. The secret is wiped when the last operation
+// has let go of it (package secret), and at once if the key has never been used. The
+// caller holds p.mu for writing.
+func (e *entry) drop() {
+	if k := e.key.Swap(nil); k != nil {
+		k.Material.Abandon()
+	} else {
+		e.material.Zero()
+	}
+	e.material = nil
 }
 
 // role is what an identity may do.
@@ -131,16 +150,12 @@ func (p *Partition) visible(who api.Caller, o *object.Object) bool {
 // caller holds p.mu for writing.
 func (p *Partition) add(e *entry) {
 	p.objects[e.id] = e
-	if e.object != nil {
+	switch {
+	case e.session != 0:
+		p.index.addFresh(e)
+		p.own(e)
+	case e.object != nil:
 		p.index.add(e)
-	}
-	if e.session != 0 {
-		owned := p.sessions[e.session]
-		if owned == nil {
-			owned = map[api.ObjectID]bool{}
-			p.sessions[e.session] = owned
-		}
-		owned[e.id] = true
 	}
 }
 
@@ -150,11 +165,31 @@ func (p *Partition) remove(e *entry) {
 		p.index.remove(e)
 	}
 	if e.session != 0 {
-		owned := p.sessions[e.session]
-		delete(owned, e.id)
-		if len(owned) == 0 {
-			delete(p.sessions, e.session)
-		}
+		p.disown(e)
 	}
-	e.key.Store(nil)
+	e.drop()
+}
+
+// own puts an entry before the others of its session; disown takes it out from among
+// them.
+func (p *Partition) own(e *entry) {
+	e.before = p.sessions[e.session]
+	if e.before != nil {
+		e.before.after = e
+	}
+	p.sessions[e.session] = e
+	p.ofSessions++
+}
+
+func (p *Partition) disown(e *entry) {
+	if e.after != nil {
+		e.after.before = e.before
+	} else {
+		p.sessions[e.session] = e.before
+	}
+	if e.before != nil {
+		e.before.after = e.after
+	}
+	e.before, e.after = nil, nil
+	p.ofSessions--
 }

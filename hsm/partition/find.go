@@ -16,6 +16,7 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
+	p.settle()
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	ids := builtIns().matching(tmpl)

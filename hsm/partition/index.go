@@ -26,6 +26,10 @@ type index struct {
 
 	// stale says that many entries change at once: build puts all of them in then.
 	stale bool
+
+	// fresh are session objects that nobody has searched since they were made: they go
+	// in when somebody does (settle), and most of them never.
+	fresh []*entry
 }
 
 // valueSeed makes what indexValue says another thing in every process, so that nobody
@@ -39,6 +43,11 @@ func indexValue(value []byte) uint64 { return maphash.Bytes(valueSeed, value) }
 // build makes the index anew, of those of n entries that are open.
 func (x *index) build(entries iter.Seq[*entry], n int) {
 	x.stale = false
+	for _, e := range x.fresh {
+		e.fresh = 0
+		e.show(e.object)
+	}
+	x.fresh = nil
 	x.all = make([]*entry, 0, n)
 	for e := range entries {
 		if e.object != nil {
@@ -84,11 +93,48 @@ func (x *index) add(e *entry) {
 	x.all = with(x.all, e)
 	x.class[e.object.Class()] = with(x.class[e.object.Class()], e)
 	for i, value := range e.values {
-		x.values[i][value] = with(x.values[i][value], e)
+		list := x.values[i][value]
+		if len(list) == 0 { // as most are
+			e.alone[i] = e
+			list = e.alone[i : i+1 : i+1]
+		} else {
+			list = with(list, e)
+		}
+		x.values[i][value] = list
 	}
 }
 
+// addFresh puts in a session object that has just been made.
+func (x *index) addFresh(e *entry) {
+	x.fresh = append(x.fresh, e)
+	e.fresh = len(x.fresh)
+}
+
+func (x *index) removeFresh(e *entry) {
+	end := len(x.fresh) - 1
+	last := x.fresh[end]
+	x.fresh[e.fresh-1], last.fresh = last, e.fresh
+	x.fresh[end], x.fresh = nil, x.fresh[:end]
+	e.fresh = 0
+}
+
+// settle puts in what is fresh, in order, so that each goes to the end of its lists.
+func (x *index) settle() {
+	sortOldest(x.fresh)
+	for _, e := range x.fresh {
+		e.fresh = 0
+		e.show(e.object)
+		x.add(e)
+	}
+	clear(x.fresh)
+	x.fresh = x.fresh[:0]
+}
+
 func (x *index) remove(e *entry) {
+	if e.fresh != 0 {
+		x.removeFresh(e)
+		return
+	}
 	if x.stale {
 		return
 	}
@@ -161,8 +207,24 @@ func without(list []*entry, e *entry) []*entry {
 	return list
 }
 
+// settle makes the index ready for a search.
+func (p *Partition) settle() {
+	if !p.hasFresh() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.index.settle()
+}
+
+func (p *Partition) hasFresh() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.index.fresh) > 0
+}
+
 // candidates returns the shortest list of open entries that tmpl narrows the search
-// to. The caller holds p.mu, and does not change the list.
+// to. The caller holds p.mu, and does not change the list; the index is settled.
 func (p *Partition) candidates(tmpl ck.Template) []*entry {
 	if a, found := tmpl.Find(ck.CKA_UNIQUE_ID); found {
 		var id api.ObjectID

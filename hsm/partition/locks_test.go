@@ -16,15 +16,18 @@ import (
 func TestPanicLeavesNoLock(t *testing.T) {
 	r := newRig(t)
 	who := r.login(ck.CKU_USER, userPIN)
+	spoilt := func(call func() error) {
+		r.settle()
+		defer func(class map[ck.ObjectClass][]*entry) { r.index.class = class }(r.index.class)
+		r.index.class = nil
+		_ = call()
+	}
 	for name, call := range map[string]func(api.ObjectID){
 		"SetAttributes": func(id api.ObjectID) {
-			r.objects[id].key.Store(nil)
-			_ = r.SetAttributes(who, id, ck.Template{ck.String(ck.CKA_LABEL, "new")})
+			spoilt(func() error { return r.SetAttributes(who, id, ck.Template{ck.String(ck.CKA_LABEL, "new")}) })
 		},
 		"DestroyObject": func(id api.ObjectID) {
-			defer func(class map[ck.ObjectClass][]*entry) { r.index.class = class }(r.index.class)
-			r.index.class = nil
-			_ = r.DestroyObject(who, id)
+			spoilt(func() error { return r.DestroyObject(who, id) })
 		},
 	} {
 		id := r.generate(who, false, name)

@@ -140,7 +140,7 @@ func (p *Partition) endLogins(over func(identity) bool) {
 	}
 	for _, e := range p.objects {
 		if e.session == 0 || e.object.Private() { // a public session key is nowhere else
-			e.key.Store(nil)
+			e.drop()
 		}
 	}
 	p.closePrivate()

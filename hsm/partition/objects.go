@@ -21,7 +21,8 @@ func (p *Partition) CreateObject(who api.Caller, tmpl ck.Template) (api.ObjectID
 
 // completed checks the material of a key that comes from outside and computes
 // what follows from it. Objects that are not keys have nothing to complete.
-func completed(tmpl ck.Template) (made ck.Template, err error) {
+// Secret keys are made in room.
+func completed(tmpl ck.Template, room *service.Room) (made ck.Template, err error) {
 	class, ok := tmpl.Ulong(ck.CKA_CLASS)
 	if !ok {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
@@ -36,7 +37,7 @@ func completed(tmpl ck.Template) (made ck.Template, err error) {
 		return nil, ck.CKR_TEMPLATE_INCOMPLETE
 	}
 	if ck.ObjectClass(class) != ck.CKO_PRIVATE_KEY {
-		return service.Complete(ck.ObjectClass(class), ck.KeyType(kt), tmpl)
+		return room.Complete(ck.ObjectClass(class), ck.KeyType(kt), tmpl)
 	}
 	secret.Do(func() { made, err = service.Complete(ck.CKO_PRIVATE_KEY, ck.KeyType(kt), tmpl) })
 	return made, err
@@ -149,10 +150,7 @@ func (p *Partition) insertSession(who api.Caller, pairs []pair) (done bool, err 
 // addSession caches a session object. The caller holds p.mu for writing.
 func (p *Partition) addSession(who api.Caller, n pair) {
 	p.sequence++
-	e := &entry{id: n.object.ID(), session: who.Session, order: p.sequence}
-	e.show(n.object)
-	e.key.Store(service.NewKey(n.object, n.material))
-	p.add(e)
+	p.add(&entry{id: n.object.ID(), object: n.object, material: n.material, session: who.Session, order: p.sequence})
 }
 
 // insertToken seals token objects and commits them in one transaction. A session
@@ -271,8 +269,17 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	event, done, err := p.destroySession(who, id)
+	done, err := p.destroySession(who, id)
 	if done || err != nil {
+		return err
+	}
+	return p.destroyToken(who, id)
+}
+
+// destroyToken destroys a token object, which who may.
+func (p *Partition) destroyToken(who api.Caller, id api.ObjectID) error {
+	event, err := p.eventAbout(who, audit.Destroy, id)
+	if err != nil {
 		return err
 	}
 	err = p.update(func(w *writer) error {
@@ -286,19 +293,19 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 }
 
 // destroySession holds the destruction of any object against the caller's rights, and
-// does it for a session object. For another it says what is to be recorded.
-func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (event audit.Event, done bool, err error) {
+// does it for a session object.
+func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (done bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.lookup(who, id)
 	if err != nil {
-		return event, false, err
+		return false, err
 	}
 	if err := mayDestroy(who, e); err != nil || e.session == 0 {
-		return p.eventOf(who, audit.Destroy, e.object), false, err
+		return false, err
 	}
 	p.remove(e)
-	return event, true, nil
+	return true, nil
 }
 
 func mayDestroy(who api.Caller, e *entry) error {
@@ -313,21 +320,23 @@ func mayDestroy(who api.Caller, e *entry) error {
 
 // CloseSession destroys the session's own objects.
 func (p *Partition) CloseSession(s api.SessionID) {
-	if !p.hasObjects(s) {
+	if !p.madeObjects(s) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id := range p.sessions[s] {
-		p.remove(p.objects[id])
+	for e := p.sessions[s]; e != nil; e = p.sessions[s] {
+		p.remove(e)
 	}
+	delete(p.sessions, s)
 }
 
-// hasObjects spares the sessions without objects, which most are, the lock for writing.
-func (p *Partition) hasObjects(s api.SessionID) bool {
+// madeObjects spares the sessions without objects, which most are, the lock for writing.
+func (p *Partition) madeObjects(s api.SessionID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return len(p.sessions[s]) > 0
+	_, made := p.sessions[s]
+	return made
 }
 
 // openRecord opens both parts of a record.

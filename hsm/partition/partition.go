@@ -139,8 +139,9 @@ type Partition struct {
 	index       index
 	identities  map[api.Identity]identity
 	lastID      api.Identity
-	sessions    map[api.SessionID]map[api.ObjectID]bool
-	sequence    uint64 // orders session objects
+	sessions    map[api.SessionID]*entry // the newest object of each, nil if all are gone
+	ofSessions  int                      // session objects
+	sequence    uint64                   // orders session objects
 }
 
 var _ api.Partition = (*Partition)(nil)
@@ -208,7 +209,7 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 		metas:      map[string]seenMeta{},
 		objects:    map[api.ObjectID]*entry{},
 		identities: map[api.Identity]identity{},
-		sessions:   map[api.SessionID]map[api.ObjectID]bool{},
+		sessions:   map[api.SessionID]*entry{},
 	}
 	err := st.View(func(tx store.Tx) (err error) {
 		p.id, p.root, p.rootName, err = openRoot(tx, root)
@@ -314,10 +315,7 @@ func (p *Partition) Info() api.PartitionInfo {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	tokens := len(p.objects)
-	for _, owned := range p.sessions {
-		tokens -= len(owned)
-	}
+	tokens := len(p.objects) - p.ofSessions
 	policy := p.pinPolicySeen()
 	return api.PartitionInfo{
 		Label:    p.header.Label,

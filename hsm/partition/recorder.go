@@ -191,6 +191,17 @@ func (p *Partition) eventOf(who api.Caller, act audit.Act, o *object.Object) aud
 	return e
 }
 
+// eventAbout is eventOf by the object's name, for who does not hold p.mu.
+func (p *Partition) eventAbout(who api.Caller, act audit.Act, id api.ObjectID) (audit.Event, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e, err := p.lookup(who, id)
+	if err != nil {
+		return audit.Event{}, err
+	}
+	return p.eventOf(who, act, e.object), nil
+}
+
 // usesOf are the acts that the permissions of keys are for.
 var usesOf = map[ck.AttributeType]audit.Act{
 	ck.CKA_ENCRYPT: audit.Encrypt, ck.CKA_DECRYPT: audit.Decrypt,

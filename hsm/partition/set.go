@@ -4,8 +4,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
-	"github.com/coffer-hsm/coffer/hsm/object"
-	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -64,14 +62,12 @@ func (p *Partition) changeSession(e *entry, tmpl ck.Template, so bool) error {
 	if err := p.changed(e.object, o, so); err != nil {
 		return err
 	}
-	var m *object.Material
-	if old := e.key.Load(); old.Material != nil {
-		m = old.Material.Clone() // operations under way keep the old one
-	}
+	m := e.material.Clone() // operations under way keep the old one
+	e.drop()
 	p.index.remove(e)
 	e.show(o)
 	p.index.add(e)
-	e.key.Store(service.NewKey(o, m))
+	e.material = m
 	return nil
 }
 

@@ -18,21 +18,37 @@ import (
 // not be in use any more when the owner calls Zero: the memory goes to another
 // secret then. A Bytes nobody refers to is wiped some time after, as a safety
 // net, and then what Expose returned is gone as well: keep the Bytes, not the slice.
+// Owned has no such net.
 type Bytes struct {
 	block atomic.Pointer[block] // nil after Zero
 	n     int
-	net   runtime.Cleanup
+	net   runtime.Cleanup // if netted
+	// netted says that the memory is wiped when nobody refers to the secret.
+	netted bool
 }
 
 // New returns a secret of n zero bytes for the caller to fill through Expose.
 func New(n int) *Bytes {
-	s := &Bytes{n: n}
-	b := allocate(n)
-	s.block.Store(b)
-	if n > 0 {
-		s.net = runtime.AddCleanup(s, release, b)
-	}
+	s := Owned(n)
+	s.Abandon()
 	return s
+}
+
+// Owned is New without the safety net, which takes longer than all the rest: for those
+// who make and wipe many secrets. The owner calls Zero, or else Abandon.
+func Owned(n int) *Bytes {
+	s := &Bytes{n: n}
+	s.block.Store(allocate(n))
+	return s
+}
+
+// Abandon has the secret wiped when nobody refers to it any more: for an owner who is
+// done with it while others may be using it.
+func (s *Bytes) Abandon() {
+	if s.Len() > 0 && !s.netted {
+		s.netted = true
+		s.net = runtime.AddCleanup(s, release, s.block.Load())
+	}
 }
 
 // From returns a secret with the content of src, and wipes src.
@@ -79,7 +95,9 @@ func (s *Bytes) Zero() {
 		return
 	}
 	if b := s.block.Swap(nil); b != nil {
-		s.net.Stop()
+		if s.netted {
+			s.net.Stop()
+		}
 		release(b)
 	}
 }

@@ -178,3 +178,32 @@ func BenchmarkNewZero(b *testing.B) {
 		New(32).Zero()
 	}
 }
+
+// A secret without the net is wiped by Zero, and once it is abandoned, when nobody
+// refers to it any more.
+func TestOwned(t *testing.T) {
+	s := Owned(40)
+	mem := s.Expose()
+	mem[0] = 1
+	if s.Zero(); mem[0] != 0 || s.Len() != 0 {
+		t.Error("not wiped")
+	}
+	s.Abandon()
+	func() {
+		s := Owned(77)
+		mem = s.Expose()
+		mem[0] = 1
+		s.Abandon()
+		s.Abandon()
+		if mem[0] != 1 || s.Len() != 77 {
+			t.Error("abandoned and wiped at once")
+		}
+	}()
+	for range 200 {
+		if runtime.GC(); mem[0] == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("an abandoned secret was not wiped")
+}

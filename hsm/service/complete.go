@@ -17,15 +17,22 @@ type parsedKey interface {
 // C_DeriveKey) and returns what follows from it: the key in the encodings of this
 // module, missing parts of a private key computed, and the attributes that the
 // standard has the token supply. It wins over the template. The caller wipes it
-// with object.WipeTemplate.
+// with object.WipeTemplate, but for the value of a secret key, which is not copied: it
+// is wiped by whom it belongs to.
 //
 // tmpl need not have CKA_CLASS and CKA_KEY_TYPE. The answers are
 // CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
 // CKR_DOMAIN_PARAMS_INVALID and CKR_PARAMETER_SET_NOT_SUPPORTED. Objects that are no keys need no completion: nil.
 func Complete(class ck.ObjectClass, kt ck.KeyType, tmpl ck.Template) (ck.Template, error) {
+	return new(Room).Complete(class, kt, tmpl)
+}
+
+// Complete is the function of that name, into r, which is zero, as far as r goes.
+func (r *Room) Complete(class ck.ObjectClass, kt ck.KeyType, tmpl ck.Template) (ck.Template, error) {
 	switch class {
 	case ck.CKO_SECRET_KEY:
-		return completeSecret(kt, sourceOf(tmpl)(ck.CKA_VALUE))
+		value, _ := tmpl.Find(ck.CKA_VALUE)
+		return r.complete(kt, value.Value)
 	case ck.CKO_PUBLIC_KEY, ck.CKO_PRIVATE_KEY:
 		return completePair(form{class, kt}, tmpl)
 	case ck.CKO_DOMAIN_PARAMETERS:

@@ -2,7 +2,6 @@ package service
 
 import (
 	"crypto/sha1"
-	"slices"
 
 	"golang.org/x/crypto/chacha20"
 
@@ -14,33 +13,51 @@ import (
 // checkValueSize is the length of CKA_CHECK_VALUE in bytes.
 const checkValueSize = 3
 
-// completeSecret makes the attributes of a secret key, and checks its length:
-// 16, 24 or 32 bytes for AES, 32 or 64 for AES-XTS, 32 for ChaCha20, at least one for
-// the rest.
+// completeSecret makes the attributes of a secret key, of which CKA_VALUE is value itself,
+// and checks its length: 16, 24 or 32 bytes for AES, 32 or 64 for AES-XTS, 32 for
+// ChaCha20, at least one for the rest.
 func completeSecret(kt ck.KeyType, value []byte) (ck.Template, error) {
+	return new(Room).complete(kt, value)
+}
+
+// Room is memory for the attributes of a secret key.
+type Room struct {
+	list    [5]ck.Attribute
+	numbers [3 * ck.UlongSize]byte
+	check   [aesBlockSize]byte
+}
+
+// complete is completeSecret into r, which is zero.
+func (r *Room) complete(kt ck.KeyType, value []byte) (ck.Template, error) {
 	if len(value) == 0 {
 		return nil, ck.Errorf(ck.CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE is missing")
 	}
-	kcv, err := checkValue(kt, value)
+	kcv, err := checkValue(kt, value, &r.check)
 	if err != nil {
 		return nil, err
 	}
-	made := ck.Template{
-		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY),
-		ck.Ulong(ck.CKA_KEY_TYPE, kt),
-		ck.Bytes(ck.CKA_VALUE, slices.Clone(value)),
-		ck.Ulong(ck.CKA_VALUE_LEN, uint64(len(value))),
+	b := r.numbers[:0]
+	number := func(t ck.AttributeType, v uint64) ck.Attribute {
+		at := len(b)
+		b = ck.AppendUlong(b, v)
+		return ck.Bytes(t, b[at:len(b):len(b)])
 	}
+	list := append(r.list[:0],
+		number(ck.CKA_CLASS, uint64(ck.CKO_SECRET_KEY)),
+		number(ck.CKA_KEY_TYPE, uint64(kt)),
+		ck.Bytes(ck.CKA_VALUE, value),
+		number(ck.CKA_VALUE_LEN, uint64(len(value))),
+	)
 	if kcv != nil {
-		made = append(made, ck.Bytes(ck.CKA_CHECK_VALUE, kcv))
+		list = append(list, ck.Bytes(ck.CKA_CHECK_VALUE, kcv))
 	}
-	return made, nil
+	return list, nil
 }
 
 // checkValue computes CKA_CHECK_VALUE (section 4.10.2): the start of a block of
 // zeros encrypted under the key or, where the key has no block cipher, of the
-// SHA-1 of its value; nil where there is no SHA-1.
-func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
+// SHA-1 of its value; nil where there is no SHA-1. It is in block, which is zero.
+func checkValue(kt ck.KeyType, value []byte, block *[aesBlockSize]byte) ([]byte, error) {
 	switch {
 	case kt == ck.CKK_CHACHA20 && len(value) != chacha20.KeySize:
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "ChaCha20 keys have 32 bytes, not %d", len(value))
@@ -53,13 +70,15 @@ func checkValue(kt ck.KeyType, value []byte) ([]byte, error) {
 		if _, ok := hashByMechanism(ck.CKM_SHA_1); !ok {
 			return nil, nil
 		}
-		var sum [sha1.Size]byte
-		secret.Do(func() { sum = sha1.Sum(value) })
-		return slices.Clone(sum[:checkValueSize]), nil
+		secret.Do(func() {
+			sum := sha1.Sum(value)
+			copy(block[:checkValueSize], sum[:])
+		})
+		return block[:checkValueSize:checkValueSize], nil
 	}
-	var zeros [aesBlockSize]byte
-	if err := aes.EncryptOnce(value, &zeros); err != nil {
+	if err := aes.EncryptOnce(value, block); err != nil {
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "AES keys have 16, 24 or 32 bytes, not %d", len(value))
 	}
-	return zeros[:checkValueSize:checkValueSize], nil
+	clear(block[checkValueSize:]) // it would be the hash key of GCM
+	return block[:checkValueSize:checkValueSize], nil
 }

@@ -43,11 +43,14 @@ func generateSecret(kt ck.KeyType, tmpl ck.Template, allowed func(n uint64) bool
 		return nil, ck.Errorf(ck.CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN is not one that %v has", kt)
 	}
 	value := make([]byte, n)
-	defer clear(value)
 	if _, err := rand.Read(value); err != nil {
 		return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "random numbers: %w", err)
 	}
-	return completeSecret(kt, value)
+	made, err := completeSecret(kt, value)
+	if err != nil {
+		clear(value)
+	}
+	return made, err
 }
 
 // hashDerivation is the key derivation by one hash (section 6.20.5 for SHA-1, and

@@ -46,17 +46,17 @@ func expand(s *schedule, key []byte) []uint32 {
 		w[i] = binary.LittleEndian.Uint32(key[4*i:])
 	}
 	rcon := uint32(1)
-	for i := nk; i < len(w); i++ {
-		t := w[i-1]
-		switch {
-		case i%nk == 0:
-			// RotWord: the first byte, which is the lowest here, becomes the last.
-			t = subWord(bits.RotateLeft32(t, -8)) ^ rcon
-			rcon = rcon<<1 ^ rcon>>7*0x11b
-		case nk > 6 && i%nk == 4:
-			t = subWord(t)
+	for i := nk; i < len(w); i += nk {
+		// RotWord: the first byte, which is the lowest here, becomes the last.
+		w[i] = w[i-nk] ^ subWord(bits.RotateLeft32(w[i-1], -8)) ^ rcon
+		rcon = rcon<<1 ^ rcon>>7*0x11b
+		for j := i + 1; j < min(i+nk, len(w)); j++ {
+			t := w[j-1]
+			if nk > 6 && j == i+4 {
+				t = subWord(t)
+			}
+			w[j] = w[j-nk] ^ t
 		}
-		w[i] = w[i-nk] ^ t
 	}
 	return w
 }
