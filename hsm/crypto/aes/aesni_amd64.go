@@ -19,7 +19,12 @@ func newAESNI(key []byte, block cipher.Block) modes {
 }
 
 // aesniOnce is EncryptOnce.
-func aesniOnce(key []byte, block *[blockSize]byte) { once(encryptBlocksNI, key, block) }
+func aesniOnce(key []byte, block *[blockSize]byte) {
+	var s schedule // on the stack, which a kernel by name leaves it on
+	defer clear(s[:])
+	expand(&s, key)
+	encryptBlocksNI(&s, &block[0], &block[0], blockSize)
+}
 
 func (a *aesni) zero() { a.schedules.zero() }
 

@@ -60,11 +60,3 @@ func expand(s *schedule, key []byte) []uint32 {
 	}
 	return w
 }
-
-// once is EncryptOnce by a kernel.
-func once(encrypt func(keys *schedule, dst, src *byte, n int), key []byte, block *[blockSize]byte) {
-	var s schedule
-	defer clear(s[:])
-	expand(&s, key)
-	encrypt(&s, &block[0], &block[0], blockSize)
-}

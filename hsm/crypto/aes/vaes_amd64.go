@@ -23,7 +23,12 @@ func newVAES(key []byte, block cipher.Block) modes {
 }
 
 // vaesOnce is EncryptOnce.
-func vaesOnce(key []byte, block *[blockSize]byte) { once(encryptBlocks, key, block) }
+func vaesOnce(key []byte, block *[blockSize]byte) {
+	var s schedule // on the stack, which a kernel by name leaves it on
+	defer clear(s[:])
+	expand(&s, key)
+	encryptBlocks(&s, &block[0], &block[0], blockSize)
+}
 
 func (v *vaes) zero() {
 	v.schedules.zero()
