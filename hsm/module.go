@@ -222,10 +222,10 @@ func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 func (m *Module) Mechanisms() []api.MechanismInfo { return service.All() }
 
 // Mechanism tells of one mechanism.
-func (m *Module) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) {
+func (m *Module) Mechanism(t ck.MechanismType) (*api.MechanismInfo, bool) {
 	mechanism, ok := service.Lookup(t)
 	if !ok {
-		return api.MechanismInfo{}, false
+		return nil, false
 	}
 	return mechanism.Info(), true
 }

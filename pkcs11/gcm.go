@@ -11,41 +11,27 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// gcmInline is how many bytes of IV and AAD together fit in the allocation that
-// holds the parameter itself: a TLS record's, and more.
-const gcmInline = 48
-
 // decodeGCM reads CK_GCM_PARAMS in both of its layouts. ulIvBits is ignored:
 // callers leave nonsense in it.
-func decodeGCM(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
+func decodeGCM(r *room, p unsafe.Pointer, n C.CK_ULONG) (any, error) {
 	if long, err := paramOf[cGCMParams](p, n); err == nil {
-		return copyGCM(long.pIv, long.ulIvLen, long.pAAD, long.ulAADLen, long.ulTagBits)
+		return r.copyGCM(long.pIv, long.ulIvLen, long.pAAD, long.ulAADLen, long.ulTagBits)
 	}
 	short, err := paramOf[cGCMParamsShort](p, n)
 	if err != nil {
 		return nil, err
 	}
-	return copyGCM(short.pIv, short.ulIvLen, short.pAAD, short.ulAADLen, short.ulTagBits)
+	return r.copyGCM(short.pIv, short.ulIvLen, short.pAAD, short.ulAADLen, short.ulTagBits)
 }
 
-// copyGCM makes one allocation where IV and AAD are short, as they mostly are.
-func copyGCM(iv C.CK_BYTE_PTR, ivLen C.CK_ULONG, aad C.CK_BYTE_PTR, aadLen, tagBits C.CK_ULONG) (any, error) {
+// copyGCM puts IV and AAD one after the other, into the room if they are short.
+func (r *room) copyGCM(iv C.CK_BYTE_PTR, ivLen C.CK_ULONG, aad C.CK_BYTE_PTR, aadLen, tagBits C.CK_ULONG) (any, error) {
 	if iv == nil && ivLen > 0 || aad == nil && aadLen > 0 || ivLen > maxCopy || aadLen > maxCopy {
 		return nil, errParam
 	}
-	var c struct {
-		ck.GCMParams
-		inline [gcmInline]byte
-	}
-	g := &c
-	g.TagBits = uint64(tagBits)
-	buf := g.inline[:]
-	if total := int(ivLen + aadLen); total > len(buf) {
-		buf = make([]byte, total)
-	}
-	end := int(ivLen + aadLen)
-	g.IV, g.AAD = buf[:ivLen:ivLen], buf[ivLen:end:end]
-	copy(g.IV, unsafe.Slice((*byte)(unsafe.Pointer(iv)), int(ivLen)))
-	copy(g.AAD, unsafe.Slice((*byte)(unsafe.Pointer(aad)), int(aadLen)))
-	return &g.GCMParams, nil
+	buf := r.take(ivLen + aadLen)
+	r.gcm = ck.GCMParams{IV: buf[:ivLen:ivLen], AAD: buf[ivLen:], TagBits: uint64(tagBits)}
+	copy(r.gcm.IV, unsafe.Slice((*byte)(unsafe.Pointer(iv)), int(ivLen)))
+	copy(r.gcm.AAD, unsafe.Slice((*byte)(unsafe.Pointer(aad)), int(aadLen)))
+	return &r.gcm, nil
 }

@@ -22,21 +22,25 @@ func optionalMechanism(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, err
 }
 
 // mechanism deep-copies a CK_MECHANISM. Which parameter there must be is for
-// the mechanism's registration to say.
+// the mechanism's registration to say. It takes memory for few of them: what has no
+// parameter is there already, what has a common one is put into a room (room.go).
 func mechanism(app *slots.App, m C.CK_MECHANISM_PTR) (*ck.Mechanism, error) {
 	if m == nil {
 		return nil, ck.CKR_ARGUMENTS_BAD
 	}
-	mech, kind, err := lookUp(app, m)
-	if err != nil {
-		return nil, err
+	c := *m // one reading: another thread may be writing
+	info, ok := app.Mechanism(ck.MechanismType(c.mechanism))
+	switch {
+	case !ok:
+		return nil, ck.CKR_MECHANISM_INVALID
+	case c.ulParameterLen == 0 && info.Bare != nil && withoutParam[info.Param]:
+		return info.Bare, nil
 	}
-	mech.Param, err = decodeParam(kind, unsafe.Pointer(m.pParameter), m.ulParameterLen)
-	if err != nil {
-		return nil, err
-	}
-	return mech, nil
+	return furnished(info, unsafe.Pointer(c.pParameter), c.ulParameterLen)
 }
+
+// withoutParam are the kinds of parameter that need not be there.
+var withoutParam = [len(paramDecoders)]bool{ck.ParamNone: true, ck.ParamOptionalBytes: true, ck.ParamEdDSA: true}
 
 // lookUp finds the mechanism that m names and the kind of its parameter, and leaves
 // the parameter to be read.
@@ -67,16 +71,16 @@ func decodeParam(kind ck.ParamKind, p unsafe.Pointer, n C.CK_ULONG) (any, error)
 // p is not NULL if n is not 0.
 var paramDecoders = [...]func(p unsafe.Pointer, n C.CK_ULONG) (any, error){
 	ck.ParamNone:             decodeNone,
-	ck.ParamBytes:            decodeBytes,
-	ck.ParamUlong:            decodeUlong,
+	ck.ParamBytes:            alone(decodeBytes),
+	ck.ParamUlong:            alone(decodeUlong),
 	ck.ParamRSAPSS:           decodePSS,
 	ck.ParamRSAOAEP:          decodeOAEP,
 	ck.ParamECDH1:            decodeECDH1,
-	ck.ParamAESCTR:           decodeCTR,
-	ck.ParamGCM:              decodeGCM,
+	ck.ParamAESCTR:           alone(decodeCTR),
+	ck.ParamGCM:              alone(decodeGCM),
 	ck.ParamEdDSA:            optional(decodeEdDSA),
 	ck.ParamRSAAESWrap:       decodeRSAAESWrap,
-	ck.ParamOptionalBytes:    optional(decodeBytes),
+	ck.ParamOptionalBytes:    optional(alone(decodeBytes)),
 	ck.ParamKeyData:          decodeKeyData,
 	ck.ParamCBCEncryptData:   decodeCBCData,
 	ck.ParamCCM:              decodeCCM,
@@ -115,22 +119,6 @@ func paramOf[T any](p unsafe.Pointer, n C.CK_ULONG) (*T, error) {
 // inner copies the bytes that a structure points to.
 func inner(p unsafe.Pointer, n C.CK_ULONG) ([]byte, error) {
 	return copyBytes(p, n, maxCopy, errParam)
-}
-
-func decodeBytes(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
-	b, err := inner(p, n)
-	if err != nil {
-		return nil, err
-	}
-	return &ck.BytesParam{Bytes: b}, nil
-}
-
-func decodeUlong(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
-	v, err := paramOf[C.CK_ULONG](p, n)
-	if err != nil {
-		return nil, err
-	}
-	return &ck.UlongParam{Value: uint64(*v)}, nil
 }
 
 func decodePSS(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
@@ -178,16 +166,6 @@ func decodeECDH1(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
 	return &ck.ECDH1Params{KDF: ck.KDF(c.kdf), SharedData: shared, PublicData: public}, nil
 }
 
-func decodeCTR(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
-	c, err := paramOf[cCTRParams](p, n)
-	if err != nil {
-		return nil, err
-	}
-	params := &ck.CTRParams{Bits: uint64(c.ulCounterBits)}
-	copy(params.Block[:], unsafe.Slice((*byte)(&c.cb[0]), len(c.cb)))
-	return params, nil
-}
-
 func decodeEdDSA(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
 	c, err := paramOf[cEdDSAParams](p, n)
 	if err != nil {
@@ -220,7 +198,7 @@ func decodeKeyData(p unsafe.Pointer, n C.CK_ULONG) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeBytes(unsafe.Pointer(c.pData), c.ulLen)
+	return decodeBytes(new(room), unsafe.Pointer(c.pData), c.ulLen)
 }
 
 func decodeCBCData(p unsafe.Pointer, n C.CK_ULONG) (any, error) {

@@ -181,7 +181,7 @@ func TestDecodeParamInside(t *testing.T) {
 }
 
 func TestDecodeGCMLayouts(t *testing.T) {
-	for _, size := range []int{1, 12, 16, gcmInline + 1, 4096} {
+	for _, size := range []int{1, 12, 16, roomBytes + 1, 4096} {
 		iv, aad := bytes.Repeat([]byte{7}, size), bytes.Repeat([]byte{8}, 20)
 		long, err := decode(ck.ParamGCM, &cGCMParams{pIv: bytePointer(iv), ulIvLen: cUlong(size), ulIvBits: unavailable,
 			pAAD: bytePointer(aad), ulAADLen: 20, ulTagBits: 128})

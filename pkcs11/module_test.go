@@ -23,9 +23,9 @@ func (m *fakeModule) Close() error   { m.closed = true; return nil }
 func (m *fakeModule) Slots() []api.Slot {
 	return []api.Slot{{ID: 0, Partition: m.partition}, {ID: 1}}
 }
-func (m *fakeModule) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) {
+func (m *fakeModule) Mechanism(t ck.MechanismType) (*api.MechanismInfo, bool) {
 	kind, ok := m.kinds[t]
-	return api.MechanismInfo{Type: t, Param: kind}, ok
+	return &api.MechanismInfo{Type: t, Param: kind}, ok
 }
 func (m *fakeModule) Mechanisms() []api.MechanismInfo {
 	return []api.MechanismInfo{{Type: ck.CKM_SHA256}, {Type: ck.CKM_AES_GCM, Param: ck.ParamGCM}}

@@ -45,7 +45,17 @@ type spec[O api.Operation] struct {
 
 // begin is the C_xxxInit functions. A nil mechanism ends the active operation,
 // and does nothing if there is none.
+//
+// The mechanism is the operation's until it ends, or until begin fails.
 func begin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
+	err := tryBegin(a, h, k, m, key)
+	if err != nil {
+		release(m)
+	}
+	return err
+}
+
+func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
 	s, err := a.enter(h)
 	if err != nil {
 		return err
@@ -69,6 +79,13 @@ func begin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mechan
 	}
 	*p = operation[O]{op: op, active: true, mechanism: m, key: id, keyed: !k.keyless}
 	return nil
+}
+
+// release tells the owner of a mechanism, if it has one, that nobody needs it any more.
+func release(m *ck.Mechanism) {
+	if m != nil && m.Owner != nil {
+		m.Owner.Released()
+	}
 }
 
 // keyError gives the answer that an object does not exist the code that the
@@ -152,12 +169,13 @@ func (p *operation[O]) end() {
 	if !p.active {
 		return
 	}
-	op, t := p.op, p.lent
+	op, t, m := p.op, p.lent, p.mechanism
 	*p = operation[O]{}
 	if t != nil {
 		t.drop()
 	}
 	op.Close()
+	release(m)
 }
 
 func (p *operation[O]) endPrivate(part api.Partition) {

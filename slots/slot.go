@@ -164,9 +164,9 @@ func (a *App) GetMechanismInfo(slot ck.SlotID, t ck.MechanismType) (api.Mechanis
 	if !ok {
 		return api.MechanismInfo{}, ck.CKR_MECHANISM_INVALID
 	}
-	return info, nil
+	return *info, nil
 }
 
 // Mechanism tells the shell which parameter a mechanism takes. It takes no lock,
 // as every operation needs it and what it tells never changes.
-func (a *App) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) { return a.module.Mechanism(t) }
+func (a *App) Mechanism(t ck.MechanismType) (*api.MechanismInfo, bool) { return a.module.Mechanism(t) }

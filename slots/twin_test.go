@@ -52,13 +52,13 @@ func (m *twin) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 
 func (m *twin) Mechanisms() []api.MechanismInfo { return twinMechanisms }
 
-func (m *twin) Mechanism(t ck.MechanismType) (api.MechanismInfo, bool) {
-	for _, info := range twinMechanisms {
-		if info.Type == t {
-			return info, true
+func (m *twin) Mechanism(t ck.MechanismType) (*api.MechanismInfo, bool) {
+	for i := range twinMechanisms {
+		if twinMechanisms[i].Type == t {
+			return &twinMechanisms[i], true
 		}
 	}
-	return api.MechanismInfo{}, false
+	return nil, false
 }
 
 func (m *twin) Random(dst []byte) error { _, err := rand.Read(dst); return err }

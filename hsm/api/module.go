@@ -15,8 +15,8 @@ type Module interface {
 	// Mechanisms lists what the module can do, by mechanism type. The slice is
 	// shared and not to be changed.
 	Mechanisms() []MechanismInfo
-	// Mechanism returns one of them.
-	Mechanism(t ck.MechanismType) (MechanismInfo, bool)
+	// Mechanism returns one of them, shared and not to be changed.
+	Mechanism(t ck.MechanismType) (*MechanismInfo, bool)
 	// Random fills dst with random bytes.
 	Random(dst []byte) error
 	// SeedRandom mixes seed into the generator, or refuses with
@@ -40,4 +40,7 @@ type MechanismInfo struct {
 	Param    ck.ParamKind
 	// Registration is for the ck.Mechanism that is made of this; see there.
 	Registration any
+	// Bare is the ck.Mechanism without a parameter, shared and not to be changed; nil
+	// where there is none ready.
+	Bare *ck.Mechanism
 }

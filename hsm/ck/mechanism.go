@@ -11,6 +11,9 @@ type Mechanism struct {
 	// to read the parameter (api.MechanismInfo), or nil. It is the module's own, and
 	// saves looking for it a second time.
 	Registration any
+	// Owner is told when nobody needs the mechanism any more, parameter and all, by who
+	// took it over (package slots); nil: nobody wants to know.
+	Owner interface{ Released() }
 }
 
 // ParamKind says which parameter a mechanism takes.

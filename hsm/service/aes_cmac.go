@@ -14,7 +14,7 @@ func init() {
 	)
 }
 
-func startCMAC(k *Key) (*hashState, error) {
+func startCMAC(k *Key) (*summer, error) {
 	key, err := k.aes()
 	if err != nil {
 		return nil, err
@@ -23,5 +23,5 @@ func startCMAC(k *Key) (*hashState, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &hashState{Hash: h, inner: h}, nil
+	return &summer{Hash: h, inner: h, busy: true}, nil
 }

@@ -19,10 +19,9 @@ func init() {
 }
 
 func newDigest(h *hashInfo) *summer {
-	state, ok := h.idle.Get().(*hashState)
-	if !ok {
-		d := h.new()
-		state = &hashState{Hash: d, inner: d, idle: h.idle}
+	if s := taken(h.idle); s != nil {
+		return s
 	}
-	return &summer{state, h.size}
+	d := h.new()
+	return &summer{Hash: d, inner: d, size: h.size, idle: h.idle, busy: true}
 }

@@ -32,7 +32,7 @@ type hashInfo struct {
 	rsaPSS  ck.MechanismType // CKM_SHA256_RSA_PKCS_PSS
 	ecdsa   ck.MechanismType // CKM_ECDSA_SHA256
 
-	idle *sync.Pool // of *hashState, between digests
+	idle *sync.Pool // of *summer, between digests
 }
 
 // hmacNames is the mechanisms and the key type of HMAC over one hash.

@@ -60,8 +60,8 @@ func (k *Key) keyedHashes(h *hashInfo) *keyedHashes {
 // newKeyedHash begins HMAC with a key. The inner hash is caught as crypto/hmac makes it,
 // which shows it to nobody: a MAC is saved by its state. The first Reset keeps the states
 // after the key in its place.
-func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *hashState {
-	m := &hashState{idle: idle}
+func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *summer {
+	m := &summer{idle: idle, busy: true}
 	secret.Do(func() {
 		m.Hash = hmac.New(func() hash.Hash {
 			m.inner = h.new()
@@ -72,7 +72,7 @@ func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *hashState {
 	return m
 }
 
-func (h *hashInfo) startHMAC(k *Key) (*hashState, error) {
+func (h *hashInfo) startHMAC(k *Key) (*summer, error) {
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {
 		shortest = minApprovedMAC
@@ -81,8 +81,8 @@ func (h *hashInfo) startHMAC(k *Key) (*hashState, error) {
 		return nil, ck.CKR_KEY_SIZE_RANGE
 	}
 	idle := &k.keyedHashes(h).idle
-	if m, ok := idle.Get().(*hashState); ok {
-		return m, nil
+	if s := taken(idle); s != nil {
+		return s, nil
 	}
 	return newKeyedHash(h, key, idle), nil
 }

@@ -8,7 +8,7 @@ import (
 // macAlgorithm is a MAC and how to start it.
 type macAlgorithm struct {
 	size  int // bytes of a full MAC
-	start func(*Key) (*hashState, error)
+	start func(*Key) (*summer, error)
 }
 
 // full completes m, the mechanism that gives the whole MAC.
@@ -37,8 +37,12 @@ func (a macAlgorithm) sized(m Mechanism, size func(*ck.Mechanism) (int, error)) 
 		if err != nil {
 			return nil, err
 		}
-		state, err := a.start(k)
-		return &summer{state, n}, err
+		s, err := a.start(k)
+		if err != nil {
+			return nil, err
+		}
+		s.size = n
+		return s, nil
 	}
 	m.Sign = func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		s, err := start(k, m)

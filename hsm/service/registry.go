@@ -27,13 +27,41 @@ func register(table ...Mechanism) {
 		}
 		m.info = m.describe()
 		registry[m.Type] = m
+		m.page()
 	}
+}
+
+// pages is the registry once more: a page of the mechanisms whose types differ in the
+// last eight bits only, for the types of the standard. Every Init looks one up, and to
+// index twice takes a fraction of what a map does.
+var pages [maxPaged >> 8]*[256]*Mechanism
+
+// maxPaged is above the types of the standard, which leave a gap up to
+// CKM_VENDOR_DEFINED.
+const maxPaged = 0x5000
+
+func (m *Mechanism) page() {
+	if m.Type >= maxPaged {
+		return
+	}
+	p := &pages[m.Type>>8]
+	if *p == nil {
+		*p = new([256]*Mechanism)
+	}
+	(*p)[m.Type&0xFF] = m
 }
 
 // Lookup returns the mechanism of type t. It is shared and not to be changed.
 func Lookup(t ck.MechanismType) (*Mechanism, bool) {
-	m, ok := registry[t]
-	return m, ok
+	if t >= maxPaged {
+		m, ok := registry[t]
+		return m, ok
+	}
+	page := pages[t>>8]
+	if page == nil || page[t&0xFF] == nil {
+		return nil, false
+	}
+	return page[t&0xFF], true
 }
 
 // Of is Lookup for a mechanism that may have been looked up before.
@@ -48,19 +76,22 @@ func Of(m *ck.Mechanism) (*Mechanism, bool) {
 func All() []api.MechanismInfo {
 	list := make([]api.MechanismInfo, 0, len(registry))
 	for _, m := range registry {
-		list = append(list, m.Info())
+		list = append(list, *m.Info())
 	}
 	slices.SortFunc(list, func(a, b api.MechanismInfo) int { return cmp.Compare(a.Type, b.Type) })
 	return list
 }
 
 // Info is what C_GetMechanismInfo tells of a registered mechanism. Every Init asks
-// for it, so it is not computed each time.
-func (m *Mechanism) Info() api.MechanismInfo { return m.info }
+// for it, so it is not computed each time. It is shared and not to be changed.
+func (m *Mechanism) Info() *api.MechanismInfo { return &m.info }
 
 // describe computes Info: a flag for each function that is there, and Extra.
 func (m *Mechanism) describe() api.MechanismInfo {
-	info := api.MechanismInfo{Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param, Registration: m}
+	info := api.MechanismInfo{
+		Type: m.Type, Min: m.Min, Max: m.Max, Flags: m.Extra, Param: m.Param,
+		Registration: m, Bare: &ck.Mechanism{Type: m.Type, Registration: m},
+	}
 	for _, op := range m.operations() {
 		if op.present {
 			info.Flags |= op.flag

@@ -19,7 +19,7 @@ func TestAllMatchesLookup(t *testing.T) {
 	}
 	for _, info := range all {
 		m, ok := Lookup(info.Type)
-		if !ok || m.Info() != info {
+		if !ok || *m.Info() != info {
 			t.Errorf("Lookup(%v) = %v, %v", info.Type, m, ok)
 		}
 		if !strings.HasPrefix(info.Type.String(), "CKM_") || strings.HasPrefix(info.Type.String(), "CKM_0x") {
@@ -41,7 +41,12 @@ func TestInfoFlags(t *testing.T) {
 		Flags: ck.CKF_DIGEST | ck.CKF_SIGN | ck.CKF_VERIFY | ck.CKF_EC_F_P |
 			ck.CKF_MESSAGE_SIGN | ck.CKF_MESSAGE_VERIFY | ck.CKF_MULTI_MESSAGE,
 	}
-	if got := m.describe(); got != want {
+	got := m.describe()
+	if got.Bare == nil || got.Bare.Type != m.Type || got.Bare.Registration != &m {
+		t.Errorf("without a parameter it is %+v", got.Bare)
+	}
+	got.Bare = nil
+	if got != want {
 		t.Errorf("describe = %+v, want %+v", got, want)
 	}
 }

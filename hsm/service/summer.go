@@ -14,21 +14,18 @@ const maxSum = 64
 // summer is a digest or a MAC under way: an api.Digester and an api.Signer whose
 // output is the first size bytes of the hash.
 type summer struct {
-	*hashState // nil after Close
-	size       int
-}
-
-// hashState is what a summer works with.
-type hashState struct {
 	hash.Hash
+	size int
 	// inner is what knows how far the computation has come: the hash itself, or the
 	// inner one of HMAC.
 	inner hash.Hash
 	sum   [maxSum]byte // room for the output, here because it would escape elsewhere
 
-	// idle is where the state is between messages: to make one costs as much as a
+	// idle is where the summer is between messages: to make one costs as much as a
 	// short message. It is nil where there is nothing to be spared.
 	idle *sync.Pool
+	// busy is true up to Close, so that another Close does not give it away twice.
+	busy bool
 }
 
 func (s *summer) OneShot(dst, data []byte) (int, error) {
@@ -51,19 +48,28 @@ func (s *summer) Final(dst []byte) (int, error) {
 	return copy(dst, s.Sum(s.sum[:0])[:s.size]), nil
 }
 
-// Close wipes what the data has left in the state, and gives the state to who needs it
-// next. The summer is not used after that, but for another Close.
+// Close wipes what the data has left in the summer, and gives it to who needs it next.
+// It is not used after that, but for another Close at once.
 func (s *summer) Close() {
-	state := s.hashState
-	if state == nil {
+	if !s.busy {
 		return
 	}
-	s.hashState = nil
-	state.Reset()
-	clear(state.sum[:])
-	if state.idle != nil {
-		state.idle.Put(state)
+	s.busy = false
+	s.Reset()
+	clear(s.sum[:])
+	if s.idle != nil {
+		s.idle.Put(s)
 	}
+}
+
+// taken returns an idle summer for a message, nil if there is none.
+func taken(idle *sync.Pool) *summer {
+	s, ok := idle.Get().(*summer)
+	if !ok {
+		return nil
+	}
+	s.busy = true
+	return s
 }
 
 // sumVerifier is the api.Verifier to a summer that is a MAC.
