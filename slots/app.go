@@ -68,7 +68,7 @@ func (a *App) Finalize() error {
 		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	}
 	for _, s := range a.sessions.values() {
-		a.closeSession(s)
+		a.closeSession(s, ck.SessionHandle(s.entry.handle.Load()))
 	}
 	return a.module.Close()
 }

@@ -99,8 +99,8 @@ func keep(src []byte) ([]byte, error) {
 // signLater is run for Sign and SignFinal in the background. The length of the
 // output is asked for here and now, since a buffer that is too small must not be
 // told of later.
-func signLater(a *App, s *session, function string, st step, src, dst []byte, do func(op api.Signer, dst, src []byte) (int, error)) (int, error) {
-	return run(a, s.handle, &signing, st, false, func(op api.Signer) (int, error) {
+func signLater(a *App, s *session, h ck.SessionHandle, function string, st step, src, dst []byte, do func(op api.Signer, dst, src []byte) (int, error)) (int, error) {
+	return run(a, h, &signing, st, false, func(op api.Signer) (int, error) {
 		n, err := do(op, nil, src)
 		switch {
 		case err != nil:

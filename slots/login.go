@@ -54,9 +54,9 @@ func (a *App) LoginUser(h ck.SessionHandle, user ck.UserType, pin, name []byte) 
 	case pin == nil:
 		return ck.CKR_ARGUMENTS_BAD
 	case user == ck.CKU_CONTEXT_SPECIFIC:
-		return a.contextLogin(s, pin, string(name))
+		return a.contextLogin(s, h, pin, string(name))
 	}
-	return s.token.logIn(s, login{user: user, name: string(name)}, pin)
+	return s.token.logIn(s, h, login{user: user, name: string(name)}, pin)
 }
 
 // forgetStale forgets a login that the partition has ended by itself.
@@ -68,31 +68,31 @@ func (t *token) forgetStale() {
 
 // logIn checks the PIN without token.mu, as that takes long. What the answer
 // depends on may change meanwhile, so it is looked at before and after.
-func (t *token) logIn(s *session, l login, pin []byte) (err error) {
+func (t *token) logIn(s *session, h ck.SessionHandle, l login, pin []byte) (err error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	t.forgetStale()
-	if err := t.commit(s, l); err != nil {
+	if err := t.commit(s, h, l); err != nil {
 		return err
 	}
 	if l.identity, err = t.partition.LoginUser(l.user, l.name, pin); err != nil {
 		return err
 	}
-	if err := t.commit(s, l); err != nil {
+	if err := t.commit(s, h, l); err != nil {
 		_ = t.partition.Logout(l.identity) // err tells more
 		return err
 	}
 	return nil
 }
 
-// commit checks that the user of l may log in on s, and makes l the login if it has an
+// commit checks that the user of l may log in on s with the handle h, and makes l the login if it has an
 // identity.
-func (t *token) commit(s *session, l login) error {
+func (t *token) commit(s *session, h ck.SessionHandle, l login) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.login.Load()
 	switch {
-	case !t.sessions.has(s):
+	case !s.is(h):
 		return ck.CKR_SESSION_CLOSED
 	case now != nil && now.user == l.user && now.name == l.name:
 		return ck.CKR_USER_ALREADY_LOGGED_IN
@@ -109,16 +109,17 @@ func (t *token) commit(s *session, l login) error {
 
 // contextLogin hands pin to each operation of s that waits for it. A PIN that
 // got locked by it, if only for a while, also logs the user out.
-func (a *App) contextLogin(s *session, pin []byte, name string) error {
-	err := a.authenticate(s, pin, name)
+func (a *App) contextLogin(s *session, h ck.SessionHandle, pin []byte, name string) error {
+	err := a.authenticate(h, pin, name)
 	if ck.Code(err) == ck.CKR_PIN_LOCKED {
 		_ = a.logOut(s.token) // err tells more
 	}
 	return err
 }
 
-func (a *App) authenticate(s *session, pin []byte, name string) error {
-	if _, err := a.enter(s.handle); err != nil {
+func (a *App) authenticate(h ck.SessionHandle, pin []byte, name string) error {
+	s, err := a.enter(h)
+	if err != nil {
 		return err
 	}
 	defer s.leave()

@@ -69,9 +69,12 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 	if p.active {
 		return ck.CKR_OPERATION_ACTIVE
 	}
-	id, ok := a.object(s.token, key)
-	if !ok && !k.keyless {
-		return ck.CKR_KEY_HANDLE_INVALID
+	var id api.ObjectID
+	if !k.keyless {
+		var ok bool
+		if id, ok = a.object(s.token, key); !ok {
+			return ck.CKR_KEY_HANDLE_INVALID
+		}
 	}
 	op, err := k.start(s.token.partition, s.caller(), m, id)
 	if err != nil {

@@ -2,8 +2,8 @@ package slots
 
 import "iter"
 
-// roll is the open sessions of a token, as a list through them: to be on it takes no
-// memory, and so opening a session none but its own. The zero roll is empty.
+// roll is sessions of a token as a list through them, those that are open or those that
+// are not: to be on it takes no memory. The zero roll is empty. token.mu guards it.
 type roll struct {
 	first *session
 	count int
@@ -12,11 +12,10 @@ type roll struct {
 // rollPlace is where a session is on a roll.
 type rollPlace struct {
 	before, after *session
-	on            bool
 }
 
 func (r *roll) add(s *session) {
-	s.place = rollPlace{after: r.first, on: true}
+	s.place = rollPlace{after: r.first}
 	if r.first != nil {
 		r.first.place.before = s
 	}
@@ -38,8 +37,14 @@ func (r *roll) remove(s *session) {
 	r.count--
 }
 
-// has reports whether s is on its token's roll.
-func (r *roll) has(s *session) bool { return s.place.on }
+// take removes a session and returns it, nil if there is none.
+func (r *roll) take() *session {
+	s := r.first
+	if s != nil {
+		r.remove(s)
+	}
+	return s
+}
 
 func (r *roll) all() iter.Seq[*session] {
 	return func(yield func(*session) bool) {

@@ -7,15 +7,18 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// session is one session. mu guards what stands below it.
+// session is a session, and after that the next one of the same token with the same
+// flags: whoever has looked one up may so go on reading these two, but nothing else
+// unless it is locked and has still the handle that was looked up. mu guards what stands
+// below it.
 type session struct {
-	handle ck.SessionHandle // also its api.SessionID
-	token  *token
-	flags  ck.Flags  // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
-	place  rollPlace // token.mu guards it
+	entry *entry[session] // that it is the value of; its handle is 0 when it is closed
+	token *token
+	flags ck.Flags  // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
+	place rollPlace // token.mu guards it
 
 	mu     sync.Mutex
-	closed bool
+	handle ck.SessionHandle  // also its api.SessionID
 	made   []ck.ObjectHandle // of objects that calls on this session made
 
 	// The places of operations: nil until the first call that locks the session.
@@ -50,7 +53,7 @@ func (a *App) enter(h ck.SessionHandle) (*session, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	if !s.closed {
+	if s.is(h) {
 		if s.operations == nil {
 			s.operations = idleOperations.Get().(*operations)
 		}
@@ -62,6 +65,9 @@ func (a *App) enter(h ck.SessionHandle) (*session, error) {
 	}
 	return nil, ck.CKR_SESSION_CLOSED
 }
+
+// is reports whether s is open with the handle h.
+func (s *session) is(h ck.SessionHandle) bool { return s.entry.handle.Load() == uint64(h) }
 
 func (s *session) leave() { s.mu.Unlock() }
 
@@ -129,13 +135,35 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, e
 		}
 		t.readOnly++
 	}
-	return ck.SessionHandle(a.sessions.add(func(h uint64, s *session) {
-		s.handle, s.token, s.flags = ck.SessionHandle(h), t, flags
+	return ck.SessionHandle(a.sessions.put(t.spare(flags), func(h uint64, s *session) {
+		s.handle = ck.SessionHandle(h)
 		t.sessions.add(s)
 	})), false, nil
 }
 
-// dismiss is the opposite of open; it reports whether that was the last one.
+// spare returns a session that was closed, or a new one. t.mu is held.
+func (t *token) spare(flags ck.Flags) *entry[session] {
+	if s := t.idle[kindOf(flags)].take(); s != nil {
+		return s.entry
+	}
+	e := new(entry[session])
+	e.value.entry, e.value.token, e.value.flags = e, t, flags
+	return e
+}
+
+// kindOf numbers the flags that sessions differ in.
+func kindOf(flags ck.Flags) (kind int) {
+	if flags&ck.CKF_RW_SESSION != 0 {
+		kind |= 1
+	}
+	if flags&ck.CKF_ASYNC_SESSION != 0 {
+		kind |= 2
+	}
+	return kind
+}
+
+// dismiss is the opposite of open; it reports whether that was the last one. The session
+// may be another one from here on.
 func (t *token) dismiss(s *session) (last bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,6 +171,7 @@ func (t *token) dismiss(s *session) (last bool) {
 		t.readOnly--
 	}
 	t.sessions.remove(s)
+	t.idle[kindOf(s.flags)].add(s)
 	return t.sessions.count == 0
 }
 
@@ -157,28 +186,28 @@ func (a *App) CloseSession(h ck.SessionHandle) error {
 	if err != nil {
 		return err
 	}
-	if !a.closeSession(s) {
+	if !a.closeSession(s, h) {
 		return ck.CKR_SESSION_HANDLE_INVALID
 	}
 	return nil
 }
 
-// closeSession closes s, unless another thread does; it reports which. life is
-// held, for reading at least.
-func (a *App) closeSession(s *session) bool {
-	if a.sessions.remove(uint64(s.handle)) == nil {
+// closeSession closes s, which has the handle h, unless another thread does; it reports
+// which. life is held, for reading at least.
+func (a *App) closeSession(s *session, h ck.SessionHandle) bool {
+	if a.sessions.remove(uint64(h)) == nil {
 		return false
 	}
 	s.mu.Lock()
-	s.closed = true
 	entered := s.operations != nil
 	s.giveUp()
 	made := s.made
+	s.made = nil
 	s.mu.Unlock()
 
 	t := s.token
 	if entered { // or nothing was done that the partition might remember
-		t.partition.CloseSession(api.SessionID(s.handle))
+		t.partition.CloseSession(api.SessionID(h))
 		a.forgetGone(t, t.caller(), made)
 	}
 	if t.dismiss(s) {
@@ -195,7 +224,7 @@ func (a *App) CloseAllSessions(slot ck.SlotID) error {
 	defer a.release()
 	for _, s := range a.sessions.values() {
 		if s.token.slot == slot {
-			a.closeSession(s)
+			a.closeSession(s, ck.SessionHandle(s.entry.handle.Load()))
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ func (a *App) SignInit(h ck.SessionHandle, m *ck.Mechanism, k ck.ObjectHandle) e
 // Sign is C_Sign (section 5.13).
 func (a *App) Sign(h ck.SessionHandle, src, dst []byte) (int, error) {
 	if s := a.later(h, dst); s != nil {
-		return signLater(a, s, "C_Sign", whole, src, dst, signWhole)
+		return signLater(a, s, h, "C_Sign", whole, src, dst, signWhole)
 	}
 	return oneShot(a, h, &signing, src, dst)
 }
@@ -36,7 +36,7 @@ func (a *App) SignUpdate(h ck.SessionHandle, src []byte) error {
 // SignFinal is C_SignFinal (section 5.13).
 func (a *App) SignFinal(h ck.SessionHandle, dst []byte) (int, error) {
 	if s := a.later(h, dst); s != nil {
-		return signLater(a, s, "C_SignFinal", last, nil, dst, signLast)
+		return signLater(a, s, h, "C_SignFinal", last, nil, dst, signLast)
 	}
 	return final(a, h, &signing, dst)
 }

@@ -31,9 +31,9 @@ const (
 
 type chunk[T any] [chunkRows]atomic.Pointer[entry[T]]
 
-// entry is a value with its whole handle, which does not change.
+// entry is a value with its whole handle, 0 while it is in no row.
 type entry[T any] struct {
-	handle uint64
+	handle atomic.Uint64
 	value  T
 }
 
@@ -50,10 +50,10 @@ func (t *table[T]) row(handle uint64) *atomic.Pointer[entry[T]] {
 // get returns the value of handle, nil if there is none.
 func (t *table[T]) get(handle uint64) *T {
 	row := t.row(handle)
-	if row == nil {
+	if row == nil || handle == 0 {
 		return nil
 	}
-	if e := row.Load(); e != nil && e.handle == handle {
+	if e := row.Load(); e != nil && e.handle.Load() == handle {
 		return &e.value
 	}
 	return nil
@@ -61,13 +61,18 @@ func (t *table[T]) get(handle uint64) *T {
 
 // add puts in a value, which fill makes of a zero one. Nobody finds it by its handle
 // before that is done.
-func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 {
+func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 { return t.put(new(entry[T]), fill) }
+
+// put is add with an entry that was made before, and perhaps removed. Who still has its
+// value from then sees by the handle that it is another one.
+func (t *table[T]) put(e *entry[T], fill func(handle uint64, value *T)) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := &entry[T]{handle: t.nextSequence()<<32 | uint64(t.freeRow())}
-	fill(e.handle, &e.value)
-	t.row(e.handle).Store(e)
-	return e.handle
+	handle := t.nextSequence()<<32 | uint64(t.freeRow())
+	fill(handle, &e.value)
+	e.handle.Store(handle)
+	t.row(handle).Store(e)
+	return handle
 }
 
 // remove takes handle out and returns its value: nil if it was not there, so
@@ -77,7 +82,9 @@ func (t *table[T]) remove(handle uint64) *T {
 	defer t.mu.Unlock()
 	v := t.get(handle)
 	if v != nil {
-		t.row(handle).Store(nil)
+		row := t.row(handle)
+		row.Load().handle.Store(0)
+		row.Store(nil)
 		t.free = append(t.free, uint32(handle))
 	}
 	return v

@@ -20,8 +20,9 @@ type token struct {
 
 	mu       sync.Mutex // guards what follows; changes of login too
 	sessions roll
-	readOnly int  // how many of them
-	frozen   bool // it is being initialised, and takes no session
+	readOnly int     // how many of them
+	idle     [4]roll // closed ones, to be used again, by kindOf
+	frozen   bool    // it is being initialised, and takes no session
 
 	// login is nil while nobody is logged in. It is read without a lock.
 	login atomic.Pointer[login]

@@ -57,7 +57,7 @@ func (p *Partition) usable(who api.Caller, u use, m *service.Mechanism, id api.O
 		return nil, ck.CKR_KEY_FUNCTION_NOT_PERMITTED
 	case !o.Allows(m.Type):
 		return nil, ck.CKR_MECHANISM_INVALID
-	case atOnce[u.permission] && authenticates(o):
+	case authenticates(o) && atOnce[u.permission]:
 		return nil, ck.CKR_USER_NOT_LOGGED_IN
 	}
 	if err := p.inForce(o); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -58,7 +59,17 @@ func newAEAD(key aeadKey, d direction, nonce, aad []byte, size uint64, tagSize i
 	if err != nil {
 		return nil, err
 	}
-	return &aeadCipher{direction: d, key: key, aead: aead, nonce: nonce, aad: aad, size: size}, nil
+	return startAEAD(key, aead, d, nonce, aad, size), nil
+}
+
+// aeadCiphers are those that have been closed.
+var aeadCiphers = sync.Pool{New: func() any { return new(aeadCipher) }}
+
+// startAEAD is newAEAD where the cipher is there already. Close gives it back.
+func startAEAD(key aeadKey, aead cipher.AEAD, d direction, nonce, aad []byte, size uint64) *aeadCipher {
+	c := aeadCiphers.Get().(*aeadCipher)
+	*c = aeadCipher{direction: d, key: key, aead: aead, nonce: nonce, aad: aad, size: size}
+	return c
 }
 
 // whole checks the length of a whole plaintext.
@@ -198,5 +209,12 @@ func (c *aeadCipher) Final(dst []byte) (int, error) {
 	return copy(dst, tag), nil
 }
 
-// Close lets go of the ciphertext; there is no plaintext to wipe.
-func (c *aeadCipher) Close() { c.held = nil }
+// Close lets go of the ciphertext; there is no plaintext to wipe. The cipher is not used
+// after that, but for another Close at once.
+func (c *aeadCipher) Close() {
+	if c.key == nil {
+		return
+	}
+	*c = aeadCipher{}
+	aeadCiphers.Put(c)
+}

@@ -30,7 +30,7 @@ func newGCM(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &aeadCipher{direction: d, key: gcmKey{key}, aead: aead, nonce: p.IV, aad: p.AAD, size: anySize}, nil
+	return startAEAD(gcmKey{key}, aead, d, p.IV, p.AAD, anySize), nil
 }
 
 // aead is GCM with an IV of ivSize bytes. Only the usual sizes are kept ready.
