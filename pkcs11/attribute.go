@@ -15,11 +15,13 @@ import (
 // unavailable is what ulValueLen is set to when there is no value to give.
 const unavailable = ^C.CK_ULONG(0)
 
-// questions lists the types that the caller asks for.
+// questions lists the types that the caller asks for, and where it has no place for the
+// value.
 func questions(list []cAttribute) []api.AttributeResult {
 	want := make([]api.AttributeResult, len(list))
 	for i := range list {
 		want[i].Type = ck.AttributeType(list[i]._type)
+		want[i].Measure = list[i].pValue == nil
 	}
 	return want
 }
@@ -32,10 +34,13 @@ func writeAttributes(list []cAttribute, found []api.AttributeResult) ck.RV {
 	rv := ck.CKR_OK
 	for i := range list {
 		one := found[i].RV
-		if one == ck.CKR_OK {
-			one = writeAttribute(&list[i], &found[i].Attribute)
-		} else {
+		switch {
+		case one != ck.CKR_OK:
 			list[i].ulValueLen = unavailable // rules 1 and 2
+		case found[i].Length > 0:
+			list[i].ulValueLen = C.CK_ULONG(found[i].Length) // rule 3
+		default:
+			one = writeAttribute(&list[i], &found[i].Attribute)
 		}
 		if rv == ck.CKR_OK {
 			rv = one

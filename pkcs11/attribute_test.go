@@ -28,6 +28,7 @@ func TestWriteAttributes(t *testing.T) {
 		{"1 sensitive, only asked for the length", -1, refused(ck.CKA_VALUE, ck.CKR_ATTRIBUTE_SENSITIVE), unavailable, ck.CKR_ATTRIBUTE_SENSITIVE},
 		{"2 invalid", 8, refused(ck.CKA_LABEL, ck.CKR_ATTRIBUTE_TYPE_INVALID), unavailable, ck.CKR_ATTRIBUTE_TYPE_INVALID},
 		{"3 length", -1, found(label), 3, ck.CKR_OK},
+		{"3 length of a secret", -1, api.AttributeResult{Attribute: ck.Attribute{Type: ck.CKA_VALUE}, Length: 32}, 32, ck.CKR_OK},
 		{"4 exact", 3, found(label), 3, ck.CKR_OK},
 		{"4 larger", 9, found(label), 3, ck.CKR_OK},
 		{"4 empty value", 0, found(ck.Bytes(ck.CKA_ID, nil)), 0, ck.CKR_OK},

@@ -230,8 +230,21 @@ func TestLoginWipesPIN(t *testing.T) {
 	if !bytes.Equal(m.partition.pin, make([]byte, 4)) || pin[0] != '1' {
 		t.Errorf("the copy of the PIN is %x, the caller's %x", m.partition.pin, pin)
 	}
-	want(t, "a PIN of wild length", coffer_C_SetPIN(h, &pin[0], 4, &pin[0], unavailable), ck.CKR_PIN_LEN_RANGE)
-	want(t, "Login", coffer_C_Login(h, cUlong(ck.CKU_USER), &pin[0], maxPIN+1), ck.CKR_PIN_INCORRECT)
+}
+
+// A PIN of a length that none has is not read, and comes after all else that is wrong.
+func TestEndlessPIN(t *testing.T) {
+	m, h := start(t)
+	pin := []cByte{'1', '2', '3', '4'}
+	for _, n := range []cUlong{maxPIN + 1, 1 << 48, unavailable} {
+		want(t, "Login", coffer_C_Login(h, cUlong(ck.CKU_USER), &pin[0], n), ck.CKR_PIN_INCORRECT)
+		want(t, "Login on no session", coffer_C_Login(h+1, cUlong(ck.CKU_USER), &pin[0], n), ck.CKR_SESSION_HANDLE_INVALID)
+		want(t, "SetPIN", coffer_C_SetPIN(h, &pin[0], 4, &pin[0], n), ck.CKR_SESSION_READ_ONLY)
+		want(t, "InitPIN", coffer_C_InitPIN(h, &pin[0], n), ck.CKR_USER_NOT_LOGGED_IN)
+	}
+	if m.partition.pin != nil {
+		t.Errorf("the partition was given a PIN of %d bytes", len(m.partition.pin))
+	}
 }
 
 func TestCreateObjectWipesKey(t *testing.T) {

@@ -16,13 +16,16 @@ import (
 const maxPIN = 1 << 12
 
 // copyPIN copies a PIN; the caller wipes the copy. There is no protected
-// authentication path, so a NULL PIN is not one. tooLong is the code for one of a
-// length that no PIN has: a new one is CKR_PIN_LEN_RANGE, any other is wrong.
-func copyPIN(p C.CK_UTF8CHAR_PTR, n C.CK_ULONG, tooLong ck.RV) ([]byte, error) {
-	if p == nil {
+// authentication path, so a NULL PIN is not one. One of a length that no PIN has is not
+// read.
+func copyPIN(p C.CK_UTF8CHAR_PTR, n C.CK_ULONG) ([]byte, error) {
+	switch {
+	case p == nil:
 		return nil, ck.CKR_ARGUMENTS_BAD
+	case n > maxPIN:
+		return slots.EndlessPIN, nil
 	}
-	return copyBytes(unsafe.Pointer(p), n, maxPIN, tooLong)
+	return copyBytes(unsafe.Pointer(p), n, maxPIN, ck.CKR_ARGUMENTS_BAD)
 }
 
 //export coffer_C_CloseSession
@@ -97,7 +100,7 @@ func logIn(h C.CK_SESSION_HANDLE, user C.CK_USER_TYPE, pin C.CK_UTF8CHAR_PTR, pi
 	if app == nil {
 		return rv
 	}
-	secret, err := copyPIN(pin, pinLen, ck.CKR_PIN_INCORRECT)
+	secret, err := copyPIN(pin, pinLen)
 	if err != nil {
 		return refuse(app, h, err)
 	}
@@ -122,7 +125,7 @@ func coffer_C_InitPIN(h C.CK_SESSION_HANDLE, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_
 	if app == nil {
 		return rv
 	}
-	secret, err := copyPIN(pin, pinLen, ck.CKR_PIN_LEN_RANGE)
+	secret, err := copyPIN(pin, pinLen)
 	if err != nil {
 		return refuse(app, h, err)
 	}
@@ -137,12 +140,12 @@ func coffer_C_SetPIN(h C.CK_SESSION_HANDLE, old C.CK_UTF8CHAR_PTR, oldLen C.CK_U
 	if app == nil {
 		return rv
 	}
-	before, err := copyPIN(old, oldLen, ck.CKR_PIN_INCORRECT)
+	before, err := copyPIN(old, oldLen)
 	if err != nil {
 		return refuse(app, h, err)
 	}
 	defer clear(before)
-	after, err := copyPIN(pin, pinLen, ck.CKR_PIN_LEN_RANGE)
+	after, err := copyPIN(pin, pinLen)
 	if err != nil {
 		return refuse(app, h, err)
 	}

@@ -98,7 +98,7 @@ func coffer_C_InitToken(slot C.CK_SLOT_ID, pin C.CK_UTF8CHAR_PTR, pinLen C.CK_UL
 	if label == nil {
 		return C.CKR_ARGUMENTS_BAD
 	}
-	secret, err := copyPIN(pin, pinLen, ck.CKR_PIN_INCORRECT)
+	secret, err := copyPIN(pin, pinLen)
 	if err != nil {
 		return code(err)
 	}

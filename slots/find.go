@@ -10,7 +10,7 @@ import (
 type search struct{ left []api.ObjectID }
 
 // Close is part of api.Operation; there is nothing to wipe.
-func (*search) Close() {}
+func (s *search) Close() { s.left = nil }
 
 var finding = spec[*search]{of: func(s *session) *operation[*search] { return &s.find }}
 
@@ -30,7 +30,8 @@ func (a *App) FindObjectsInit(h ck.SessionHandle, t ck.Template) error {
 	if err != nil {
 		return err
 	}
-	s.find = operation[*search]{op: &search{ids}, active: true, private: who.Identity != 0}
+	s.searching.left = ids
+	s.find = operation[*search]{op: &s.searching, active: true, private: who.Identity != 0}
 	return nil
 }
 

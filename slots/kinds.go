@@ -56,6 +56,7 @@ var kinds = [...]struct {
 // operations are the places that a session has for operations, one of each kind.
 type operations struct {
 	find          operation[*search]
+	searching     search // what find has
 	encrypt       operation[api.Cipher]
 	decrypt       operation[api.Cipher]
 	digest        operation[api.Digester]

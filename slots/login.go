@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -72,7 +73,7 @@ func (t *token) logIn(s *session, h ck.SessionHandle, l login, pin []byte) (err 
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	t.forgetStale()
-	if err := t.commit(s, h, l); err != nil {
+	if err := cmp.Or(t.commit(s, h, l), wrongPIN(pin)); err != nil {
 		return err
 	}
 	if l.identity, err = t.partition.LoginUser(l.user, l.name, pin); err != nil {
@@ -133,6 +134,9 @@ func (a *App) authenticate(h ck.SessionHandle, pin []byte, name string) error {
 		waiting = true
 		if name != "" && l != nil && l.name != name {
 			return ck.CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+		}
+		if err := wrongPIN(pin); err != nil {
+			return err
 		}
 		if err := op.Authenticate(pin); err != nil {
 			return err

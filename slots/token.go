@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -109,6 +110,9 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 	if pl.token != nil {
 		defer pl.token.thaw()
 	}
+	if err := wrongPIN(pin); err != nil {
+		return err
+	}
 	if err := a.module.InitToken(slot, pin, label); err != nil {
 		return notAPIN(err)
 	}
@@ -156,6 +160,9 @@ func (a *App) InitPIN(h ck.SessionHandle, pin []byte) error {
 	if s.state() != ck.CKS_RW_SO_FUNCTIONS {
 		return ck.CKR_USER_NOT_LOGGED_IN
 	}
+	if err := newPIN(pin); err != nil {
+		return err
+	}
 	return s.token.partition.InitPIN(s.caller(), pin)
 }
 
@@ -172,6 +179,9 @@ func (a *App) SetPIN(h ck.SessionHandle, old, new []byte) error {
 	}
 	if !s.readWrite() {
 		return ck.CKR_SESSION_READ_ONLY
+	}
+	if err := cmp.Or(wrongPIN(old), newPIN(new)); err != nil {
+		return err
 	}
 	l := s.token.login.Load()
 	switch {

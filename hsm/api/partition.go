@@ -103,6 +103,10 @@ type Objects interface {
 type AttributeResult struct {
 	ck.Attribute
 	RV ck.RV
+	// Measure is part of the question: the length of the value is enough. That of a
+	// secret comes as Length, in bytes, and Value stays nil: it is not copied.
+	Measure bool
+	Length  int
 }
 
 // Keys makes keys of keys. Wrong keys are CKR_OBJECT_HANDLE_INVALID when they do

@@ -19,14 +19,18 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 	p.settle()
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	ids := builtIns().matching(tmpl)
-	for _, e := range p.candidates(tmpl) {
+	ids, candidates := builtIns().matching(tmpl), p.candidates(tmpl)
+	ids = slices.Grow(ids, min(len(candidates), fewFound))
+	for _, e := range candidates {
 		if p.visible(who, e.object) && e.object.Matches(tmpl) {
 			ids = append(ids, e.id)
 		}
 	}
 	return ids, nil
 }
+
+// fewFound is for how many objects there is room from the start: most searches are for one.
+const fewFound = 16
 
 // Exists reports whether who can see the object.
 func (p *Partition) Exists(who api.Caller, id api.ObjectID) bool {
@@ -69,7 +73,7 @@ func (p *Partition) attribute(e *entry, want *api.AttributeResult, secrets *ck.T
 	if rv != ck.CKR_OK || !inMaterial {
 		return nil
 	}
-	if made, ok := secrets.Find(t); ok {
+	if made, ok := secrets.Find(t); ok && !want.Measure {
 		want.Value = made.Value
 		return nil
 	}
@@ -80,6 +84,10 @@ func (p *Partition) attribute(e *entry, want *api.AttributeResult, secrets *ck.T
 	value, ok := k.Material.Get(t)
 	if !ok { // an optional part, such as a prime, of a key that came without it
 		want.RV = ck.CKR_ATTRIBUTE_TYPE_INVALID
+		return nil
+	}
+	if want.Measure {
+		want.Length = len(value)
 		return nil
 	}
 	// The material may be wiped while the caller reads.

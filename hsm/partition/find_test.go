@@ -35,4 +35,11 @@ func TestAttributesCopiesOnce(t *testing.T) {
 			t.Fatalf("answer %d is another copy", i)
 		}
 	}
+	want = []api.AttributeResult{{Attribute: ck.Attribute{Type: ck.CKA_VALUE}, Measure: true}}
+	if err := r.Attributes(who, id, want); err != nil {
+		t.Fatal(err)
+	}
+	if want[0].RV != ck.CKR_OK || want[0].Value != nil || want[0].Length != len(value) {
+		t.Errorf("the length alone: %v, %d, and %d bytes copied", want[0].RV, want[0].Length, len(want[0].Value))
+	}
 }

@@ -27,7 +27,8 @@ func newECB(k *Key, _ *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &blockCipher{direction: d, key: key}
+	c := blockCiphers.Get().(*blockCipher)
+	*c = blockCipher{direction: d, key: key}
 	c.start()
 	return c, nil
 }
@@ -48,7 +49,8 @@ func cbcWith(k *Key, iv []byte, d direction, pad bool) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &blockCipher{direction: d, pad: pad, chained: true, key: key}
+	c := blockCiphers.Get().(*blockCipher)
+	*c = blockCipher{direction: d, pad: pad, chained: true, key: key}
 	copy(c.prev[:], iv)
 	c.start()
 	return c, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -44,6 +45,9 @@ type blockCipher struct {
 	n    int                // bytes in part
 	work [aesBlockSize]byte // a block on its way
 }
+
+// blockCiphers are those that have been closed.
+var blockCiphers = sync.Pool{New: func() any { return new(blockCipher) }}
 
 // start makes the mode, from prev on.
 func (c *blockCipher) start() {
@@ -222,9 +226,12 @@ func (c *blockCipher) oneShotUnpad(dst, src []byte) (int, error) {
 	return len(body) + copy(dst[len(body):], c.work[:n]), nil
 }
 
-// Close wipes what may be plaintext.
+// Close wipes what may be plaintext. The cipher is not used after that, but for another
+// Close at once.
 func (c *blockCipher) Close() {
-	clear(c.part[:])
-	clear(c.work[:])
-	c.n = 0
+	if c.key == nil {
+		return
+	}
+	*c = blockCipher{}
+	blockCiphers.Put(c)
 }
