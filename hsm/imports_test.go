@@ -29,11 +29,12 @@ var lines = map[string][]string{
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"bench/drive", "slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"bench/drive", "slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/backup/approved", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
 	"hsm/audit/export":      {"hsm/audit", "hsm/ck"},
-	"hsm/backup":            {"hsm", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
+	"hsm/backup/approved":   {"hsm/seal", "hsm/secret"},
+	"hsm/backup":            {"hsm", "hsm/backup/approved", "hsm/api", "hsm/ck", "hsm/partition", "hsm/seal", "hsm/seal/share", "hsm/secret", "hsm/store"},
 	"hsm/seal/share":        {"hsm/crypto/shamir", "hsm/secret"},
 	"hsm/seal/tpm":          {"hsm/seal", "hsm/secret"},
 	"hsm/importer/keyfile":  {"hsm/ck", "hsm/importer", "hsm/importer/pbes2", "hsm/object", "hsm/secret", "hsm/service"},
@@ -81,7 +82,7 @@ var without = map[string][]string{
 }
 
 // toolOnly is what the PKCS #11 library is not to have in it, by whatever way.
-var toolOnly = []string{module + "hsm/audit/export", module + "hsm/crypto/shamir", module + "hsm/seal/share", module + "hsm/seal/tpm",
+var toolOnly = []string{module + "hsm/audit/export", module + "hsm/backup/approved", module + "hsm/crypto/shamir", module + "hsm/seal/share", module + "hsm/seal/tpm",
 	"filippo.io/age", "filippo.io/age/", "github.com/google/go-tpm/", "net"}
 
 // TestLibraryIsSmall: what only tools need is in none of the library's imports.

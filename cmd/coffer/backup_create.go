@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/backup"
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -21,6 +23,11 @@ backup is made it takes as much room beside each partition as that has.
 
 With --threshold and --shares it is for custodians: each is to have one share, which is
 of this backup only. For increments, recipients are easier.
+
+With --approved, and in approved mode, it is sealed with approved algorithms only: for a
+passphrase (PBKDF2), custodians, or public keys on P-256 in PEM, which
+--recipients-file names, and which need no --approved. Older versions of Coffer do not
+read it.
 
 With --since the file holds what changed since another backup, which need not be
 opened for that. Where that cannot be told any more, it holds all.`
@@ -34,6 +41,7 @@ func newBackupCreate(t *tool) *cobra.Command {
 		Example: `  coffer backup create monday.backup
   coffer backup create demo.backup demo --passphrase-file pass
   coffer backup create tuesday.backup --since monday.backup --recipient age1...
+  coffer backup create approved.backup --recipients-file pub.pem
   coffer backup create safe.backup --threshold 2 --shares 3 --out-dir shares`,
 		Args: backupFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -43,7 +51,8 @@ func newBackupCreate(t *tool) *cobra.Command {
 	o.pass.register(c)
 	t.jsonFlag(c)
 	c.Flags().StringArrayVarP(&o.deal.recipients, "recipient", "r", nil, "make it, or the next share, for the age `RECIPIENT`; may be given again")
-	c.Flags().StringArrayVarP(&o.files, "recipients-file", "R", nil, "make it for the age recipients in `FILE`, one a line")
+	c.Flags().StringArrayVarP(&o.files, "recipients-file", "R", nil, "make it for the age recipients in `FILE`, one a line, or the public keys (PEM, P-256)")
+	c.Flags().BoolVar(&o.approved, "approved", false, "seal it with approved algorithms only, as approved mode does")
 	c.Flags().IntVar(&o.deal.threshold, "threshold", 0, "make it for custodians, of whom `M` together open it")
 	c.Flags().IntVar(&o.deal.shares, "shares", 0, "make shares for `N` custodians")
 	c.Flags().StringVar(&o.deal.dir, "out-dir", "", "write the shares to new files in `DIR` (default: show them at the terminal, one at a time)")
@@ -57,6 +66,8 @@ type createOptions struct {
 	since string
 	files []string    // of recipients
 	deal  dealOptions // its recipients are those of the backup, if there are no shares
+
+	approved bool // algorithms only
 }
 
 func (t *tool) createBackup(m *hsm.Module, path string, names []string, o *createOptions) error {
@@ -79,6 +90,7 @@ func (t *tool) createBackup(m *hsm.Module, path string, names []string, o *creat
 	if how.Custodians != nil {
 		defer how.Custodians.Zero()
 	}
+	defer wipeBackupKeys(how.ToApproved)
 	made, err := t.writeBackup(m, path, slots, how)
 	if err != nil {
 		return err
@@ -105,7 +117,7 @@ func (t *tool) sealBackup(o *createOptions, how *backup.Options) (err error) {
 	if o.deal.threshold != 0 || o.deal.shares != 0 {
 		return t.dealBackup(o, how)
 	}
-	if how.To, err = readRecipients(o.deal.recipients, o.files); err != nil || how.To != nil {
+	if err = readRecipients(o, how); err != nil || how.To != nil || how.ToApproved != nil {
 		return err
 	}
 	p, err := o.pass.readNew(t, "New passphrase for the backup")
@@ -113,7 +125,14 @@ func (t *tool) sealBackup(o *createOptions, how *backup.Options) (err error) {
 		return err
 	}
 	defer p.Zero()
-	how.To, err = backup.ToPassphrase(p)
+	if !how.Approved {
+		how.To, err = backup.ToPassphrase(p)
+		return err
+	}
+	to, err := approved.ToPassphrase(p)
+	if err == nil {
+		how.ToApproved = []approved.Recipient{to}
+	}
 	return err
 }
 
@@ -121,6 +140,10 @@ func (t *tool) sealBackup(o *createOptions, how *backup.Options) (err error) {
 func (t *tool) dealBackup(o *createOptions, how *backup.Options) error {
 	if o.files != nil {
 		return &advised{errors.New("--recipients-file does not go with shares: give --recipient once for each share"), "", exitUsage}
+	}
+	how.Approved = o.approved || fips140.Enabled()
+	if how.Approved && o.deal.recipients != nil {
+		return &advised{errors.New("--recipient encrypts shares with age, which does not go with approved algorithms"), "", exitUsage}
 	}
 	custodians, shares, err := backup.Deal(o.deal.threshold, o.deal.shares)
 	if err != nil {

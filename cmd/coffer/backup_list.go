@@ -53,6 +53,9 @@ func printBackup(w io.Writer, c *backup.Contents) {
 		{"Goes on from", orDash(short(c.Base))},
 		{"Made", c.Time.Format(time.RFC3339)},
 	}
+	if c.Approved {
+		fields = append(fields, [2]string{"Sealed with", "approved algorithms"})
+	}
 	if known, shared, err := c.Known(); shared && err == nil {
 		fields = append(fields, [2]string{"Opened by", fmt.Sprintf("%d of %d shares", known.Needed, known.Total)})
 	}

@@ -2,6 +2,8 @@ package backup
 
 import (
 	"bufio"
+	"crypto/fips140"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -22,7 +25,8 @@ import (
 type Chain struct {
 	paths    []string
 	contents []*Contents
-	Keys     Identities            // what opens the files
+	Keys     Identities            // what opens the files of version 1
+	Approved []approved.Identity   // and those of version 2
 	Progress func(done, total int) // counts records that were read; may be nil
 }
 
@@ -162,18 +166,33 @@ func (c *Chain) readFile(i int, parts []*part) error {
 	return u.last()
 }
 
-// unseal opens the age file and reads what its frames are under.
+// open opens the envelope behind the head of a file.
+func (c *Chain) open(r io.Reader, contents *Contents, head []byte) (io.Reader, error) {
+	if contents.Approved {
+		return approved.Open(r, head, c.Approved)
+	}
+	if fips140.Enforced() {
+		return nil, ErrNotApproved
+	}
+	if len(c.Keys) == 0 {
+		return nil, ErrKey
+	}
+	return age.Decrypt(r, c.Keys...)
+}
+
+// unseal opens the envelope and reads what its frames are under.
 func (c *Chain) unseal(i int, f io.Reader) (*unframer, *seal.Root, error) {
 	r := bufio.NewReaderSize(f, 64<<10)
-	_, want, err := readHead(c.paths[i], r)
+	contents, head, err := readHead(c.paths[i], r)
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := age.Decrypt(r, c.Keys...)
+	opened, err := c.open(r, contents, head)
 	if err != nil {
 		return nil, nil, openError(c.paths[i], err)
 	}
 	u := &unframer{r: bufio.NewReaderSize(opened, 64<<10)}
+	want := sha256.Sum256(head)
 	sum, err := u.take(len(want))
 	if err != nil {
 		return nil, nil, err

@@ -23,6 +23,7 @@ import (
 // The test program runs itself again as one of these.
 var children = map[string]func(args []string) error{
 	"fault":   faultChild,
+	"only":    onlyChild,
 	"part":    partChild,
 	"placing": placingChild,
 	"restore": restoreChild,

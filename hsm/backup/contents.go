@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,8 @@ import (
 )
 
 const (
-	magic       = "coffer-backup 1\n"
+	magic       = "coffer-backup 1\n" // the envelope is an age file
+	magic2      = "coffer-backup 2\n" // it is of package approved; as long as magic
 	magicPrefix = "coffer-backup "
 	maxContents = 1 << 20
 )
@@ -31,6 +31,8 @@ type Contents struct {
 	Partitions []Partition `json:"partitions"`
 	// Shares tells of the shares that open it (share.Known); nil if none do.
 	Shares map[string]string `json:"shares,omitempty"`
+	// Approved says that the file is of version 2: sealed with approved algorithms.
+	Approved bool `json:"approved,omitempty"`
 }
 
 // Partition is one partition of a backup.
@@ -67,7 +69,15 @@ func (c *Contents) head() ([]byte, error) {
 	if err == nil && len(line) >= maxContents {
 		err = errors.New("too many partitions for one backup")
 	}
-	return append(append([]byte(magic), line...), '\n'), err
+	return append(append([]byte(c.magic()), line...), '\n'), err
+}
+
+// magic is the first line.
+func (c *Contents) magic() string {
+	if c.Approved {
+		return magic2
+	}
+	return magic
 }
 
 // ReadContents reads what the file at path says of itself. That is true if Verify says
@@ -82,34 +92,41 @@ func ReadContents(path string) (*Contents, error) {
 	return c, err
 }
 
-// readHead reads both lines and returns the hash of them.
-func readHead(name string, r *bufio.Reader) (*Contents, [sha256.Size]byte, error) {
-	var none [sha256.Size]byte
+// readHead reads both lines and returns the bytes of them, too.
+func readHead(name string, r *bufio.Reader) (c *Contents, head []byte, err error) {
 	first, err := readLine(r, len(magic)+8)
 	var system *fs.PathError
 	switch {
 	case errors.As(err, &system):
-		return nil, none, damage(name, err)
-	case string(first) == magic:
-	case strings.HasPrefix(magic, string(first)):
-		return nil, none, fmt.Errorf("%s: %w", name, ErrDamaged)
+		return nil, nil, damage(name, err)
+	case string(first) == magic, string(first) == magic2:
+	case isBeginning(first):
+		return nil, nil, fmt.Errorf("%s: %w", name, ErrDamaged)
 	case isNewer(first):
-		return nil, none, fmt.Errorf("%s: %w", name, ErrNewer)
+		return nil, nil, fmt.Errorf("%s: %w", name, ErrNewer)
 	default:
-		return nil, none, fmt.Errorf("%s: %w", name, ErrForeign)
+		return nil, nil, fmt.Errorf("%s: %w", name, ErrForeign)
 	}
 	line, err := readLine(r, maxContents)
 	if err != nil {
-		return nil, none, damage(name, err)
+		return nil, nil, damage(name, err)
 	}
-	c := &Contents{}
+	c = &Contents{}
 	if err := json.Unmarshal(line, c); err != nil {
-		return nil, none, damage(name, err)
+		return nil, nil, damage(name, err)
 	}
 	if err := c.check(); err != nil {
-		return nil, none, damage(name, err)
+		return nil, nil, damage(name, err)
 	}
-	return c, sha256.Sum256(append(first, line...)), nil
+	if c.magic() != string(first) {
+		return nil, nil, damage(name, errors.New("it is not of the version that it says"))
+	}
+	return c, append(first, line...), nil
+}
+
+// isBeginning reports whether text is cut off in the first line of a backup.
+func isBeginning(text []byte) bool {
+	return strings.HasPrefix(magic, string(text)) || strings.HasPrefix(magic2, string(text))
 }
 
 // check refuses what no backup says.

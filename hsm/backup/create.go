@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -19,8 +21,12 @@ import (
 
 // Options say how a backup is made.
 type Options struct {
-	To    Recipients // whose keys open it
-	Since *Contents  // of the backup that it goes on from; nil: a full one
+	To Recipients // whose keys open it, of age
+	// Approved has the file sealed with approved algorithms, for ToApproved in the place of
+	// To. In approved mode there is no other way: ErrNotApproved.
+	Approved   bool
+	ToApproved []approved.Recipient
+	Since      *Contents // of the backup that it goes on from; nil: a full one
 	// Custodians open it as well, or alone, if they are not nil. It is their backup then,
 	// and they are for no other.
 	Custodians *Custodians
@@ -31,12 +37,18 @@ type Options struct {
 // there as it was at one moment. CKR_DEVICE_ERROR is the answer to one that is damaged.
 func Create(w io.Writer, m *hsm.Module, slots []ck.SlotID, o Options) (*Contents, error) {
 	c := newContents(hsm.Version)
+	c.Approved = o.Approved
+	if fips140.Enabled() && !o.Approved {
+		return nil, ErrNotApproved
+	}
+	if o.Approved && len(o.To) > 0 || !o.Approved && len(o.ToApproved) > 0 {
+		return nil, errMixed
+	}
 	if o.Custodians != nil {
 		c.ID = hex.EncodeToString(o.Custodians.id[:])
 		c.Shares = o.Custodians.known.Params()
-		o.To = append(slices.Clone(o.To), o.Custodians.to)
 	}
-	if len(o.To) == 0 {
+	if len(o.To)+len(o.ToApproved) == 0 && o.Custodians == nil {
 		return nil, errNobody
 	}
 	if o.Since != nil {
@@ -102,7 +114,7 @@ func (b *creation) write(w io.Writer) error {
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
-	sealed, err := age.Encrypt(w, b.To...)
+	sealed, err := b.envelope(w, head)
 	if err != nil {
 		return err
 	}
@@ -116,6 +128,22 @@ func (b *creation) write(w io.Writer) error {
 		return err
 	}
 	return sealed.Close()
+}
+
+// envelope begins the envelope behind the head of the file.
+func (b *creation) envelope(w io.Writer, head []byte) (io.WriteCloser, error) {
+	if b.Approved {
+		to := slices.Clone(b.ToApproved)
+		if b.Custodians != nil {
+			to = append(to, approved.Shares{Key: b.Custodians.to.key})
+		}
+		return approved.Seal(w, head, to)
+	}
+	to := slices.Clone(b.To)
+	if b.Custodians != nil {
+		to = append(to, b.Custodians.to)
+	}
+	return age.Encrypt(w, to...)
 }
 
 // writeParts makes the backup's own root key and writes the partitions under it.

@@ -10,6 +10,7 @@ import (
 	"errors"
 
 	"filippo.io/age"
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/seal/share"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -50,6 +51,10 @@ func (c *Contents) Known() (known share.Known, ok bool, err error) {
 	known, err = share.ParseKnown(share.Backup, c.ID[:16], c.Shares)
 	return known, true, err
 }
+
+// ApprovedCustodians opens a backup of version 2 with the key that shares have given, as
+// ByCustodians does one of version 1.
+func ApprovedCustodians(key *secret.Bytes) approved.Identity { return approved.Shares{Key: key} }
 
 // ByCustodians opens a backup with the key that shares have given, which it takes over.
 func ByCustodians(key *secret.Bytes) Identities { return Identities{&sharedKey{key}} }
@@ -104,4 +109,7 @@ func (k *sharedKey) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 // fileKeySize is age's.
 const fileKeySize = 16
 
-var errNobody = errors.New("a backup is made for somebody: a passphrase, recipients or custodians")
+var (
+	errNobody = errors.New("a backup is made for somebody: a passphrase, recipients or custodians")
+	errMixed  = errors.New("a backup is for recipients of age, or with approved algorithms for those on P-256, and not for both")
+)

@@ -20,10 +20,20 @@ var named = []error{ErrForeign, ErrNewer, ErrDamaged, ErrKey, ErrIncrement}
 // TestDamage changes a backup in every way: it is refused by name, and what is there
 // stays as it is.
 func TestDamage(t *testing.T) {
+	by := key(t)
+	t.Run("age", func(t *testing.T) {
+		testDamage(t, Options{To: Recipients{by.Recipient()}}, func(c *Chain) { c.Keys = Identities{by} })
+	})
+	to, own := pemKey(t)
+	t.Run("approved", func(t *testing.T) {
+		testDamage(t, Options{Approved: true, ToApproved: to}, func(c *Chain) { c.Approved = own })
+	})
+}
+
+func testDamage(t *testing.T, o Options, open func(*Chain)) {
 	from := openHome(t, newHome(t))
 	slot := newPartition(t, from, "a", "k1")
-	by := key(t)
-	path := save(t, from, by, "", slot)
+	path := saveFor(t, from, o, "", slot)
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +51,7 @@ func TestDamage(t *testing.T) {
 		}
 		c, err := OpenChain([]string{bad})
 		if err == nil {
-			c.Keys = Identities{by}
+			open(c)
 			err = c.Verify()
 		}
 		if !slices.ContainsFunc(named, func(known error) bool { return errors.Is(err, known) }) {
@@ -57,7 +67,7 @@ func TestDamage(t *testing.T) {
 			t.Fatalf("%s: the home was changed", what)
 		}
 	}
-	for size := 0; size < len(good); size += 64 {
+	for size := 0; size < len(good); size += max(64, len(good)/60) {
 		try(fmt.Sprintf("cut at %d of %d", size, len(good)), good[:size])
 	}
 	try("one byte short", good[:len(good)-1])
@@ -65,7 +75,7 @@ func TestDamage(t *testing.T) {
 	try("twice", append(bytes.Clone(good), good...))
 	for i := 0; i < len(good); i++ {
 		if i > 1000 {
-			i += 6
+			i += max(6, len(good)/300)
 		}
 		if i >= len(good) {
 			break
@@ -75,9 +85,10 @@ func TestDamage(t *testing.T) {
 		try(fmt.Sprintf("byte %d of %d", i, len(good)), text)
 	}
 	for text, want := range map[string]error{
-		"coffer-backup 2\n": ErrNewer, "coffer-backup 99999\n{}": ErrNewer, "coffer-backup 01\n": ErrForeign,
+		"coffer-backup 3\n": ErrNewer, "coffer-backup 99999\n{}": ErrNewer, "coffer-backup 01\n": ErrForeign,
 		"coffer-backup": ErrDamaged, "": ErrDamaged, "text": ErrForeign, "a text without an end of its line in its first bytes": ErrForeign,
 		"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00": ErrForeign, "coffer-backup 1\n{}\n": ErrDamaged,
+		"coffer-backup 2\n{}\n": ErrDamaged, "coffer-backup 2": ErrDamaged,
 		"coffer-backup 1\n" + string(bytes.Repeat([]byte("x"), maxContents+1)): ErrDamaged,
 	} {
 		os.WriteFile(bad, []byte(text), 0o600)

@@ -3,6 +3,8 @@
 // be increments, which hold what changed since another file. FORMAT.md beside it has
 // every byte.
 //
+// What seals it is age or, in approved mode and where it is asked for, package approved.
+//
 // It is for the tool: it brings age along, which the PKCS #11 library does without.
 package backup
 
@@ -12,6 +14,8 @@ import (
 	"io/fs"
 
 	"filippo.io/age"
+
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 )
 
 // What can be wrong with a backup. What this package returns wraps one of these and
@@ -25,6 +29,8 @@ var (
 	ErrDamaged = errors.New("damaged: it was cut off or changed")
 	// ErrKey: a passphrase or identity does not open it.
 	ErrKey = errors.New("is not opened by this passphrase or identity, or its beginning is damaged")
+	// ErrNotApproved: approved mode has no age.
+	ErrNotApproved = errors.New("sealed by age, whose algorithms are not approved")
 	// ErrIncrement: the first file of a chain goes on from another.
 	ErrIncrement = errors.New("an increment: name the backups that it goes on from before it, the full one first")
 	// ErrOrder: the file that it goes on from is there, but not before it.
@@ -48,7 +54,7 @@ func damage(name string, err error) error {
 }
 
 func isNamed(err error) bool {
-	for _, known := range []error{ErrForeign, ErrNewer, ErrDamaged, ErrKey} {
+	for _, known := range []error{ErrForeign, ErrNewer, ErrDamaged, ErrKey, ErrNotApproved} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -59,7 +65,7 @@ func isNamed(err error) bool {
 // openError tells a wrong key from a damaged file.
 func openError(name string, err error) error {
 	var none *age.NoIdentityMatchError
-	if errors.As(err, &none) || errors.Is(err, age.ErrIncorrectIdentity) {
+	if errors.As(err, &none) || errors.Is(err, age.ErrIncorrectIdentity) || errors.Is(err, approved.ErrKey) {
 		return fmt.Errorf("%s: %w", name, ErrKey)
 	}
 	return damage(name, err)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -91,7 +90,7 @@ func isPart(f *os.File) bool {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}
-	return strings.HasPrefix(magic, string(bytes.TrimRight(head[:n], "\x00")))
+	return isBeginning(bytes.TrimRight(head[:n], "\x00"))
 }
 
 // Vacant reports whether there is nothing at path: fs.ErrExist.

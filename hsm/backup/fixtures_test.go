@@ -185,8 +185,13 @@ func key(t testing.TB) *age.X25519Identity {
 // save makes a backup of slots at a new path.
 func save(t testing.TB, m *hsm.Module, to *age.X25519Identity, since string, slots ...ck.SlotID) string {
 	t.Helper()
+	return saveFor(t, m, Options{To: []age.Recipient{to.Recipient()}}, since, slots...)
+}
+
+// saveFor makes a backup that is sealed as o says.
+func saveFor(t testing.TB, m *hsm.Module, o Options, since string, slots ...ck.SlotID) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "backup")
-	o := Options{To: []age.Recipient{to.Recipient()}}
 	if since != "" {
 		base, err := ReadContents(since)
 		if err != nil {

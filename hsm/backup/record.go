@@ -6,6 +6,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
@@ -32,11 +33,21 @@ func (b *creation) record(m *hsm.Module, slots []ck.SlotID) error {
 
 // describeKeys says what opens the backup.
 func (b *creation) describeKeys() string {
+	recipients := len(b.To) + len(b.ToApproved)
 	if b.Custodians != nil {
-		return fmt.Sprintf("%d of %d custodians, and %d recipients", b.Custodians.known.Needed, b.Custodians.known.Total, len(b.To)-1)
+		return fmt.Sprintf("%d of %d custodians, and %d recipients", b.Custodians.known.Needed, b.Custodians.known.Total, recipients)
 	}
-	if _, is := b.To[0].(*age.ScryptRecipient); is {
+	if b.forPassphrase() {
 		return "a passphrase"
 	}
-	return fmt.Sprintf("%d recipients", len(b.To))
+	return fmt.Sprintf("%d recipients", recipients)
+}
+
+func (b *creation) forPassphrase() (is bool) {
+	if b.Approved {
+		_, is = b.ToApproved[0].(*approved.Passphrase)
+	} else {
+		_, is = b.To[0].(*age.ScryptRecipient)
+	}
+	return is
 }

@@ -112,6 +112,14 @@ func PassphraseKey(s *Slot, passphrase *secret.Bytes) (*secret.Bytes, error) {
 	return d.stretch(passphrase, salt)
 }
 
+// Key makes 32 bytes of a passphrase and a salt: ErrKDF, ErrShortPassphrase of an empty one.
+func (d Stretching) Key(passphrase *secret.Bytes, salt []byte) (*secret.Bytes, error) {
+	if !d.ok() {
+		return nil, ErrKDF
+	}
+	return d.stretch(passphrase, salt)
+}
+
 func (d Stretching) stretch(passphrase *secret.Bytes, salt []byte) (*secret.Bytes, error) {
 	defer runtime.KeepAlive(passphrase)
 	if passphrase.Len() == 0 {
