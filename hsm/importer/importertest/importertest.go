@@ -99,11 +99,22 @@ func (g *Target) Objects() int {
 // Attribute reads one attribute; nil if there is none.
 func (g *Target) Attribute(id api.ObjectID, t ck.AttributeType) []byte {
 	g.t.Helper()
+	return g.attribute(id, t).Value
+}
+
+// Nested reads an attribute that holds others.
+func (g *Target) Nested(id api.ObjectID, t ck.AttributeType) ck.Template {
+	g.t.Helper()
+	return g.attribute(id, t).Nested
+}
+
+func (g *Target) attribute(id api.ObjectID, t ck.AttributeType) ck.Attribute {
+	g.t.Helper()
 	want := []api.AttributeResult{{Attribute: ck.Attribute{Type: t}}}
 	if err := g.Attributes(g.Who, id, want); err != nil {
 		g.t.Fatal(err)
 	}
-	return want[0].Value
+	return want[0].Attribute
 }
 
 // Bool reads an attribute that is true or false.
@@ -142,21 +153,48 @@ func (g *Target) Signs(label string, pub crypto.PublicKey) {
 
 func (g *Target) sign(m ck.MechanismType, key api.ObjectID, data []byte) []byte {
 	g.t.Helper()
+	s, err := g.Sign(g.Who, g.mechanism(m), key)
+	return g.oneShot(s, err, data)
+}
+
+// MAC is that of data under the secret key called label.
+func (g *Target) MAC(m ck.MechanismType, label string, data []byte) []byte {
+	g.t.Helper()
+	return g.sign(m, g.Find(ck.CKO_SECRET_KEY, label), data)
+}
+
+// Encrypted is data under the secret key called label, by a mechanism without parameters.
+func (g *Target) Encrypted(m ck.MechanismType, label string, data []byte) []byte {
+	g.t.Helper()
+	c, err := g.Encrypt(g.Who, g.mechanism(m), g.Find(ck.CKO_SECRET_KEY, label))
+	return g.oneShot(c, err, data)
+}
+
+func (g *Target) mechanism(m ck.MechanismType) *ck.Mechanism {
+	g.t.Helper()
 	info, ok := g.m.Mechanism(m)
 	if !ok {
 		g.t.Fatalf("no mechanism %v", m)
 	}
-	s, err := g.Sign(g.Who, &ck.Mechanism{Type: m, Registration: info.Registration}, key)
+	return &ck.Mechanism{Type: m, Registration: info.Registration}
+}
+
+// oneShot ends an operation that began, or did not, in one call.
+func (g *Target) oneShot(o interface {
+	api.Operation
+	OneShot(dst, data []byte) (int, error)
+}, err error, data []byte) []byte {
+	g.t.Helper()
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	defer s.Close()
-	sig := make([]byte, 1024)
-	n, err := s.OneShot(sig, data)
+	defer o.Close()
+	out := make([]byte, 1024)
+	n, err := o.OneShot(out, data)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return sig[:n]
+	return out[:n]
 }
 
 // Run runs a program that must succeed and returns what it prints.

@@ -18,6 +18,7 @@ import (
 
 // Debian builds SoftHSM2 without SQLite and for 64 bits here, so that the tokens of
 // this file are those of the real programs, written down again as FORMAT.md has them.
+// real_test.go reads a database that SoftHSM2 wrote itself.
 
 // machine is one whose memory a database has parts of.
 type machine struct {
@@ -65,10 +66,8 @@ func (m machine) attributes(t ck.Template) (b []byte) {
 }
 
 // toDatabase writes a token in files into a database of the machine, and removes the
-// files. extra is put into every private or secret key. Debian's SoftHSM2 has no SQLite
-// back end (configure --with-objectstore-backend-db), so the tables are held against the
-// source of 2.6.1 (DBObject::createTables): these five are there as it makes them; those
-// of text, times and reals it makes too and never writes.
+// files. extra is put into every secret key. These five tables are as SoftHSM2 makes them
+// (testdata/db); those of text, times and reals it makes too and never writes.
 func (m machine) toDatabase(t *testing.T, dir string, extra func(*sql.DB, int)) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(dir, databaseName))
