@@ -2256,6 +2256,1424 @@ ten:
 	VZEROUPPER
 	RET
 
+// func sealShort(keys *[61]uint32, table *[35][16]byte, iv *byte, y *[16]byte, hashed int, aad *byte, aadLen int, dst *byte, src *byte, n int, tag *byte, tagSize int)
+// Requires: AES, AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
+TEXT ·sealShort(SB), NOSPLIT, $0-96
+	MOVQ            keys+0(FP), AX
+	MOVL            240(AX), CX
+	MOVQ            $0x0000000e, DX
+	SUBQ            CX, DX
+	SHLQ            $0x04, DX
+	ADDQ            AX, DX
+	MOVQ            n+72(FP), BX
+	VBROADCASTI32X4 swap<>+0(SB), Z0
+	VBROADCASTI32X4 poly<>+0(SB), Z4
+	MOVQ            iv+16(FP), SI
+	VMOVQ           (SI), X5
+	VPINSRD         $0x02, 8(SI), X5, X5
+	VSHUFI64X2      $0x00, Z5, Z5, Z5
+	VPXORQ          Z1, Z1, Z1
+	VPXORQ          Z2, Z2, Z2
+	VPXORQ          Z3, Z3, Z3
+	MOVQ            aad+40(FP), SI
+	MOVQ            aadLen+48(FP), DI
+	MOVQ            table+8(FP), R8
+	ADDQ            $0x000001f0, R8
+	LEAQ            15(BX), R9
+	ANDQ            $-16, R9
+	SUBQ            R9, R8
+	TESTQ           DI, DI
+	JZ              text
+	MOVQ            R8, R9
+	LEAQ            15(DI), R10
+	ANDQ            $-16, R10
+	SUBQ            R10, R9
+	MOVQ            y+24(FP), R10
+	VMOVDQU         (R10), X6
+	VPSHUFB         X0, X6, X6
+
+aad:
+	MOVQ       $-1, R10
+	MOVQ       $0x00000040, R12
+	MOVQ       DI, R11
+	CMPQ       R11, R12
+	CMOVQGT    R12, R11
+	BZHIQ      R11, R10, R10
+	KMOVQ      R10, K1
+	VMOVDQU8.Z (SI), K1, Z7
+	VPXORQ     Z6, Z7, Z7
+	VPXORQ     Z6, Z6, Z6
+	VPSHUFB    Z0, Z7, Z7
+	VMOVDQU64  (R9), Z11
+	VPCLMULQDQ $0x00, Z7, Z11, Z12
+	VPCLMULQDQ $0x01, Z7, Z11, Z13
+	VPCLMULQDQ $0x10, Z7, Z11, Z14
+	VPCLMULQDQ $0x11, Z7, Z11, Z7
+	VPXORQ     Z12, Z1, Z1
+	VPTERNLOGQ $0x96, Z13, Z14, Z2
+	VPXORQ     Z7, Z3, Z3
+	ADDQ       $0x40, SI
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, DI
+	JG         aad
+
+text:
+	CMPQ            BX, $0x00000040
+	JBE             by1
+	CMPQ            BX, $0x00000080
+	JBE             by2
+	CMPQ            BX, $0x000000c0
+	JBE             by3
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z7
+	VPXORQ          shortCounters<>+128(SB), Z6, Z11
+	VPXORQ          shortCounters<>+192(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by4ten
+	JE              by4twelve
+	VBROADCASTI32X4 16(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+
+by4twelve:
+	VBROADCASTI32X4 48(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+
+by4ten:
+	VBROADCASTI32X4 80(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z12
+	VPCLMULQDQ      $0x01, Z9, Z10, Z13
+	VPCLMULQDQ      $0x10, Z9, Z10, Z14
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z9
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -192(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X9, X8, X8
+	VMOVDQU64       (AX), Z10
+	VPXORQ          Z10, Z9, Z10
+	VAESENCLAST     Z10, Z5, Z5
+	VPSHUFB         Z0, Z5, Z10
+	VMOVDQU64       (R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       64(AX), Z10
+	VPXORQ          Z10, Z9, Z10
+	VAESENCLAST     Z10, Z7, Z7
+	VPSHUFB         Z0, Z7, Z10
+	VMOVDQU64       64(R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       128(AX), Z10
+	VPXORQ          Z10, Z9, Z10
+	VAESENCLAST     Z10, Z11, Z11
+	VPSHUFB         Z0, Z11, Z10
+	VMOVDQU64       128(R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU8.Z      192(AX), K1, Z10
+	VPXORQ          Z10, Z9, Z9
+	VAESENCLAST     Z9, Z6, Z6
+	VMOVDQU8.Z      Z6, K1, Z6
+	VPSHUFB         Z0, Z6, Z9
+	VMOVDQU64       192(R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z12
+	VPCLMULQDQ      $0x01, Z9, Z10, Z13
+	VPCLMULQDQ      $0x10, Z9, Z10, Z14
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z9, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z9
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z9, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8        X1, K2, (AX)
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU64       Z7, 64(AX)
+	VMOVDQU64       Z11, 128(AX)
+	VMOVDQU8        Z6, K1, 192(AX)
+	VZEROUPPER
+	RET
+
+by3:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z7
+	VPXORQ          shortCounters<>+128(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by3ten
+	JE              by3twelve
+	VBROADCASTI32X4 16(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+
+by3twelve:
+	VBROADCASTI32X4 48(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+
+by3ten:
+	VBROADCASTI32X4 80(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z9
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -128(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X9, X8, X8
+	VMOVDQU64       (AX), Z10
+	VPXORQ          Z10, Z9, Z10
+	VAESENCLAST     Z10, Z5, Z5
+	VPSHUFB         Z0, Z5, Z10
+	VMOVDQU64       (R8), Z11
+	VPCLMULQDQ      $0x00, Z10, Z11, Z12
+	VPCLMULQDQ      $0x01, Z10, Z11, Z13
+	VPCLMULQDQ      $0x10, Z10, Z11, Z14
+	VPCLMULQDQ      $0x11, Z10, Z11, Z10
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       64(AX), Z10
+	VPXORQ          Z10, Z9, Z10
+	VAESENCLAST     Z10, Z7, Z7
+	VPSHUFB         Z0, Z7, Z10
+	VMOVDQU64       64(R8), Z11
+	VPCLMULQDQ      $0x00, Z10, Z11, Z12
+	VPCLMULQDQ      $0x01, Z10, Z11, Z13
+	VPCLMULQDQ      $0x10, Z10, Z11, Z14
+	VPCLMULQDQ      $0x11, Z10, Z11, Z10
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU8.Z      128(AX), K1, Z10
+	VPXORQ          Z10, Z9, Z9
+	VAESENCLAST     Z9, Z6, Z6
+	VMOVDQU8.Z      Z6, K1, Z6
+	VPSHUFB         Z0, Z6, Z9
+	VMOVDQU64       128(R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z9
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z9, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8        X1, K2, (AX)
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU64       Z7, 64(AX)
+	VMOVDQU8        Z6, K1, 128(AX)
+	VZEROUPPER
+	RET
+
+by2:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by2ten
+	JE              by2twelve
+	VBROADCASTI32X4 16(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+
+by2twelve:
+	VBROADCASTI32X4 48(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+
+by2ten:
+	VBROADCASTI32X4 80(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z7
+	VPCLMULQDQ      $0x01, Z9, Z10, Z11
+	VPCLMULQDQ      $0x10, Z9, Z10, Z12
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z7, Z1, Z1
+	VPTERNLOGQ      $0x96, Z11, Z12, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z7
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -64(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X7, X8, X8
+	VMOVDQU64       (AX), Z9
+	VPXORQ          Z9, Z7, Z9
+	VAESENCLAST     Z9, Z5, Z5
+	VPSHUFB         Z0, Z5, Z9
+	VMOVDQU64       (R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VMOVDQU8.Z      64(AX), K1, Z9
+	VPXORQ          Z9, Z7, Z7
+	VAESENCLAST     Z7, Z6, Z6
+	VMOVDQU8.Z      Z6, K1, Z6
+	VPSHUFB         Z0, Z6, Z7
+	VMOVDQU64       64(R8), Z9
+	VPCLMULQDQ      $0x00, Z7, Z9, Z10
+	VPCLMULQDQ      $0x01, Z7, Z9, Z11
+	VPCLMULQDQ      $0x10, Z7, Z9, Z12
+	VPCLMULQDQ      $0x11, Z7, Z9, Z7
+	VPXORQ          Z10, Z1, Z1
+	VPTERNLOGQ      $0x96, Z11, Z12, Z2
+	VPXORQ          Z7, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z7
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z7, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8        X1, K2, (AX)
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU8        Z6, K1, 64(AX)
+	VZEROUPPER
+	RET
+
+by1:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	CMPQ            CX, $0x0c
+	JB              by1ten
+	JE              by1twelve
+	VBROADCASTI32X4 16(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+
+by1twelve:
+	VBROADCASTI32X4 48(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+
+by1ten:
+	VBROADCASTI32X4 80(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z6
+	VPCLMULQDQ      $0x01, Z9, Z10, Z7
+	VPCLMULQDQ      $0x10, Z9, Z10, Z11
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z6, Z1, Z1
+	VPTERNLOGQ      $0x96, Z7, Z11, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z6
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            (BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X6, X8, X8
+	VMOVDQU8.Z      (AX), K1, Z7
+	VPXORQ          Z7, Z6, Z6
+	VAESENCLAST     Z6, Z5, Z5
+	VMOVDQU8.Z      Z5, K1, Z5
+	VPSHUFB         Z0, Z5, Z6
+	VMOVDQU64       (R8), Z7
+	VPCLMULQDQ      $0x00, Z6, Z7, Z9
+	VPCLMULQDQ      $0x01, Z6, Z7, Z10
+	VPCLMULQDQ      $0x10, Z6, Z7, Z11
+	VPCLMULQDQ      $0x11, Z6, Z7, Z6
+	VPXORQ          Z9, Z1, Z1
+	VPTERNLOGQ      $0x96, Z10, Z11, Z2
+	VPXORQ          Z6, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z6
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z6, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8        X1, K2, (AX)
+	MOVQ            dst+56(FP), AX
+	VMOVDQU8        Z5, K1, (AX)
+	VZEROUPPER
+	RET
+
+DATA shortCounters<>+0(SB)/8, $0x0000000000000000
+DATA shortCounters<>+8(SB)/8, $0x0200000000000000
+DATA shortCounters<>+16(SB)/8, $0x0000000000000000
+DATA shortCounters<>+24(SB)/8, $0x0300000000000000
+DATA shortCounters<>+32(SB)/8, $0x0000000000000000
+DATA shortCounters<>+40(SB)/8, $0x0400000000000000
+DATA shortCounters<>+48(SB)/8, $0x0000000000000000
+DATA shortCounters<>+56(SB)/8, $0x0500000000000000
+DATA shortCounters<>+64(SB)/8, $0x0000000000000000
+DATA shortCounters<>+72(SB)/8, $0x0600000000000000
+DATA shortCounters<>+80(SB)/8, $0x0000000000000000
+DATA shortCounters<>+88(SB)/8, $0x0700000000000000
+DATA shortCounters<>+96(SB)/8, $0x0000000000000000
+DATA shortCounters<>+104(SB)/8, $0x0800000000000000
+DATA shortCounters<>+112(SB)/8, $0x0000000000000000
+DATA shortCounters<>+120(SB)/8, $0x0900000000000000
+DATA shortCounters<>+128(SB)/8, $0x0000000000000000
+DATA shortCounters<>+136(SB)/8, $0x0a00000000000000
+DATA shortCounters<>+144(SB)/8, $0x0000000000000000
+DATA shortCounters<>+152(SB)/8, $0x0b00000000000000
+DATA shortCounters<>+160(SB)/8, $0x0000000000000000
+DATA shortCounters<>+168(SB)/8, $0x0c00000000000000
+DATA shortCounters<>+176(SB)/8, $0x0000000000000000
+DATA shortCounters<>+184(SB)/8, $0x0d00000000000000
+DATA shortCounters<>+192(SB)/8, $0x0000000000000000
+DATA shortCounters<>+200(SB)/8, $0x0e00000000000000
+DATA shortCounters<>+208(SB)/8, $0x0000000000000000
+DATA shortCounters<>+216(SB)/8, $0x0f00000000000000
+DATA shortCounters<>+224(SB)/8, $0x0000000000000000
+DATA shortCounters<>+232(SB)/8, $0x1000000000000000
+DATA shortCounters<>+240(SB)/8, $0x0000000000000000
+DATA shortCounters<>+248(SB)/8, $0x1100000000000000
+GLOBL shortCounters<>(SB), RODATA|NOPTR, $256
+
+DATA firstCounter<>+0(SB)/8, $0x0000000000000000
+DATA firstCounter<>+8(SB)/8, $0x0100000000000000
+GLOBL firstCounter<>(SB), RODATA|NOPTR, $16
+
+// func openShort(keys *[61]uint32, table *[35][16]byte, iv *byte, y *[16]byte, hashed int, aad *byte, aadLen int, dst *byte, src *byte, n int, tag *byte, tagSize int) bool
+// Requires: AES, AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, VAES, VPCLMULQDQ
+TEXT ·openShort(SB), NOSPLIT, $0-97
+	MOVQ            keys+0(FP), AX
+	MOVL            240(AX), CX
+	MOVQ            $0x0000000e, DX
+	SUBQ            CX, DX
+	SHLQ            $0x04, DX
+	ADDQ            AX, DX
+	MOVQ            n+72(FP), BX
+	VBROADCASTI32X4 swap<>+0(SB), Z0
+	VBROADCASTI32X4 poly<>+0(SB), Z4
+	MOVQ            iv+16(FP), SI
+	VMOVQ           (SI), X5
+	VPINSRD         $0x02, 8(SI), X5, X5
+	VSHUFI64X2      $0x00, Z5, Z5, Z5
+	VPXORQ          Z1, Z1, Z1
+	VPXORQ          Z2, Z2, Z2
+	VPXORQ          Z3, Z3, Z3
+	MOVQ            aad+40(FP), SI
+	MOVQ            aadLen+48(FP), DI
+	MOVQ            table+8(FP), R8
+	ADDQ            $0x000001f0, R8
+	LEAQ            15(BX), R9
+	ANDQ            $-16, R9
+	SUBQ            R9, R8
+	TESTQ           DI, DI
+	JZ              text
+	MOVQ            R8, R9
+	LEAQ            15(DI), R10
+	ANDQ            $-16, R10
+	SUBQ            R10, R9
+	MOVQ            y+24(FP), R10
+	VMOVDQU         (R10), X6
+	VPSHUFB         X0, X6, X6
+
+aad:
+	MOVQ       $-1, R10
+	MOVQ       $0x00000040, R12
+	MOVQ       DI, R11
+	CMPQ       R11, R12
+	CMOVQGT    R12, R11
+	BZHIQ      R11, R10, R10
+	KMOVQ      R10, K1
+	VMOVDQU8.Z (SI), K1, Z7
+	VPXORQ     Z6, Z7, Z7
+	VPXORQ     Z6, Z6, Z6
+	VPSHUFB    Z0, Z7, Z7
+	VMOVDQU64  (R9), Z11
+	VPCLMULQDQ $0x00, Z7, Z11, Z12
+	VPCLMULQDQ $0x01, Z7, Z11, Z13
+	VPCLMULQDQ $0x10, Z7, Z11, Z14
+	VPCLMULQDQ $0x11, Z7, Z11, Z7
+	VPXORQ     Z12, Z1, Z1
+	VPTERNLOGQ $0x96, Z13, Z14, Z2
+	VPXORQ     Z7, Z3, Z3
+	ADDQ       $0x40, SI
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, DI
+	JG         aad
+
+text:
+	CMPQ            BX, $0x00000040
+	JBE             by1
+	CMPQ            BX, $0x00000080
+	JBE             by2
+	CMPQ            BX, $0x000000c0
+	JBE             by3
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z7
+	VPXORQ          shortCounters<>+128(SB), Z6, Z11
+	VPXORQ          shortCounters<>+192(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by4ten
+	JE              by4twelve
+	VBROADCASTI32X4 16(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+
+by4twelve:
+	VBROADCASTI32X4 48(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+
+by4ten:
+	VBROADCASTI32X4 80(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z12
+	VAESENC         Z12, Z5, Z5
+	VAESENC         Z12, Z7, Z7
+	VAESENC         Z12, Z11, Z11
+	VAESENC         Z12, Z6, Z6
+	VAESENC         Z12, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z12
+	VPCLMULQDQ      $0x01, Z9, Z10, Z13
+	VPCLMULQDQ      $0x10, Z9, Z10, Z14
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z9
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -192(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X9, X8, X8
+	VMOVDQU64       (AX), Z10
+	VPXORQ          Z10, Z9, Z12
+	VAESENCLAST     Z12, Z5, Z5
+	VPSHUFB         Z0, Z10, Z10
+	VMOVDQU64       (R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       64(AX), Z10
+	VPXORQ          Z10, Z9, Z12
+	VAESENCLAST     Z12, Z7, Z7
+	VPSHUFB         Z0, Z10, Z10
+	VMOVDQU64       64(R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       128(AX), Z10
+	VPXORQ          Z10, Z9, Z12
+	VAESENCLAST     Z12, Z11, Z11
+	VPSHUFB         Z0, Z10, Z10
+	VMOVDQU64       128(R8), Z12
+	VPCLMULQDQ      $0x00, Z10, Z12, Z13
+	VPCLMULQDQ      $0x01, Z10, Z12, Z14
+	VPCLMULQDQ      $0x10, Z10, Z12, Z15
+	VPCLMULQDQ      $0x11, Z10, Z12, Z10
+	VPXORQ          Z13, Z1, Z1
+	VPTERNLOGQ      $0x96, Z14, Z15, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU8.Z      192(AX), K1, Z10
+	VPXORQ          Z10, Z9, Z9
+	VAESENCLAST     Z9, Z6, Z6
+	VPSHUFB         Z0, Z10, Z9
+	VMOVDQU64       192(R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z12
+	VPCLMULQDQ      $0x01, Z9, Z10, Z13
+	VPCLMULQDQ      $0x10, Z9, Z10, Z14
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z9, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z9
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z9, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8.Z      (AX), K2, X0
+	VMOVDQU8.Z      X1, K2, X1
+	VPXOR           X0, X1, X1
+	VPTEST          X1, X1
+	JNE             refuse
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU64       Z7, 64(AX)
+	VMOVDQU64       Z11, 128(AX)
+	VMOVDQU8        Z6, K1, 192(AX)
+	MOVB            $0x01, AL
+	MOVB            AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+by3:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z7
+	VPXORQ          shortCounters<>+128(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by3ten
+	JE              by3twelve
+	VBROADCASTI32X4 16(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+
+by3twelve:
+	VBROADCASTI32X4 48(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+
+by3ten:
+	VBROADCASTI32X4 80(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z11
+	VAESENC         Z11, Z5, Z5
+	VAESENC         Z11, Z7, Z7
+	VAESENC         Z11, Z6, Z6
+	VAESENC         Z11, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z9
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -128(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X9, X8, X8
+	VMOVDQU64       (AX), Z10
+	VPXORQ          Z10, Z9, Z11
+	VAESENCLAST     Z11, Z5, Z5
+	VPSHUFB         Z0, Z10, Z10
+	VMOVDQU64       (R8), Z11
+	VPCLMULQDQ      $0x00, Z10, Z11, Z12
+	VPCLMULQDQ      $0x01, Z10, Z11, Z13
+	VPCLMULQDQ      $0x10, Z10, Z11, Z14
+	VPCLMULQDQ      $0x11, Z10, Z11, Z10
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU64       64(AX), Z10
+	VPXORQ          Z10, Z9, Z11
+	VAESENCLAST     Z11, Z7, Z7
+	VPSHUFB         Z0, Z10, Z10
+	VMOVDQU64       64(R8), Z11
+	VPCLMULQDQ      $0x00, Z10, Z11, Z12
+	VPCLMULQDQ      $0x01, Z10, Z11, Z13
+	VPCLMULQDQ      $0x10, Z10, Z11, Z14
+	VPCLMULQDQ      $0x11, Z10, Z11, Z10
+	VPXORQ          Z12, Z1, Z1
+	VPTERNLOGQ      $0x96, Z13, Z14, Z2
+	VPXORQ          Z10, Z3, Z3
+	VMOVDQU8.Z      128(AX), K1, Z10
+	VPXORQ          Z10, Z9, Z9
+	VAESENCLAST     Z9, Z6, Z6
+	VPSHUFB         Z0, Z10, Z9
+	VMOVDQU64       128(R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z9
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z9, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8.Z      (AX), K2, X0
+	VMOVDQU8.Z      X1, K2, X1
+	VPXOR           X0, X1, X1
+	VPTEST          X1, X1
+	JNE             refuse
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU64       Z7, 64(AX)
+	VMOVDQU8        Z6, K1, 128(AX)
+	MOVB            $0x01, AL
+	MOVB            AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+by2:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	VPXORQ          shortCounters<>+64(SB), Z6, Z6
+	CMPQ            CX, $0x0c
+	JB              by2ten
+	JE              by2twelve
+	VBROADCASTI32X4 16(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+
+by2twelve:
+	VBROADCASTI32X4 48(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+
+by2ten:
+	VBROADCASTI32X4 80(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z7
+	VAESENC         Z7, Z5, Z5
+	VAESENC         Z7, Z6, Z6
+	VAESENC         Z7, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z7
+	VPCLMULQDQ      $0x01, Z9, Z10, Z11
+	VPCLMULQDQ      $0x10, Z9, Z10, Z12
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z7, Z1, Z1
+	VPTERNLOGQ      $0x96, Z11, Z12, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z7
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            -64(BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X7, X8, X8
+	VMOVDQU64       (AX), Z9
+	VPXORQ          Z9, Z7, Z10
+	VAESENCLAST     Z10, Z5, Z5
+	VPSHUFB         Z0, Z9, Z9
+	VMOVDQU64       (R8), Z10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z11
+	VPCLMULQDQ      $0x01, Z9, Z10, Z12
+	VPCLMULQDQ      $0x10, Z9, Z10, Z13
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z11, Z1, Z1
+	VPTERNLOGQ      $0x96, Z12, Z13, Z2
+	VPXORQ          Z9, Z3, Z3
+	VMOVDQU8.Z      64(AX), K1, Z9
+	VPXORQ          Z9, Z7, Z7
+	VAESENCLAST     Z7, Z6, Z6
+	VPSHUFB         Z0, Z9, Z7
+	VMOVDQU64       64(R8), Z9
+	VPCLMULQDQ      $0x00, Z7, Z9, Z10
+	VPCLMULQDQ      $0x01, Z7, Z9, Z11
+	VPCLMULQDQ      $0x10, Z7, Z9, Z12
+	VPCLMULQDQ      $0x11, Z7, Z9, Z7
+	VPXORQ          Z10, Z1, Z1
+	VPTERNLOGQ      $0x96, Z11, Z12, Z2
+	VPXORQ          Z7, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z7
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z7, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8.Z      (AX), K2, X0
+	VMOVDQU8.Z      X1, K2, X1
+	VPXOR           X0, X1, X1
+	VPTEST          X1, X1
+	JNE             refuse
+	MOVQ            dst+56(FP), AX
+	VMOVDQU64       Z5, (AX)
+	VMOVDQU8        Z6, K1, 64(AX)
+	MOVB            $0x01, AL
+	MOVB            AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+by1:
+	VBROADCASTI32X4 (DX), Z6
+	VPXORQ          Z5, Z6, Z6
+	VPXOR           firstCounter<>+0(SB), X6, X8
+	VPXORQ          shortCounters<>+0(SB), Z6, Z5
+	CMPQ            CX, $0x0c
+	JB              by1ten
+	JE              by1twelve
+	VBROADCASTI32X4 16(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 32(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+
+by1twelve:
+	VBROADCASTI32X4 48(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 64(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+
+by1ten:
+	VBROADCASTI32X4 80(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 96(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 112(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 128(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 144(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 160(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 176(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 192(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VBROADCASTI32X4 208(AX), Z6
+	VAESENC         Z6, Z5, Z5
+	VAESENC         Z6, Z8, Z8
+	VMOVQ           BX, X9
+	MOVQ            aadLen+48(FP), CX
+	MOVQ            hashed+32(FP), DX
+	ADDQ            DX, CX
+	VPINSRQ         $0x01, CX, X9, X9
+	VPSLLQ          $0x03, X9, X9
+	MOVQ            table+8(FP), CX
+	VMOVDQU         496(CX), X10
+	VPCLMULQDQ      $0x00, Z9, Z10, Z6
+	VPCLMULQDQ      $0x01, Z9, Z10, Z7
+	VPCLMULQDQ      $0x10, Z9, Z10, Z11
+	VPCLMULQDQ      $0x11, Z9, Z10, Z9
+	VPXORQ          Z6, Z1, Z1
+	VPTERNLOGQ      $0x96, Z7, Z11, Z2
+	VPXORQ          Z9, Z3, Z3
+	VBROADCASTI32X4 224(AX), Z6
+	MOVQ            src+64(FP), AX
+	MOVQ            $-1, CX
+	LEAQ            (BX), DX
+	BZHIQ           DX, CX, CX
+	KMOVQ           CX, K1
+	VAESENCLAST     X6, X8, X8
+	VMOVDQU8.Z      (AX), K1, Z7
+	VPXORQ          Z7, Z6, Z6
+	VAESENCLAST     Z6, Z5, Z5
+	VPSHUFB         Z0, Z7, Z6
+	VMOVDQU64       (R8), Z7
+	VPCLMULQDQ      $0x00, Z6, Z7, Z9
+	VPCLMULQDQ      $0x01, Z6, Z7, Z10
+	VPCLMULQDQ      $0x10, Z6, Z7, Z11
+	VPCLMULQDQ      $0x11, Z6, Z7, Z6
+	VPXORQ          Z9, Z1, Z1
+	VPTERNLOGQ      $0x96, Z10, Z11, Z2
+	VPXORQ          Z6, Z3, Z3
+	VPCLMULQDQ      $0x01, Z1, Z4, Z6
+	VPSHUFD         $0x4e, Z1, Z1
+	VPTERNLOGQ      $0x96, Z6, Z1, Z2
+	VPCLMULQDQ      $0x01, Z2, Z4, Z1
+	VPSHUFD         $0x4e, Z2, Z2
+	VPTERNLOGQ      $0x96, Z1, Z2, Z3
+	VEXTRACTI64X4   $0x01, Z3, Y1
+	VPXORQ          Y3, Y1, Y1
+	VEXTRACTI64X2   $0x01, Y1, X2
+	VPXORQ          X2, X1, X1
+	VPSHUFB         X0, X1, X1
+	VPXOR           X8, X1, X1
+	MOVQ            tag+80(FP), AX
+	MOVQ            tagSize+88(FP), CX
+	MOVQ            $-1, DX
+	MOVQ            $0x00000040, BX
+	CMPQ            CX, BX
+	CMOVQGT         BX, CX
+	BZHIQ           CX, DX, DX
+	KMOVQ           DX, K2
+	VMOVDQU8.Z      (AX), K2, X0
+	VMOVDQU8.Z      X1, K2, X1
+	VPXOR           X0, X1, X1
+	VPTEST          X1, X1
+	JNE             refuse
+	MOVQ            dst+56(FP), AX
+	VMOVDQU8        Z5, K1, (AX)
+	MOVB            $0x01, AL
+	MOVB            AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+refuse:
+	MOVB $0x00, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
 // func encryptBlocksNI(keys *[61]uint32, dst *byte, src *byte, n int)
 // Requires: AES, AVX
 TEXT ·encryptBlocksNI(SB), NOSPLIT, $0-32

@@ -62,6 +62,19 @@ func hashBlocks(table *[35][16]byte, y *[16]byte, src *byte, n int)
 //go:noescape
 func sealBlocks(keys *[61]uint32, table *[35][16]byte, y *[16]byte, counter *[2]uint64, dst *byte, src *byte, n int)
 
+// sealShort does a message of up to 256 bytes, n from src to dst, with up to 240 bytes of
+// additional data, before which y, its bytes turned around, has taken in the hashed ones: 0
+// where there are no more. It writes the first bytes of the tag. The IV has 12 bytes. dst
+// and src are the same or do not overlap; no pointer is nil.
+//
+//go:noescape
+func sealShort(keys *[61]uint32, table *[35][16]byte, iv *byte, y *[16]byte, hashed int, aad *byte, aadLen int, dst *byte, src *byte, n int, tag *byte, tagSize int)
+
+// openShort is what undoes sealShort. It writes to dst only if the tag is right.
+//
+//go:noescape
+func openShort(keys *[61]uint32, table *[35][16]byte, iv *byte, y *[16]byte, hashed int, aad *byte, aadLen int, dst *byte, src *byte, n int, tag *byte, tagSize int) bool
+
 // encryptBlocksNI does each of n/16 blocks for itself. n is a multiple of 16.
 //
 //go:noescape

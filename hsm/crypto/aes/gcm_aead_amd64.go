@@ -13,20 +13,21 @@ import (
 // aead is GCM for one size of IV and of tag.
 type aead struct {
 	key             *vaes
+	powers          *hashPowers
 	ivSize, tagSize int
-	small           cipher.AEAD // the standard library's, nil where it has none
+	small           cipher.AEAD // the standard library's, nil where it is not called for
 }
 
-// maxSmall is up to how many bytes the standard library is the faster, as it has
-// less to set up.
-const maxSmall = 256
+// maxShort is up to how many bytes a message is done in one go. With an IV of another
+// size than the standard one that is the standard library, which is the faster there.
+const maxShort = 256
 
 func (v *vaes) gcm(ivSize, tagSize int) (cipher.AEAD, error) {
 	if !gcm.ValidSizes(ivSize, tagSize) {
 		return nil, gcm.ErrParameter
 	}
-	a := &aead{key: v, ivSize: ivSize, tagSize: tagSize}
-	if tagSize == gcm.TagSize {
+	a := &aead{key: v, powers: v.hashKey(), ivSize: ivSize, tagSize: tagSize}
+	if ivSize != gcm.StandardIVSize && tagSize == gcm.TagSize {
 		var err error
 		if a.small, err = gcm.New(v.block, ivSize, tagSize); err != nil {
 			return nil, err
@@ -54,16 +55,21 @@ func extend(dst []byte, n int) (all, tail []byte) {
 }
 
 func (a *aead) Seal(dst, iv, plain, aad []byte) []byte {
-	a.check(iv, len(plain))
-	if a.small != nil && len(plain) <= maxSmall {
+	n := len(plain)
+	a.check(iv, n)
+	if a.small != nil && n <= maxShort {
 		return a.small.Seal(dst, iv, plain, aad)
 	}
-	all, out := extend(dst, len(plain)+a.tagSize)
+	all, out := extend(dst, n+a.tagSize)
 	checkOutput(out, plain)
+	if n <= maxShort && a.ivSize == gcm.StandardIVSize {
+		a.sealShort(out, iv, plain, aad)
+		return all
+	}
 	r := a.key.start(iv, aad)
 	r.seal(out, plain)
-	tag := r.tag(len(plain))
-	copy(out[len(plain):], tag[:])
+	tag := r.tag(n)
+	copy(out[n:], tag[:])
 	return all
 }
 
@@ -74,18 +80,31 @@ func (a *aead) Open(dst, iv, sealed, aad []byte) ([]byte, error) {
 		return nil, gcm.ErrOpen
 	}
 	a.check(iv, n)
-	if a.small != nil && n <= maxSmall {
+	if a.small != nil && n <= maxShort {
 		return a.small.Open(dst, iv, sealed, aad)
 	}
 	all, out := extend(dst, n)
-	data, tag := sealed[:n], sealed[n:]
-	checkOutput(out, data)
-	r := a.key.start(iv, aad)
-	r.update(data)
-	want := r.tag(n)
-	if subtle.ConstantTimeCompare(want[:a.tagSize], tag) != 1 {
+	checkOutput(out, sealed[:n])
+	right := false
+	if n <= maxShort && a.ivSize == gcm.StandardIVSize {
+		right = a.openShort(out, iv, sealed, aad)
+	} else {
+		right = a.openLong(out, iv, sealed, aad)
+	}
+	if !right {
 		return nil, gcm.ErrOpen
 	}
-	r.crypt(out, data)
 	return all, nil
+}
+
+func (a *aead) openLong(out, iv, sealed, aad []byte) bool {
+	data, tag := sealed[:len(out)], sealed[len(out):]
+	r := a.key.start(iv, aad)
+	r.update(data)
+	want := r.tag(len(out))
+	if subtle.ConstantTimeCompare(want[:a.tagSize], tag) != 1 {
+		return false
+	}
+	r.crypt(out, data)
+	return true
 }

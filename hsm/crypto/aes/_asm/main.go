@@ -32,6 +32,13 @@ func main() {
 	hashTable()
 	hashBlocks()
 	sealBlocks()
+	shortGCM("sealShort", false, "",
+		"sealShort does a message of up to 256 bytes, n from src to dst, with up to 240 bytes of",
+		"additional data, before which y, its bytes turned around, has taken in the hashed ones: 0",
+		"where there are no more. It writes the first bytes of the tag. The IV has 12 bytes. dst",
+		"and src are the same or do not overlap; no pointer is nil.")
+	shortGCM("openShort", true, " bool",
+		"openShort is what undoes sealShort. It writes to dst only if the tag is right.")
 	blocksNI("encryptBlocksNI", VAESENC, VAESENCLAST)
 	blocksNI("decryptBlocksNI", VAESDEC, VAESDECLAST)
 	decryptCBCNI()
