@@ -117,7 +117,7 @@ func TestCreateDestroyAllocatesLittle(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if got > c.most {
+		if got > c.most && !raceDetector {
 			t.Errorf("%s and DestroyObject allocate %v times, at most %v", c.name, got, c.most)
 		}
 	}
