@@ -193,5 +193,5 @@ func (p *Partition) DigestKey(who api.Caller, d api.Digester, id api.ObjectID) e
 		return ck.CKR_KEY_INDIGESTIBLE
 	}
 	defer clear(value.Value)
-	return d.Update(value.Value)
+	return service.DigestSecret(d, value.Value)
 }

@@ -121,8 +121,11 @@ func restoreHash(h hash.Hash, state []byte) bool {
 	return ok && m.UnmarshalBinary(state) == nil
 }
 
-func (s *summer) save() ([]byte, error)     { return saveHash(s.inner) }
-func (s *summer) restore(state []byte) bool { return restoreHash(s.inner, state) }
+func (s *summer) save() ([]byte, error) { return saveHash(s.inner) }
+func (s *summer) restore(state []byte) bool {
+	s.secret = true // a key may have been digested
+	return restoreHash(s.inner, state)
+}
 
 func (v *sumVerifier) save() ([]byte, error)     { return (*summer)(v).save() }
 func (v *sumVerifier) restore(state []byte) bool { return (*summer)(v).restore(state) }

@@ -5,7 +5,9 @@ import (
 	"hash"
 	"sync"
 
+	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
 // maxSum is the longest output of any hash or MAC, in bytes.
@@ -26,6 +28,8 @@ type summer struct {
 	idle *sync.Pool
 	// busy is true up to Close, so that another Close does not give it away twice.
 	busy bool
+	// secret is true once a key has been digested, or may have been.
+	secret bool
 }
 
 func (s *summer) OneShot(dst, data []byte) (int, error) {
@@ -45,16 +49,45 @@ func (s *summer) Final(dst []byte) (int, error) {
 	if n, done, err := fits(dst, s.size); done {
 		return n, err
 	}
-	return copy(dst, s.Sum(s.sum[:0])[:s.size]), nil
+	if !s.secret {
+		return copy(dst, s.Sum(s.sum[:0])[:s.size]), nil
+	}
+	secret.Do(func() { s.Sum(s.sum[:0]) }) // it works on a copy of the state
+	return copy(dst, s.sum[:s.size]), nil
 }
 
-// Close wipes what the data has left in the summer, and gives it to who needs it next.
-// It is not used after that, but for another Close at once.
+// DigestSecret is Update of a digest with a secret, of which nothing is left when the
+// digest has been closed.
+func DigestSecret(d api.Digester, value []byte) (err error) {
+	if s, ok := d.(*summer); ok {
+		s.secret = true
+	}
+	secret.Do(func() { err = d.Update(value) })
+	return err
+}
+
+// zeros are more than a block of any hash.
+var zeros [256]byte
+
+// overwrite fills the block that the hash has room for: Reset forgets how much of it is
+// used, and leaves it as it is.
+func (s *summer) overwrite() {
+	s.Reset()
+	s.Write(zeros[:1]) // or the block would not go through the room
+	s.Write(zeros[:s.BlockSize()-1])
+	s.secret = false
+}
+
+// Close wipes the result, and what secrets have left in the summer, and gives it to who
+// needs it next. It is not used after that, but for another Close at once.
 func (s *summer) Close() {
 	if !s.busy {
 		return
 	}
 	s.busy = false
+	if s.secret {
+		s.overwrite()
+	}
 	s.Reset()
 	clear(s.sum[:])
 	if s.idle != nil {

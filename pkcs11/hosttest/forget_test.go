@@ -13,3 +13,10 @@ func TestKeysAreForgotten(t *testing.T) {
 		})
 	}
 }
+
+// Nor are those of session keys, whatever made them, used them and ended them.
+func TestSessionKeysAreForgotten(t *testing.T) {
+	for name, how := range map[string]string{"logout": "1", "finalize": "2", "close": "3", "destroy": "4"} {
+		t.Run(name, func(t *testing.T) { newTokenHost(t, "forget_session").mustRun(t, "forget", how) })
+	}
+}

@@ -56,7 +56,7 @@ func run(m *testing.M) (int, error) {
 func source(t *testing.T, name string) string {
 	t.Helper()
 	file := name + ".c"
-	if err := rig.Depend("testdata", file, "host.h", "resident.h"); err != nil {
+	if err := rig.Depend("testdata", file, "host.h", "resident.h", "search.h"); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join("testdata", file)
