@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/fips140"
 	"errors"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ type sealOptions struct {
 func (o *sealOptions) registerNew(t *tool, c *cobra.Command) {
 	t.passphrase.register(c)
 	c.Flags().StringVar(&o.path, "path", "", "`FILE` of a key file or credential")
-	c.Flags().StringVar(&o.kdf, "kdf", "argon2id", "what stretches a passphrase: argon2id, or pbkdf2 as approved mode wants it")
+	c.Flags().StringVar(&o.kdf, "kdf", "", "what stretches a passphrase: argon2id (default), or pbkdf2 as approved mode has it")
 	o.deal.register(c)
 	o.tpm.registerNew(c)
 }
@@ -96,8 +97,23 @@ var stretchings = map[string]func() (seal.Stretching, error){
 	"pbkdf2":   func() (seal.Stretching, error) { return seal.ApprovedStretching(), nil },
 }
 
+// stretchingInMode is what --kdf is by default.
+func stretchingInMode() string {
+	if fips140.Enabled() {
+		return "pbkdf2"
+	}
+	return "argon2id"
+}
+
 func newPassphraseSeal(t *tool, o *sealOptions) (*seal.Sealer, error) {
-	find := stretchings[o.kdf]
+	name := o.kdf
+	if name == "" {
+		name = stretchingInMode()
+	}
+	find := stretchings[name]
+	if find != nil && fips140.Enabled() && name != stretchingInMode() {
+		return nil, &advised{errors.New("--kdf is pbkdf2 in approved mode"), "", exitUsage}
+	}
 	if find == nil {
 		return nil, &advised{errors.New("--kdf is argon2id or pbkdf2"), "", exitUsage}
 	}

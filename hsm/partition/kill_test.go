@@ -16,7 +16,7 @@ import (
 )
 
 // The test program runs itself again as this.
-var children = map[string]func(args []string) error{"guess": guesser}
+var children = map[string]func(args []string) error{"guess": guesser, "approved": approvedChild}
 
 func TestMain(m *testing.M) { storetest.Main(m, children) }
 

@@ -25,7 +25,7 @@ import (
 
 // Options are the rules of a partition that configuration sets.
 type Options struct {
-	KDF seal.KDF // for PINs set from now on
+	KDF seal.KDF // for PINs set from now on; in approved mode PBKDF2 takes the place of Argon2id
 
 	// For partitions made from now on; each keeps what it was made with (POLICY.md).
 	Policy string // object.StrictPolicy or object.StandardPolicy

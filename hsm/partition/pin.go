@@ -22,7 +22,7 @@ func (p *Partition) newPIN(of account, pin []byte) (*openPIN, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrap, err := p.root.WrapPIN(of.role.ofSecret(), pin, p.options.KDF, key)
+	wrap, err := p.root.WrapPIN(of.role.ofSecret(), pin, p.options.KDF.InMode(), key)
 	if err != nil {
 		key.Zero()
 		return nil, err

@@ -1,14 +1,11 @@
 package seal
 
 import (
-	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
-	"unsafe"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -53,7 +50,7 @@ func (d Stretching) ok() bool {
 	if d.Rounds != 0 {
 		return d.Rounds >= MinRounds && d.Rounds <= maxRounds
 	}
-	return d.Argon2id.ok()
+	return d.Argon2id.Rounds == 0 && d.Argon2id.ok()
 }
 
 // The forms of the parameter kdf.
@@ -125,17 +122,14 @@ func (d Stretching) stretch(passphrase *secret.Bytes, salt []byte) (*secret.Byte
 	if passphrase.Len() == 0 {
 		return nil, ErrShortPassphrase
 	}
+	key := secret.New(KeySize)
 	if d.Rounds == 0 {
-		key := secret.New(KeySize)
-		d.Argon2id.stretch(key.Expose(), passphrase.Expose(), salt)
+		d.Argon2id.stretchArgon2id(key.Expose(), passphrase.Expose(), salt)
 		return key, nil
 	}
-	// The standard library wants a string: this one is the secret's own memory, and
-	// nobody has it when the call is done.
-	p := passphrase.Expose()
-	key, err := pbkdf2.Key(sha512.New, unsafe.String(&p[0], len(p)), salt, int(d.Rounds), KeySize)
-	if err != nil {
+	if err := stretchPBKDF2(key.Expose(), passphrase.Expose(), salt, d.Rounds); err != nil {
+		key.Zero()
 		return nil, err
 	}
-	return secret.From(key), nil
+	return key, nil
 }

@@ -2,28 +2,45 @@ package seal
 
 import (
 	"bytes"
+	"crypto/fips140"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha512"
 	"encoding/binary"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/crypto/argon2"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
-// KDF is how a key is made of a PIN: Argon2id (RFC 9106, version 0x13).
+// KDF is how a key is made of a PIN: Argon2id (RFC 9106, version 0x13), or
+// PBKDF2-HMAC-SHA-512 (SP 800-132) if Rounds is not 0; the rest is 0 then.
 type KDF struct {
 	Time    uint32 // passes over the memory
 	Memory  uint32 // KiB
 	Threads uint8  // lanes
+	Rounds  uint32
 }
 
 // DefaultKDF costs about 100 ms of one current core and 48 MiB for each guess.
 // Two passes, because the known trade of time for memory is best against one;
 // one lane, so that a host gets no more threads of ours.
 func DefaultKDF() KDF { return KDF{Time: 2, Memory: 48 << 10, Threads: 1} }
+
+// ApprovedKDF is for approved mode, which knows no Argon2id: about as long, but no memory.
+func ApprovedKDF() KDF { return KDF{Rounds: MinRounds} }
+
+// InMode is d or, in approved mode, what takes its place there.
+func (d KDF) InMode() KDF {
+	if fips140.Enabled() && d.Rounds == 0 {
+		return ApprovedKDF()
+	}
+	return d
+}
 
 // Bounds of what a blob may ask for: it is read before it is authenticated.
 const (
@@ -33,11 +50,21 @@ const (
 	maxWork    = 4 << 20 // KiB filled, passes times memory: some 6 s
 	minSalt    = 16
 	maxSalt    = 64
-	argon2id   = 1 // the number of the algorithm in a blob
+
+	maxPINRounds = 10_000_000 // some 6 s
+)
+
+// The numbers of the algorithms in a blob.
+const (
+	argon2id     = 1
+	pbkdf2SHA512 = 2
 )
 
 // ok holds a KDF to the bounds and to RFC 9106, section 3.1.
 func (d KDF) ok() bool {
+	if d.Rounds != 0 {
+		return d == KDF{Rounds: d.Rounds} && d.Rounds >= MinRounds && d.Rounds <= maxPINRounds
+	}
 	return d.Time >= 1 && d.Time <= maxTime &&
 		d.Threads >= 1 && d.Threads <= maxThreads &&
 		d.Memory >= 8*uint32(d.Threads) && d.Memory <= maxMemory &&
@@ -52,10 +79,16 @@ type pinHeader struct {
 
 // append writes the header (FORMAT.md, "PIN blob").
 func (h pinHeader) append(b []byte) []byte {
-	b = append(b, version, argon2id)
-	b = binary.BigEndian.AppendUint32(b, h.kdf.Time)
-	b = binary.BigEndian.AppendUint32(b, h.kdf.Memory)
-	b = append(b, h.kdf.Threads, byte(len(h.salt)))
+	if h.kdf.Rounds != 0 {
+		b = append(b, version, pbkdf2SHA512)
+		b = binary.BigEndian.AppendUint32(b, h.kdf.Rounds)
+		b = append(b, 0, 0, 0, 0, 0, byte(len(h.salt)))
+	} else {
+		b = append(b, version, argon2id)
+		b = binary.BigEndian.AppendUint32(b, h.kdf.Time)
+		b = binary.BigEndian.AppendUint32(b, h.kdf.Memory)
+		b = append(b, h.kdf.Threads, byte(len(h.salt)))
+	}
 	return append(b, h.salt...)
 }
 
@@ -63,12 +96,18 @@ const pinFixed = 12 // bytes of the header before the salt
 
 // parsePIN splits a blob into the header, its bytes, and the sealed key.
 func parsePIN(blob []byte) (h pinHeader, head, sealed []byte, ok bool) {
-	if len(blob) < pinFixed || blob[0] != version || blob[1] != argon2id {
+	if len(blob) < pinFixed || blob[0] != version {
 		return h, nil, nil, false
 	}
-	h.kdf.Time = binary.BigEndian.Uint32(blob[2:])
-	h.kdf.Memory = binary.BigEndian.Uint32(blob[6:])
-	h.kdf.Threads = blob[10]
+	first, rest := binary.BigEndian.Uint32(blob[2:]), blob[6:11]
+	switch {
+	case blob[1] == argon2id:
+		h.kdf = KDF{Time: first, Memory: binary.BigEndian.Uint32(rest), Threads: rest[4]}
+	case blob[1] == pbkdf2SHA512 && first != 0 && bytes.Equal(rest, make([]byte, len(rest))):
+		h.kdf = KDF{Rounds: first}
+	default:
+		return h, nil, nil, false
+	}
 	n := int(blob[11])
 	if !h.kdf.ok() || n < minSalt || n > maxSalt || len(blob) != pinFixed+n+overhead+KeySize {
 		return h, nil, nil, false
@@ -133,14 +172,16 @@ func (p *PartitionRoot) UnwrapPIN(role byte, pin, blob []byte) (*Key, error) {
 }
 
 // pinKey makes the key that wraps a partition key:
-// HKDF-SHA-256(Argon2id(PIN, salt) || pepper).
+// HKDF-SHA-256(KDF(PIN, salt) || pepper).
 func (p *PartitionRoot) pinKey(role byte, pin []byte, h pinHeader) (*secret.Bytes, error) {
 	if p.pepper.Len() != KeySize {
 		return nil, ErrWiped
 	}
 	ikm := secret.New(2 * KeySize)
 	defer ikm.Zero()
-	h.kdf.stretch(ikm.Expose()[:KeySize], pin, h.salt)
+	if err := h.kdf.stretch(ikm.Expose()[:KeySize], pin, h.salt); err != nil {
+		return nil, err
+	}
 	copy(ikm.Expose()[KeySize:], p.pepper.Expose())
 	runtime.KeepAlive(p)
 	prk, err := extract(ikm.Expose(), []byte(prefix+"pin"))
@@ -155,10 +196,28 @@ func (p *PartitionRoot) pinKey(role byte, pin []byte, h pinHeader) (*secret.Byte
 // take the memory of one.
 var stretching sync.Mutex
 
-// stretch fills dst with Argon2id of pin. Argon2's scratch memory is on the Go
+// stretch fills dst with what d makes of pin.
+func (d KDF) stretch(dst, pin, salt []byte) error {
+	if d.Rounds != 0 {
+		return stretchPBKDF2(dst, pin, salt, d.Rounds)
+	}
+	d.stretchArgon2id(dst, pin, salt)
+	return nil
+}
+
+// stretchPBKDF2 fills dst with PBKDF2-HMAC-SHA-512 of pin. The standard library wants a
+// string: this one is the caller's own memory, and nobody has it when the call is done.
+func stretchPBKDF2(dst, pin, salt []byte, rounds uint32) error {
+	out, err := pbkdf2.Key(sha512.New, unsafe.String(unsafe.SliceData(pin), len(pin)), salt, int(rounds), len(dst))
+	copy(dst, out)
+	clear(out)
+	return err
+}
+
+// stretchArgon2id fills dst with Argon2id of pin. Argon2's scratch memory is on the Go
 // heap, out of reach for wiping: giving it back to the system at once wipes it,
 // and keeps the host from carrying it along.
-func (d KDF) stretch(dst, pin, salt []byte) {
+func (d KDF) stretchArgon2id(dst, pin, salt []byte) {
 	stretching.Lock()
 	defer stretching.Unlock()
 	out := argon2.IDKey(pin, salt, d.Time, d.Memory, d.Threads, KeySize)

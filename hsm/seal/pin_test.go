@@ -88,8 +88,8 @@ func TestHostileParameters(t *testing.T) {
 	good, _ := p.WrapPIN(1, []byte("1234"), cheap, newKey(t))
 	start := time.Now()
 	for _, d := range []KDF{
-		{0, 64, 1}, {1, 64, 0}, {1, 7, 1}, {1, 64, 9}, {65, 64, 1}, {1 << 31, 64, 1},
-		{1, 1<<20 + 1, 1}, {1, 1<<32 - 1, 1}, {64, 1 << 20, 1}, {5, 1 << 20, 1}, {1, 64, 17}, {1, 1 << 11, 255},
+		{0, 64, 1, 0}, {1, 64, 0, 0}, {1, 7, 1, 0}, {1, 64, 9, 0}, {65, 64, 1, 0}, {1 << 31, 64, 1, 0},
+		{1, 1<<20 + 1, 1, 0}, {1, 1<<32 - 1, 1, 0}, {64, 1 << 20, 1, 0}, {5, 1 << 20, 1, 0}, {1, 64, 17, 0}, {1, 1 << 11, 255, 0},
 	} {
 		if d.ok() {
 			t.Errorf("%+v is taken", d)
@@ -107,6 +107,53 @@ func TestHostileParameters(t *testing.T) {
 	}
 	if took := time.Since(start); took > time.Second {
 		t.Errorf("refusing took %v", took)
+	}
+}
+
+// TestApprovedPIN: a PIN under PBKDF2 opens as one under Argon2id does, and what its blob
+// asks for is held to bounds as well.
+func TestApprovedPIN(t *testing.T) {
+	_, p := newPartition(t)
+	k := newKey(t)
+	blob, err := p.WrapPIN(1, []byte("1234"), ApprovedKDF(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, head, _, ok := parsePIN(blob); !ok || h.kdf != ApprovedKDF() || head[1] != pbkdf2SHA512 {
+		t.Fatalf("%x", head)
+	}
+	if got, err := p.UnwrapPIN(1, []byte("1234"), blob); err != nil || !bytes.Equal(got.key.Expose(), k.key.Expose()) {
+		t.Error("another key comes back", err)
+	}
+	for _, pin := range []string{"1235", "", "12345"} {
+		if _, err := p.UnwrapPIN(1, []byte(pin), blob); err != ErrWrongPIN {
+			t.Errorf("%q: %v", pin, err)
+		}
+	}
+	for i := range pinFixed { // to another algorithm, more or fewer rounds, or zeros that are none
+		changed := bytes.Clone(blob)
+		changed[i] ^= 0x80
+		if _, err := p.UnwrapPIN(1, []byte("1234"), changed); err != ErrWrongPIN {
+			t.Errorf("byte %d: %v", i, err)
+		}
+	}
+	for _, rounds := range []uint32{0, 1, MinRounds - 1, maxPINRounds + 1, 1<<32 - 1} {
+		changed := bytes.Clone(blob)
+		binary.BigEndian.PutUint32(changed[2:], rounds)
+		if _, _, _, ok := parsePIN(changed); ok {
+			t.Errorf("%d rounds are taken", rounds)
+		}
+	}
+	for _, d := range []KDF{{Rounds: 1}, {Rounds: maxPINRounds + 1}, {1, 64, 1, MinRounds}} {
+		if _, err := p.WrapPIN(1, nil, d, k); !errors.Is(err, ErrKDF) {
+			t.Errorf("%+v: %v", d, err)
+		}
+	}
+	if decoy, err := DecoyPIN(blob); err != nil || !bytes.Equal(decoy[:pinFixed], blob[:pinFixed]) {
+		t.Error(err)
+	}
+	if got := ApprovedKDF().InMode(); got != ApprovedKDF() {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -149,6 +196,8 @@ func FuzzParsePIN(f *testing.F) {
 	blob, _ := p.WrapPIN(1, []byte("1234"), cheap, newKey(f))
 	f.Add(blob)
 	f.Add([]byte{1, 1})
+	approved, _ := p.WrapPIN(1, []byte("1234"), ApprovedKDF(), newKey(f))
+	f.Add(approved)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, head, sealed, ok := parsePIN(b)
 		if !ok {
