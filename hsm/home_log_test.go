@@ -265,11 +265,26 @@ func TestHomeLogOfOldHome(t *testing.T) {
 	wantTold(t, c, "log.begin OK 0", "partition.delete PENDING 2", "partition.delete OK 2")
 }
 
+// fillLog has the log of partition 1 tell of more than its store can make again.
+func fillLog(t *testing.T, c Config) {
+	t.Helper()
+	m := open(t, c)
+	defer m.Close()
+	for range 8 {
+		id, err := m.partitions[1].Login(ck.CKU_SO, soPIN)
+		must(t, err)
+		must(t, m.partitions[1].Logout(id))
+	}
+}
+
 // TestRepairTold: a repair is in the log of the partition and in the home's; where the
 // partition's log is of no use any more, the repair is done all the same.
 func TestRepairTold(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		c := smallHome(t)
+		if broken {
+			fillLog(t, c)
+		}
 		spoilFile(t, c, firstRecord(0))
 		if broken {
 			must(t, os.WriteFile(filepath.Join(c.Home, partitionsName, "1", auditName, "log"), nil, 0o600))

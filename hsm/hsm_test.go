@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 )
@@ -92,6 +94,33 @@ func TestCreateSetsBothPINs(t *testing.T) {
 		if _, err := p.Login(user, pin); err != nil {
 			t.Errorf("%v: %v", user, err)
 		}
+	}
+}
+
+// Both PINs come with the partition, in one transaction: who is killed leaves none with one
+// PIN, which could not be made again under its label.
+func TestCreateSetsBothPINsAtOnce(t *testing.T) {
+	c := newHome(t, cheapPINs)
+	slot, err := open(t, c).Create("both", soPIN, userPIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acts []audit.Act
+	generation := uint64(0)
+	for r, err := range audit.Read(auditDir(home{dir: c.Home}.partitionDir(slot)), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		acts = append(acts, r.Act)
+		if generation == 0 {
+			generation = r.Generation
+		}
+		if r.Generation != generation {
+			t.Errorf("%s is of generation %d, what was before of %d", r.Act, r.Generation, generation)
+		}
+	}
+	if want := []audit.Act{audit.TokenInit, audit.PINSet}; !slices.Equal(acts, want) {
+		t.Errorf("the log has %v, want %v", acts, want)
 	}
 }
 

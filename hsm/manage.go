@@ -52,7 +52,7 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 	}
 	for _, pin := range [][]byte{soPIN, userPIN} {
 		if err := o.CheckPIN(pin); pin != nil && err != nil {
-			return 0, err // before there is a partition with one PIN and not the other
+			return 0, err // before anything is made
 		}
 	}
 	m.mu.Lock()
@@ -60,20 +60,10 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 	if err := m.refresh(); err != nil {
 		return 0, err
 	}
-	slot, err := m.create(0, func(dir string, st store.Store) error {
+	return m.create(0, func(dir string, st store.Store) error {
 		o.Audit = auditDir(dir)
-		return partition.Create(st, m.root, o, label, soPIN)
+		return partition.Create(st, m.root, o, label, soPIN, userPIN)
 	})
-	if err != nil || userPIN == nil {
-		return slot, err
-	}
-	p := m.partitions[slot]
-	so, err := p.Login(ck.CKU_SO, soPIN)
-	if err != nil {
-		return slot, err
-	}
-	defer p.Logout(so)
-	return slot, p.InitPIN(api.Caller{Identity: so, ReadWrite: true}, userPIN)
 }
 
 // create makes a partition, which fill puts into its store, in the slot that is next,

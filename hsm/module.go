@@ -213,7 +213,7 @@ func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 		return ck.CKR_SLOT_ID_INVALID
 	}
 	_, err := m.create(slot, func(dir string, st store.Store) error {
-		return partition.Create(st, m.root, m.partitionOptions(dir), label, soPIN)
+		return partition.Create(st, m.root, m.partitionOptions(dir), label, soPIN, nil)
 	})
 	return err
 }

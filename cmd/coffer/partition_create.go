@@ -98,8 +98,8 @@ func (t *tool) createPartition(m *hsm.Module, rules hsm.Rules, label string, noU
 	return t.showCreated(m, slot)
 }
 
-// undoCreate removes a partition that was made but could not be given its user
-// PIN. Slot 0 is none.
+// undoCreate removes a partition that was made but could not be opened, or given what is
+// imported into it. Slot 0 is none.
 func undoCreate(m *hsm.Module, slot ck.SlotID, so *secret.Bytes, cause error) error {
 	cause = fmt.Errorf("the partition was not made: %w", cause)
 	if slot == 0 {

@@ -146,14 +146,17 @@ type Partition struct {
 
 var _ api.Partition = (*Partition)(nil)
 
-// Create makes a partition in an empty store: label, a fresh set of keys, and an
-// SO PIN. There is no user PIN until InitPIN.
-func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []byte) error {
+// Create makes a partition in an empty store: label, a fresh set of keys, an SO
+// PIN, and a user PIN unless userPIN is nil: then there is none until InitPIN.
+func Create(st store.Store, root *seal.Root, o Options, label string, soPIN, userPIN []byte) error {
 	o = o.Default()
 	if err := o.Check(); err != nil {
 		return err
 	}
 	if err := o.CheckPIN(soPIN); err != nil {
+		return err
+	}
+	if err := o.CheckPIN(userPIN); userPIN != nil && err != nil {
 		return err
 	}
 	h, err := newHeader(label)
@@ -174,7 +177,7 @@ func Create(st store.Store, root *seal.Root, o Options, label string, soPIN []by
 	if err := p.openAudit(o.Audit); err != nil {
 		return err
 	}
-	f, err := p.newFresh(h, soPIN)
+	f, err := p.newFresh(h, soPIN, userPIN)
 	if err != nil {
 		return err
 	}
@@ -285,7 +288,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 	h.id = p.id
 	h.Serial, h.ID = serialOf(p.id), hex.EncodeToString(p.id[:])
 	h.Policy, h.Dates = p.rules.Name(), p.dates
-	f, err := p.newFresh(h, soPIN)
+	f, err := p.newFresh(h, soPIN, nil)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func newRigOn(t testing.TB, st store.Store, o Options) *rig {
 		o.Delay = -1 // for tests that guess on and on
 	}
 	r := &rig{t: t, store: st, root: testRoot(t)}
-	if err := Create(r.store, r.root, o, "test", soPIN); err != nil {
+	if err := Create(r.store, r.root, o, "test", soPIN, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.Partition = r.again()

@@ -40,7 +40,7 @@ func TestPolicyIsKept(t *testing.T) {
 }
 
 func TestPolicyNames(t *testing.T) {
-	err := Create(store.NewMemory(), testRoot(t), Options{KDF: cheap, Policy: "lax"}, "test", soPIN)
+	err := Create(store.NewMemory(), testRoot(t), Options{KDF: cheap, Policy: "lax"}, "test", soPIN, nil)
 	expect(t, "no such policy", err, ck.CKR_ARGUMENTS_BAD)
 	for name, want := range map[string]string{"": object.StandardPolicy, object.StrictPolicy: object.StrictPolicy} {
 		if rules, err := policyOf(header{Policy: name}); err != nil || rules.Name() != want {

@@ -33,7 +33,7 @@ func newLogged(t *testing.T, uses bool) *logged {
 		t.Fatal(err)
 	}
 	l.rig = &rig{t: t, store: st, root: testRoot(t)}
-	if err := Create(st, l.root, l.o, "test", soPIN); err != nil {
+	if err := Create(st, l.root, l.o, "test", soPIN, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.open(); err != nil {

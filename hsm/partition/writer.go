@@ -238,10 +238,11 @@ func (w *writer) wipe() error {
 // deriving a key from a PIN takes its time.
 type fresh struct {
 	header, publicWrap []byte
-	so                 auth
+	so, user           auth // of the user without a name; not initialised: none
 }
 
-func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
+// newFresh makes it. userPIN is nil for a user without a PIN.
+func (p *Partition) newFresh(h header, soPIN, userPIN []byte) (fresh, error) {
 	public, err := seal.NewKey()
 	if err != nil {
 		return fresh{}, err
@@ -259,14 +260,22 @@ func (p *Partition) newFresh(h header, soPIN []byte) (fresh, error) {
 	if f.publicWrap, err = p.root.WrapKey(public, wrapPublic); err != nil {
 		return fresh{}, err
 	}
-	so, err := p.newPIN(accountSO, soPIN)
-	if err != nil {
-		return fresh{}, err
+	if f.so, err = p.firstAuth(accountSO, soPIN, private); err != nil || userPIN == nil {
+		return f, err
 	}
-	defer so.zero()
-	f.so.Wrap = so.wrap
-	f.so.Box, err = p.newBox(metaSO, so.secret, private, firstTerm)
+	f.user, err = p.firstAuth(accountUser, userPIN, private)
 	return f, err
+}
+
+// firstAuth is the record of a PIN in a partition that is new. key is what PINs open.
+func (p *Partition) firstAuth(of account, pin []byte, key *seal.Key) (auth, error) {
+	fresh, err := p.newPIN(of, pin)
+	if err != nil {
+		return auth{}, err
+	}
+	defer fresh.zero()
+	b, err := p.newBox(of.meta, fresh.secret, key, firstTerm)
+	return auth{Wrap: fresh.wrap, Box: b}, err
 }
 
 func (w *writer) initialise(f fresh) error {
@@ -283,5 +292,9 @@ func (w *writer) initialise(f fresh) error {
 	if err := w.putMeta(metaPublicKey, f.publicWrap); err != nil {
 		return err
 	}
-	return w.putAuth(accountSO, f.so)
+	if err := w.putAuth(accountSO, f.so); err != nil || !f.user.initialised() {
+		return err
+	}
+	w.noteUser(audit.PINSet, "")
+	return w.putAuth(accountUser, f.user)
 }

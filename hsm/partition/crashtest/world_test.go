@@ -241,7 +241,7 @@ func newToken(t *testing.T) (dir string, w world) {
 	dir = filepath.Join(t.TempDir(), "base")
 	st, err := store.CreateFile(dir, store.Options{})
 	if err == nil {
-		err = errors.Join(partition.Create(st, root(), options, "test", []byte(soPIN)), st.Close())
+		err = errors.Join(partition.Create(st, root(), options, "test", []byte(soPIN), nil), st.Close())
 	}
 	if err == nil {
 		err = setUserPIN(dir)
