@@ -268,3 +268,18 @@ func TestNewer(t *testing.T) {
 		t.Fatal("the log was changed")
 	}
 }
+
+// TestLongDetail: whatever an act says, its line is one that can be read again.
+func TestLongDetail(t *testing.T) {
+	for _, detail := range []string{
+		strings.Repeat("\x01", 200<<10), strings.Repeat("\xff", 200<<10), strings.Repeat("\u20ac", 100<<10),
+	} {
+		w := newTwin(t)
+		w.must(w.log.Append(Event{Act: Restore, Who: strings.Repeat("\x01", 255), Detail: detail}))
+		w.must(w.log.Append(Event{Act: Backup, Detail: "the next"}))
+		w.verify()
+		if all := w.records(); len(all) != 2 || !strings.HasSuffix(all[0].Detail, "bytes more)") || all[1].Detail != "the next" {
+			t.Errorf("%d records, of %.2q...", len(all), detail)
+		}
+	}
+}

@@ -3,8 +3,10 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +71,7 @@ func (e *Event) record(seq int64, generation uint64) Record {
 	r := Record{
 		Version: formatVersion, Seq: seq, Time: time.Now().UTC(), Generation: generation,
 		PID: os.Getpid(), Program: program(), UID: os.Geteuid(),
-		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: e.Detail, Slot: e.Slot, Of: e.Of,
+		Who: e.Who, Act: e.Act, Result: e.Result.Error(), Count: e.Count, Detail: shortened(e.Detail), Slot: e.Slot, Of: e.Of,
 	}
 	if e.Object != ([16]byte{}) {
 		r.Object = hexID(e.Object)
@@ -86,6 +88,19 @@ func (e *Event) record(seq int64, generation uint64) Record {
 		r.First, r.Last = &first, &last
 	}
 	return r
+}
+
+// maxDetail is how much an event says for people, in bytes: whatever it consists of, the
+// line of the record is shorter than what a walker takes.
+const maxDetail = 8 << 10
+
+// shortened cuts a detail, and says how much was cut.
+func shortened(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	text := strings.ToValidUTF8(detail[:maxDetail], "")
+	return fmt.Sprintf("%s ... (%d bytes more)", text, len(detail)-len(text))
 }
 
 // line is the JSON of v, ended by a newline.
