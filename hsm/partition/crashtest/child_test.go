@@ -17,6 +17,7 @@ import (
 var children = map[string]func(args []string) error{
 	"fault": faultChild,
 	"crash": crashChild,
+	"renew": renewChild,
 	"work":  workChild,
 	"slow":  slowChild,
 }
@@ -45,7 +46,7 @@ func copyDir(from, to string) error {
 // files refused in turn, and judges what is there afterwards. It prints how many
 // there were.
 func faultChild(args []string) error {
-	base, a := args[0], actions[args[1]]
+	base, a := args[0], actionOf(args[1])
 	code, _ := strconv.Atoi(args[2])
 	before, err := look(base)
 	if err != nil {
@@ -118,7 +119,7 @@ const (
 // crashChild logs in and does an action, with call number n refused with EIO if n is not 0,
 // and then another; it writes down all calls, and what was acknowledged between them.
 func crashChild(args []string) error {
-	dir, a := args[0], actions[args[1]]
+	dir, a := args[0], actionOf(args[1])
 	n, _ := strconv.Atoi(args[2])
 	record := storetest.NewRecorder(os.Stdout)
 	var fault storetest.Fault

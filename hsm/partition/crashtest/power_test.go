@@ -77,6 +77,12 @@ func TestPowerLossAfterFault(t *testing.T) {
 func losePower(t *testing.T, name string, fault int) (images int, met bool) {
 	t.Helper()
 	base, before := newToken(t)
+	return losePowerOn(t, base, before, name, fault)
+}
+
+// losePowerOn is losePower of a partition that is there.
+func losePowerOn(t *testing.T, base string, before world, name string, fault int) (images int, met bool) {
+	t.Helper()
 	disk, err := storetest.LoadDisk(base)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +95,7 @@ func losePower(t *testing.T, name string, fault int) (images int, met bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := judge{t: t, base: base, action: actions[name], before: before, seen: map[[32]byte]bool{}}
+	j := judge{t: t, base: base, action: actionOf(name), before: before, so: name == "move on", seen: map[[32]byte]bool{}}
 	random := rand.New(rand.NewPCG(uint64(fault), 1))
 	samples := 2
 	if soak {
@@ -122,6 +128,7 @@ type judge struct {
 	action              action
 	before              world
 	acknowledged, later bool
+	so                  bool // the SO PIN is tried as well
 	seen                map[[32]byte]bool
 	last                map[string][]byte
 }
@@ -149,6 +156,9 @@ func (j *judge) image(files map[string][]byte) {
 	}
 	if err == nil {
 		err = check(dir, now.pin)
+	}
+	if err == nil && j.so {
+		err = checkSO(dir)
 	}
 	if _, there := now.keys["later"]; err == nil && j.later && !there {
 		err = fmt.Errorf("what came after is lost")

@@ -217,6 +217,17 @@ var actions = map[string]action{
 	"rotate": {(*token).rotate, func(*world, world) {}},
 }
 
+// moveOn is of partitions with PINs of version 1 alone: the user's login has moved one
+// record on before it, and the SO's moves on the other.
+var moveOn = action{func(k *token) error { return k.CheckSO([]byte(soPIN)) }, func(*world, world) {}}
+
+func actionOf(name string) action {
+	if name == "move on" {
+		return moveOn
+	}
+	return actions[name]
+}
+
 // judge says whether a world is as an action may have left it: done, or not at
 // all, unless it was acknowledged.
 func (a action) judge(before, now world, acknowledged bool) error {
