@@ -35,8 +35,11 @@ type modes interface {
 	ecb(decrypt bool) cipher.BlockMode
 	cbcDecrypter(iv []byte) cipher.BlockMode
 	ctr(counter []byte) cipher.Stream
-	// xts does whole blocks, from that of a tweak on, which it moves on.
-	xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool)
+	// encryptBlock encrypts one block. It takes and returns the block itself, as xts does
+	// a tweak: what is pointed to is on the heap when an implementation is called.
+	encryptBlock(b [blockSize]byte) [blockSize]byte
+	// xts does whole blocks, from that of a tweak on, and returns that of the next.
+	xts(tweak [blockSize]byte, dst, src []byte, decrypt bool) [blockSize]byte
 	gcm(ivSize, tagSize int) (cipher.AEAD, error)
 	gcmParts(iv, aad []byte, tagSize int) (GCMEncrypter, error)
 	zero()

@@ -5,8 +5,9 @@ package aes
 import "crypto/cipher"
 
 // aesni is a key for processors without VAES: kernels of eight blocks side by side for
-// what the standard library does a block at a time. Its CTR and GCM are as fast as
-// AES-NI gets.
+// what the standard library does a block at a time. CTR and GCM are the standard
+// library's. With 16 KiB, in turns with OpenSSL 3.0 kept to AES-NI and PCLMULQDQ, that has
+// CTRFIG of its rate in CTR and GCMFIG in GCM.
 type aesni struct {
 	portable
 	schedules
@@ -39,14 +40,20 @@ func (a *aesni) cbcDecrypter(iv []byte) cipher.BlockMode {
 	return &cbcDecrypter{&a.decrypt, decryptCBCNI, [blockSize]byte(iv)}
 }
 
-func (a *aesni) xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool) {
-	keys, crypt := &a.encrypt, encryptXTSNI
-	if decrypt {
-		keys, crypt = &a.decrypt, decryptXTSNI
-	}
+func (a *aesni) encryptBlock(b [blockSize]byte) [blockSize]byte {
+	encryptBlocksNI(&a.encrypt, &b[0], &b[0], blockSize)
+	return b
+}
+
+func (a *aesni) xts(tweak [blockSize]byte, dst, src []byte, decrypt bool) [blockSize]byte {
 	for len(src) > 0 {
 		n := min(len(src), maxRun)
-		crypt(keys, tweak, &dst[0], &src[0], n)
+		if decrypt {
+			decryptXTSNI(&a.decrypt, &tweak, &dst[0], &src[0], n)
+		} else {
+			encryptXTSNI(&a.encrypt, &tweak, &dst[0], &src[0], n)
+		}
 		dst, src = dst[n:], src[n:]
 	}
+	return tweak
 }

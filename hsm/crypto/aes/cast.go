@@ -66,11 +66,10 @@ func testModes(m modes) error {
 		return errors.New("wrong answer in counter mode")
 	}
 	tweak := [blockSize]byte(castCounter)
-	if m.xts(&tweak, got, plain, false); !bytes.Equal(got[len(got)-blockSize:], castXTS) {
+	if m.xts(tweak, got, plain, false); !bytes.Equal(got[len(got)-blockSize:], castXTS) {
 		return errors.New("wrong answer encrypting in XTS")
 	}
-	tweak = [blockSize]byte(castCounter)
-	if m.xts(&tweak, got, got, true); !bytes.Equal(got, plain) {
+	if m.xts(tweak, got, got, true); !bytes.Equal(got, plain) {
 		return errors.New("wrong answer decrypting in XTS")
 	}
 	plain = append(plain, castPlain[:5]...)

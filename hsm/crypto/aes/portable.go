@@ -41,7 +41,12 @@ func (p portable) ctr(counter []byte) cipher.Stream {
 	return erased(func() cipher.Stream { return cipher.NewCTR(p.block, counter) })
 }
 
-func (p portable) xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool) {
+func (p portable) encryptBlock(b [blockSize]byte) [blockSize]byte {
+	p.block.Encrypt(b[:], b[:])
+	return b
+}
+
+func (p portable) xts(tweak [blockSize]byte, dst, src []byte, decrypt bool) [blockSize]byte {
 	for ; len(src) > 0; dst, src = dst[blockSize:], src[blockSize:] {
 		subtle.XORBytes(dst[:blockSize], src, tweak[:])
 		if decrypt {
@@ -50,8 +55,9 @@ func (p portable) xts(tweak *[blockSize]byte, dst, src []byte, decrypt bool) {
 			p.block.Encrypt(dst, dst)
 		}
 		subtle.XORBytes(dst[:blockSize], dst, tweak[:])
-		*tweak = doubled(*tweak)
+		tweak = doubled(tweak)
 	}
+	return tweak
 }
 
 func (p portable) gcm(ivSize, tagSize int) (aead cipher.AEAD, err error) {

@@ -2,7 +2,6 @@ package aes
 
 import (
 	"crypto/aes"
-	"crypto/cipher"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -18,7 +17,7 @@ var ErrHalves = errors.New("aes: the two halves of the key of XTS are the same")
 // and tweak the number of the data unit. It may be used as a Key may.
 type XTS struct {
 	*Key
-	tweak cipher.Block
+	tweak modes
 }
 
 // NewXTS prepares a key of 32 or 64 bytes, the key of data first. Errors:
@@ -32,11 +31,12 @@ func NewXTS(key []byte) (*XTS, error) {
 	if err != nil {
 		return nil, err
 	}
-	tweak, err := aes.NewCipher(key[half:])
+	tweak, err := New(key[half:])
 	if err != nil {
+		data.Zero()
 		return nil, err
 	}
-	return &XTS{data, tweak}, nil
+	return &XTS{data, tweak.modes}, nil
 }
 
 // CheckXTS returns the errors of NewXTS that are of the key: its length and its halves.
@@ -60,16 +60,14 @@ type Unit struct {
 
 // Unit starts the data unit of that number, whose least significant byte comes first.
 func (x *XTS) Unit(number *[blockSize]byte, decrypt bool) Unit {
-	u := Unit{key: x, decrypt: decrypt}
-	x.tweak.Encrypt(u.tweak[:], number[:])
-	return u
+	return Unit{x, decrypt, x.tweak.encryptBlock(*number)}
 }
 
 // Blocks does whole blocks, of which the last block of a unit that does not end with a
 // whole one may be none: that one goes with Last.
 func (u *Unit) Blocks(dst, src []byte) {
 	checkBlocks(dst, src)
-	u.key.modes.xts(&u.tweak, dst, src, u.decrypt)
+	u.tweak = u.key.modes.xts(u.tweak, dst, src, u.decrypt)
 }
 
 // Skip leaves out so many blocks, which have been done elsewhere.
@@ -98,21 +96,20 @@ func (u *Unit) Last(dst, src []byte) {
 	u.steal(dst[whole:len(src)], src[whole:])
 }
 
-// steal does a block and a part of one. Which of the two last tweaks comes first
-// depends on the direction.
+// steal does a block and a part of one, all of it in dst: the part takes the place of the
+// start of the block that has been done, and that becomes the part. Which of the two last
+// tweaks comes first depends on the direction.
 func (u *Unit) steal(dst, src []byte) {
-	var first, second [blockSize]byte
-	defer clear(first[:])
-	defer clear(second[:])
 	tweak, next := u.tweak, doubled(u.tweak)
 	if u.decrypt {
 		tweak, next = next, tweak
 	}
-	u.key.modes.xts(&tweak, first[:], src[:blockSize], u.decrypt)
-	part := copy(second[:], src[blockSize:])
-	copy(second[part:], first[part:])
-	u.key.modes.xts(&next, dst[:blockSize], second[:], u.decrypt)
-	copy(dst[blockSize:], first[:part])
+	block, m := dst[:blockSize], u.key.modes
+	m.xts(tweak, block, src[:blockSize], u.decrypt)
+	for i, b := range src[blockSize:] { // dst may be src
+		dst[blockSize+i], block[i] = block[i], b
+	}
+	m.xts(next, block, block, u.decrypt)
 }
 
 // doubled is the tweak of the block that follows: multiplied by x, modulo x^128 + x^7
@@ -125,4 +122,7 @@ func doubled(tweak [blockSize]byte) [blockSize]byte {
 }
 
 // Zero wipes the key, as Key.Zero does.
-func (x *XTS) Zero() { x.Key.Zero() }
+func (x *XTS) Zero() {
+	x.Key.Zero()
+	x.tweak.zero()
+}

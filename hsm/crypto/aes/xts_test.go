@@ -15,11 +15,7 @@ import (
 // newUnit starts a data unit with an implementation.
 func newUnit(t testing.TB, impl implementation, key []byte, number *[16]byte, decrypt bool) Unit {
 	t.Helper()
-	tweak, err := aes.NewCipher(key[len(key)/2:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := &XTS{newPair(t, impl, key[:len(key)/2]).Key, tweak}
+	x := &XTS{newPair(t, impl, key[:len(key)/2]).Key, newPair(t, impl, key[len(key)/2:]).modes}
 	return x.Unit(number, decrypt)
 }
 
@@ -228,6 +224,53 @@ func TestXTSMisuse(t *testing.T) {
 		} {
 			if !panics(f) {
 				t.Errorf("%s: no panic", name)
+			}
+		}
+	})
+}
+
+// TestXTSAllocations: a data unit takes no memory, but for the tweak where the standard
+// library encrypts it.
+func TestXTSAllocations(t *testing.T) {
+	forEach(t, func(t *testing.T, impl implementation) {
+		most := 0.0
+		if impl.name == "portable" {
+			most = 1
+		}
+		buf, number := make([]byte, 1000), [16]byte{1}
+		key := random(newRand(), 64)
+		for _, n := range []int{16, 31, 960, 1000} {
+			for _, decrypt := range []bool{false, true} {
+				start := newUnit(t, impl, key, &number, decrypt)
+				got := testing.AllocsPerRun(50, func() {
+					u := start.key.Unit(&number, decrypt)
+					u.Last(buf[:n], buf[:n])
+				})
+				if got > most {
+					t.Errorf("%d bytes: %v allocations", n, got)
+				}
+			}
+		}
+	})
+}
+
+// TestXTSZero: both keys are wiped.
+func TestXTSZero(t *testing.T) {
+	forEach(t, func(t *testing.T, impl implementation) {
+		if impl.name == "portable" {
+			return // there is nothing of it that can be reached
+		}
+		var number [16]byte
+		key := random(newRand(), 64)
+		u := newUnit(t, impl, key, &number, false)
+		u.key.Zero()
+		for what, m := range map[string]modes{"data": u.key.modes, "tweak": u.key.tweak} {
+			whole := newPair(t, impl, key[:32]).modes
+			if what == "tweak" {
+				whole = newPair(t, impl, key[32:]).modes
+			}
+			if m.encryptBlock(number) == whole.encryptBlock(number) {
+				t.Errorf("the key of the %s is still there", what)
 			}
 		}
 	})
