@@ -85,6 +85,10 @@ func TestOlderPINs(t *testing.T) {
 	if got := r.Renewed(); !got.PINKey {
 		t.Errorf("told of %+v", got)
 	}
+	want := []string{"the key that PINs open, which was rotated since, would be the old one"}
+	if reasons, err := r.Undone(older); err != nil || !slices.Equal(reasons, want) {
+		t.Errorf("then an older copy would undo %q, %v", reasons, err)
+	}
 	if n := r.opens(before, false); n != 0 {
 		t.Errorf("the old key opens %d records", n)
 	}

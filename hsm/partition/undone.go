@@ -20,7 +20,11 @@ func (p *Partition) Undone(older store.Store) (reasons []string, err error) {
 		return p.store.View(func(now store.Tx) error {
 			reasons = destroyed(old, now)
 			pins, err := p.undonePINs(old, now)
-			reasons = append(reasons, pins...)
+			if err != nil {
+				return err
+			}
+			keys, err := p.undoneKeys(old, now)
+			reasons = append(append(reasons, pins...), keys...)
 			return err
 		})
 	})
@@ -39,6 +43,20 @@ func destroyed(old, now store.Tx) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("objects that were destroyed since would be back: %d", n)}
+}
+
+// undoneKeys tells of a rotation: who had the key before it would open again what is
+// written from then on.
+func (p *Partition) undoneKeys(old, now store.Tx) ([]string, error) {
+	was, err := p.readPINKeys(old)
+	if err != nil {
+		return nil, err
+	}
+	is, err := p.readPINKeys(now)
+	if err != nil || is.Term <= was.Term {
+		return nil, err
+	}
+	return []string{"the key that PINs open, which was rotated since, would be the old one"}, nil
 }
 
 // undonePINs tells of PINs that would be other ones, or have their wrong tries back.
