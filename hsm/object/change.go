@@ -80,6 +80,7 @@ func (o *Object) changed(id api.ObjectID, from []ck.Attribute, tmpl ck.Template,
 		attrs = withAttribute(attrs, own(r.kind, a))
 	}
 	c := newObject(id, o.schema, attrs)
+	c.owes = o.owes
 	if err := c.checkWhole(); ck.Code(err) == ck.CKR_TEMPLATE_INCOMPLETE {
 		return nil, ck.Errorf(ck.CKR_TEMPLATE_INCONSISTENT, "%w", err) // no change is incomplete (section 4.1.2)
 	} else if err != nil {

@@ -251,7 +251,7 @@ func (d *draft) given(t ck.AttributeType) bool {
 // CKR_TEMPLATE_INCOMPLETE if something is missing.
 func (d *draft) object() (*Object, error) {
 	s := d.schema
-	o := &Object{id: d.id, schema: s, class: s.class, keyType: s.keyType, usage: s.fixed.usage, truths: s.fixed.truths}
+	o := &Object{id: d.id, schema: s, class: s.class, keyType: s.keyType, usage: s.fixed.usage, truths: s.fixed.truths, owes: d.req.Deferred}
 	b := append(d.encoded[:0], formatVersion)
 	done := 0 // rows
 	for left := d.has | s.computed | s.required[d.req.Origin]; left != 0; left &= left - 1 {

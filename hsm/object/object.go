@@ -91,6 +91,7 @@ type Object struct {
 	keyType ck.KeyType
 	usage   usageSet
 	truths  truthSet
+	owes    bool // OwesCheckValue
 }
 
 // Material is the secret attributes of one object.
@@ -129,6 +130,9 @@ type Request struct {
 	Base *Object
 	Salt *Object // the key that salted a derivation (CKF_HKDF_SALT_KEY), nil if none did
 	SO   bool    // the caller is the security officer
+	// Deferred says that Made leaves out the CKA_CHECK_VALUE of a secret key, and that the
+	// caller sees to it that it is computed before somebody sees it (OwesCheckValue).
+	Deferred bool
 }
 
 // newObject makes an object of sorted attributes, which it keeps.

@@ -288,7 +288,9 @@ func (o *Object) unlessSaid(a ck.Attribute) *Object {
 
 // having returns o with an attribute, whatever the rules of its row.
 func (o *Object) having(a ck.Attribute) *Object {
-	return newObject(o.id, o.schema, withAttribute(o.list(), own(kinds[a.Type], &a)))
+	c := newObject(o.id, o.schema, withAttribute(o.list(), own(kinds[a.Type], &a)))
+	c.owes = o.owes
+	return c
 }
 
 // unwrappingIsSound is for keys under which something of this token may have left.

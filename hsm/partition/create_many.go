@@ -54,6 +54,7 @@ func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) 
 		*room = service.Room{}
 		rooms.Put(room)
 	}()
+	room.Deferred = mayDefer(tmpl)
 	made, err := completed(tmpl, room)
 	if err != nil {
 		return pair{}, err
@@ -61,7 +62,16 @@ func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) 
 	if class, _ := made.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) == ck.CKO_PRIVATE_KEY {
 		defer object.WipeTemplate(made) // a secret key's value is the caller's
 	}
-	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so})
+	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so, Deferred: room.Deferred})
+}
+
+// mayDefer reports whether the check value of a new object can wait until it is asked for:
+// of a secret key of the session, unless the template says what it has to be.
+func mayDefer(tmpl ck.Template) bool {
+	class, _ := tmpl.Ulong(ck.CKA_CLASS)
+	token, _ := tmpl.Bool(ck.CKA_TOKEN)
+	_, given := tmpl.Find(ck.CKA_CHECK_VALUE)
+	return ck.ObjectClass(class) == ck.CKO_SECRET_KEY && !token && !given
 }
 
 // rooms are used again; free ones are zero.

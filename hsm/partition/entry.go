@@ -54,7 +54,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 			return nil, err
 		}
 	}
-	k := service.NewKey(e.object.Unpacked(), m)
+	k := service.NewKey(wholeWith(e.object, m).Unpacked(), m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
 		if e.session == 0 {
 			k.Zero()
@@ -63,6 +63,20 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	}
 	return k, nil
 }
+
+// wholeWith returns an object with the check value that it owes.
+func wholeWith(o *object.Object, m *object.Material) *object.Object {
+	if !o.OwesCheckValue() {
+		return o
+	}
+	value, _ := m.Get(ck.CKA_VALUE)
+	return o.WithCheckValue(service.CheckValue(o.KeyType(), value))
+}
+
+// whole returns the entry's object with all its attributes. It makes no key of the entry,
+// whose secret could not be wiped at once then. The caller holds p.mu at least for
+// reading, and the object is open.
+func (e *entry) whole() *object.Object { return wholeWith(e.object, e.material) }
 
 // wipe forgets the key and wipes it. Nothing may be using it: at logout and at the
 // end, when no operation is left. The caller holds p.mu for writing.

@@ -22,11 +22,21 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 	ids, candidates := builtIns().matching(tmpl), p.candidates(tmpl)
 	ids = slices.Grow(ids, min(len(candidates), fewFound))
 	for _, e := range candidates {
-		if p.visible(who, e.object) && e.object.Matches(tmpl) {
+		if p.visible(who, e.object) && e.matches(tmpl) {
 			ids = append(ids, e.id)
 		}
 	}
 	return ids, nil
+}
+
+// matches reports whether an object is what tmpl searches for.
+func (e *entry) matches(tmpl ck.Template) bool {
+	if e.object.OwesCheckValue() {
+		if _, asked := tmpl.Find(ck.CKA_CHECK_VALUE); asked {
+			return e.whole().Matches(tmpl)
+		}
+	}
+	return e.object.Matches(tmpl)
 }
 
 // fewFound is for how many objects there is room from the start: most searches are for one.
@@ -67,7 +77,11 @@ func (p *Partition) Attributes(who api.Caller, id api.ObjectID, want []api.Attri
 // call has made so far: a template that asks for one of them many times gets one copy.
 func (p *Partition) attribute(e *entry, want *api.AttributeResult, secrets *ck.Template) error {
 	t := want.Type
-	a, inMaterial, rv := e.object.Get(t)
+	o := e.object
+	if t == ck.CKA_CHECK_VALUE {
+		o = e.whole()
+	}
+	a, inMaterial, rv := o.Get(t)
 	want.Attribute, want.RV = a, rv
 	want.Type = t
 	if rv != ck.CKR_OK || !inMaterial {
@@ -110,5 +124,5 @@ func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
 	if e.session == 0 {
 		return e.record.size() + seal.Overhead + e.object.Size(), nil
 	}
-	return e.object.Size(), nil
+	return e.whole().Size(), nil
 }

@@ -178,6 +178,7 @@ func (p *Partition) openPrivate(tx store.Tx, meta string, b *box, pin *seal.Key)
 // closePrivate forgets private objects, destroys private session objects and
 // wipes the key that opened them.
 func (p *Partition) closePrivate() {
+	p.forms.Clear()
 	p.index.stale = true
 	for _, e := range p.objects {
 		switch {

@@ -70,6 +70,9 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 
 // newPair is newObject short of putting it anywhere.
 func (p *Partition) newPair(r object.Request) (pair, error) {
+	if o, m := p.forms.New(&r); o != nil {
+		return pair{o, m}, nil
+	}
 	o, m, err := object.New(r)
 	if err != nil {
 		return pair{}, err
@@ -78,6 +81,7 @@ func (p *Partition) newPair(r object.Request) (pair, error) {
 		m.Zero()
 		return pair{}, err
 	}
+	p.forms.Keep(&r, o)
 	return pair{o, m}, nil
 }
 
@@ -253,7 +257,7 @@ func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so
 	if err != nil {
 		return nil, nil, err
 	}
-	c, m, err := e.object.Copy(tmpl, k.Material, so)
+	c, m, err := k.Object.Copy(tmpl, k.Material, so)
 	if err != nil {
 		return nil, nil, err
 	}

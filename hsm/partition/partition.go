@@ -118,6 +118,8 @@ type Partition struct {
 	glanced atomic.Pointer[glance]
 	closed  atomic.Bool // changed under mu, read without
 
+	forms object.Forms // of session keys
+
 	// states seals what C_GetOperationState hands out.
 	states stateKey
 
