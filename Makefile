@@ -86,7 +86,7 @@ test:
 # What has assembly, without it.
 purego:
 	$(GO) build -tags purego ./...
-	$(GO) test -tags purego -timeout 10m ./hsm/crypto/... ./hsm/service
+	$(GO) test -tags purego -short -timeout 10m ./hsm/crypto/... ./hsm/service
 
 # What many threads do at once, under the race detector: a minute or two.
 race:
