@@ -19,6 +19,9 @@ var (
 	ErrNewer = errors.New("the audit log was written by a newer version")
 	// ErrInconsistent: the log does not continue an earlier checkpoint.
 	ErrInconsistent = errors.New("the audit log was changed since the checkpoint")
+	// ErrUnwritten: the log fits its store, but there is no room for its last records.
+	// The store has them, and nothing can be recorded before they are in the log.
+	ErrUnwritten = errors.New("the last records wait for room")
 
 	// errUnsettled: somebody died between a commit of the store and its record.
 	errUnsettled = errors.New("audit: the log has to be settled with the store")

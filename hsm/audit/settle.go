@@ -15,7 +15,7 @@ func (l *Log) WithStore(view func() (Anchor, error)) { l.view = view }
 const settleTries = 100
 
 // Settle holds the log against what its store remembers, and appends what it lacks:
-// ErrStoreOlder, ErrLogOlder, ErrForeign, ErrDamaged.
+// ErrStoreOlder, ErrLogOlder, ErrForeign, ErrDamaged, ErrUnwritten.
 //
 // What the store says may be outdated by the time that the log is locked. So what
 // seems wrong is looked at again with what the store says after the log was seen.
@@ -102,10 +102,18 @@ func (h *hold) redo(a Anchor) error {
 			continue
 		}
 		if err := h.write(b); err != nil {
-			return err
+			return unwritten(err)
 		}
 	}
 	return nil
+}
+
+// unwritten marks the error of a batch that was found to follow the log and has no room.
+func unwritten(err error) error {
+	if isNoRoom(err) {
+		return fmt.Errorf("%w: %w", ErrUnwritten, err)
+	}
+	return err
 }
 
 // again makes a batch of lines of the tail. One whose records are all in the log

@@ -231,7 +231,7 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 	if err := p.load(); err != nil {
 		return nil, err
 	}
-	if err := p.recorder.Settle(); err != nil {
+	if err := p.recorder.Settle(); err != nil && !errors.Is(err, audit.ErrUnwritten) {
 		return nil, auditError(err)
 	}
 	if p.rules, err = policyOf(p.header); err != nil {

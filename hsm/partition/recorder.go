@@ -16,6 +16,8 @@ import (
 type Recorder interface {
 	// Settle holds the log against what the store remembers of it.
 	Settle() error
+	// Ready makes sure that what comes next can be recorded.
+	Ready(a audit.Anchor) error
 	// Prepare makes the records of a transaction part of it.
 	Prepare(a audit.Anchor, generation uint64, events []audit.Event) (*audit.Pending, error)
 	// Note records, durably, what changes nothing in the store.
@@ -29,7 +31,8 @@ type Recorder interface {
 // noRecorder is the twin for stores that have no log.
 type noRecorder struct{}
 
-func (noRecorder) Settle() error { return nil }
+func (noRecorder) Settle() error            { return nil }
+func (noRecorder) Ready(audit.Anchor) error { return nil }
 func (noRecorder) Prepare(audit.Anchor, uint64, []audit.Event) (*audit.Pending, error) {
 	return nil, nil
 }
@@ -125,6 +128,19 @@ func (w *writer) record() error {
 		return nil
 	}
 	return w.putMeta(metaAudit, w.pending.Anchor().Encode())
+}
+
+// ready refuses to begin what could not be recorded at its end: a try that is written
+// down counts as a wrong one until its end is.
+func (w *writer) ready() error {
+	if w.p.recorder == nil {
+		return nil
+	}
+	a, err := w.p.readAnchor(w.tx)
+	if err != nil {
+		return err
+	}
+	return auditError(w.p.recorder.Ready(a))
 }
 
 // whoIs names a caller in the log. The caller holds p.mu.

@@ -161,6 +161,9 @@ func (p *Partition) beginTry(of account) (a auth, id string, err error) {
 			if id, err = a.begin(policy, time.Now()); err != nil {
 				return err
 			}
+			if err := w.ready(); err != nil {
+				return err
+			}
 			return w.putAuth(of, a)
 		})
 		if !errors.Is(err, errTriesPending) || time.Now().After(give) {

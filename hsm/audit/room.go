@@ -1,0 +1,54 @@
+package audit
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
+)
+
+// noRoom is what a file system says that cannot take any more.
+var noRoom = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG}
+
+func isNoRoom(err error) bool {
+	return slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) })
+}
+
+// The room that is kept behind the end of the log, in bytes, so that some two hundred
+// acts are recorded yet once the disk is full; and the least, for those of a login.
+const (
+	roomAhead = 64 << 10
+	roomLeast = 4 << 10
+)
+
+// Ready makes sure that the records of a few acts to come can be appended: the errors of
+// Settle, or of the disk. a is what the store remembers; the caller is the store's only
+// writer, as in Prepare.
+func (l *Log) Ready(a Anchor) error {
+	h, err := l.acquire(true)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if err := h.settleWith(a); err != nil {
+		return err
+	}
+	if err := reserve(h.log, h.at.offset, roomAhead, roomLeast); err != nil {
+		return err
+	}
+	return reserve(h.hashes, tlog.StoredHashCount(h.at.Size)*tlog.HashSize, roomAhead/4, roomLeast/4)
+}
+
+// reserve has the file system keep the first of sizes that it can, from offset on. The
+// file does not grow. A file system that knows nothing of this is taken to have room.
+func reserve(f *os.File, offset int64, sizes ...int64) (err error) {
+	for _, n := range sizes {
+		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, n)
+		if !isNoRoom(err) {
+			return nil
+		}
+	}
+	return &os.PathError{Op: "reserve", Path: f.Name(), Err: err}
+}
