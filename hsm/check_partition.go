@@ -150,6 +150,8 @@ func adviceFor(f partition.Finding, p CheckedPartition) string {
 		return "put back the root key, or use the version of Coffer, that it was last used with"
 	case f.OtherSet():
 		return "compare with a backup; coffer check --repair " + slotName(p) + " goes on with what is there"
+	case f.Removable && f.Guards():
+		return "coffer check --repair " + slotName(p) + " moves it aside; wrong tries of a PIN may be forgotten with it, and a backup may have it whole"
 	case f.Removable:
 		return "coffer check --repair moves it aside; a backup may have it whole"
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -134,7 +135,10 @@ func TestRepair(t *testing.T) {
 		{"a private record, named without a PIN", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(1)) },
 			CheckOptions{Partitions: []string{"one"}}, false, 0, 0},
 		{"a private record", func(t *testing.T, c Config) { spoilFile(t, c, firstRecord(1)) }, CheckOptions{PIN: with(userPIN)}, true, 3, 2},
-		{"the PIN policy", func(t *testing.T, c Config) { spoilFile(t, c, meta("pin-policy")) }, CheckOptions{}, true, 4, 2},
+		{"the PIN policy", func(t *testing.T, c Config) { spoilFile(t, c, meta("pin-policy")) }, CheckOptions{}, false, 0, 0},
+		{"the PIN policy, of a partition that is named", func(t *testing.T, c Config) { spoilFile(t, c, meta("pin-policy")) },
+			CheckOptions{Partitions: []string{"one"}}, true, 4, 2},
+		{"a PIN's record", func(t *testing.T, c Config) { spoilFile(t, c, meta("auth-so")) }, CheckOptions{}, false, 0, 0},
 		{"the state", func(t *testing.T, c Config) { spoilFile(t, c, meta("state")) }, CheckOptions{}, false, 0, 0},
 		{"the state, of a partition that is named", func(t *testing.T, c Config) { spoilFile(t, c, meta("state")) },
 			CheckOptions{Partitions: []string{"1"}}, true, 0, 0},
@@ -192,6 +196,21 @@ func TestRepair(t *testing.T) {
 				t.Errorf("checked again: %+v", again)
 			}
 		})
+	}
+}
+
+// TestRepairLeavesAPIN: the records of PINs are not taken out where none would be left,
+// and the partition is moved as a whole if it is named.
+func TestRepairLeavesAPIN(t *testing.T) {
+	c := smallHome(t)
+	spoilFile(t, c, meta("auth-so"))
+	spoilFile(t, c, meta("auth-user"))
+	if r := mustCheck(t, c, CheckOptions{Repair: true}); r.Sound() || asideLines(t, r.Quarantine) != 0 {
+		t.Errorf("not named: %+v", r)
+	}
+	r := mustCheck(t, c, CheckOptions{Repair: true, Partitions: []string{"1"}})
+	if _, err := os.Stat(filepath.Join(c.Home, partitionsName, "1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("named: %v, %+v", err, r)
 	}
 }
 

@@ -154,9 +154,13 @@ func (r *repair) rebuilds() bool {
 
 // removes reports whether there is something to take out, and the right to. That a set
 // differs from the one written is accepted where something in it was found damaged, or
-// the partition was named.
+// the partition was named. It has to be named where wrong tries of a PIN may be lost.
 func (r *repair) removes() bool {
-	return r.about != nil && slices.ContainsFunc(r.about.Findings, func(f partition.Finding) bool { return r.named || !f.OtherSet() })
+	if r.about == nil || len(r.about.Findings) == 0 {
+		return false
+	}
+	return r.named || !slices.ContainsFunc(r.about.Findings, partition.Finding.Guards) &&
+		slices.ContainsFunc(r.about.Findings, func(f partition.Finding) bool { return !f.OtherSet() })
 }
 
 // isOf reports whether a problem is of a kind and about a file of the store.

@@ -23,9 +23,9 @@ partition, or the SO PIN with --so-pin-file, which counts as any login does.
 --repair moves what is damaged into a new directory "quarantine-TIME" of the home, in
 full, and never deletes anything: what killed processes left, files, values and
 records. What is missing and has nothing of its own in it, coffer.home and store.lock,
-is made again. What cannot be opened as a whole is moved, and records that are not
-those that were written are gone on with, only if the partition is named; so is one
-of two copies of a partition. To take a record out it takes a PIN, so that all others
+is made again. What cannot be opened as a whole is moved, what holds the PINs and their
+wrong tries is taken out, and records that are not those that were written are gone on
+with, only if the partition is named; so is one of two copies of a partition. To take a record out it takes a PIN, so that all others
 have been opened. Make a copy of the home first.
 
 The exit code is 1 if something is wrong, and was not mended or moved aside.`

@@ -57,16 +57,23 @@ func flagError(c *cobra.Command, err error) error {
 var pinAdvice = map[ck.RV]advised{
 	ck.CKR_PIN_INCORRECT: {errors.New("wrong %s"),
 		"wrong tries are counted, and after too many the PIN is locked: coffer partition show", exitWrongPIN},
-	ck.CKR_PIN_LOCKED: {errors.New("the %s is locked after too many wrong tries"), "", exitLocked},
-	ck.CKR_USER_PIN_NOT_INITIALIZED: {errors.New("the %s has not been set yet"),
-		"the security officer sets it: coffer user unlock --new-pin", exitFailed},
+	ck.CKR_PIN_LOCKED:               {errors.New("the %s is locked after too many wrong tries"), "", exitLocked},
+	ck.CKR_USER_PIN_NOT_INITIALIZED: {errors.New("the %s has not been set yet"), "", exitFailed},
 }
 
-// lockedHint says who unlocks a PIN.
-var lockedHint = map[ck.UserType]string{
-	ck.CKU_USER: "the security officer unlocks it: coffer user unlock",
-	ck.CKU_SO:   "who has the user PIN can set a new one: coffer partition recover-so",
+// pinHints says who unlocks or sets a PIN, where that depends on whose it is.
+var pinHints = map[ck.UserType]map[ck.RV]string{
+	ck.CKU_USER: {
+		ck.CKR_PIN_LOCKED:               "the security officer unlocks it: coffer user unlock",
+		ck.CKR_USER_PIN_NOT_INITIALIZED: "the security officer sets it: coffer user unlock --new-pin",
+	},
+	ck.CKU_SO: {
+		ck.CKR_PIN_LOCKED:               recoverHint,
+		ck.CKR_USER_PIN_NOT_INITIALIZED: recoverHint,
+	},
 }
+
+const recoverHint = "who has the user PIN can set a new one: coffer partition recover-so"
 
 var pinNames = map[ck.UserType]string{ck.CKU_USER: "user PIN", ck.CKU_SO: "SO PIN"}
 
@@ -80,7 +87,7 @@ func pinError(err error, s api.Slot, user ck.UserType) error {
 		return fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err)
 	}
 	if advice.hint == "" {
-		advice.hint = lockedHint[user]
+		advice.hint = pinHints[user][ck.Code(err)]
 	}
 	text := strings.Replace(advice.Error(), "%s", pinNames[user], 1)
 	advice.error = fmt.Errorf("partition %s: %s", quote(s.Partition.Info().Label), text)

@@ -51,7 +51,13 @@ func (p *Partition) userCalled(name string) account {
 
 // nameTag makes the name of a value out of that of a user: short, whatever the name,
 // and no way to find users by looking at the disk without the root key.
+//
+// A partition that could not be opened has no root key, and nobody by any name: what its
+// calls answer is why.
 func (p *Partition) nameTag(kind, name string) string {
+	if p.root == nil {
+		return kind + ":"
+	}
 	mac := p.root.MAC("user-name", []byte(kind), []byte(name))
 	return kind + ":" + hex.EncodeToString(mac[:16])
 }

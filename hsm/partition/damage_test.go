@@ -138,6 +138,12 @@ func TestBroken(t *testing.T) {
 	}
 	_, err := p.Login(ck.CKU_USER, userPIN)
 	expect(t, "Login", err, ck.CKR_DEVICE_ERROR)
+	for _, user := range []ck.UserType{ck.CKU_USER, ck.CKU_SO} {
+		_, err = p.LoginUser(user, "alice", userPIN)
+		expect(t, "LoginUser with a name", err, ck.CKR_DEVICE_ERROR)
+	}
+	expect(t, "SetUserPIN", p.SetUserPIN("alice", userPIN, soPIN), ck.CKR_DEVICE_ERROR)
+	expect(t, "RecoverSO", p.RecoverSO("alice", userPIN, soPIN), ck.CKR_DEVICE_ERROR)
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}

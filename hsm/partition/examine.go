@@ -98,6 +98,7 @@ func (x *Examination) metas(tx store.Tx, p *Partition) bool {
 			x.find(Finding{Value: name, Err: err, Removable: dispensable(name) && p.metas[name].value == nil})
 		}
 	}
+	x.openers(p)
 	p.header, _ = decodeHeader(p.metas[metaPartition].payload)
 	x.Label, x.Serial = p.header.Label, p.header.Serial
 	if err := p.loadTerms(); err != nil {
@@ -121,6 +122,20 @@ func (x *Examination) boxes(p *Partition) {
 		}
 		if a := p.authSeen(name); a.Box != nil && !p.isBound(p.private, name, a.Box) {
 			x.find(Finding{Value: name, Err: errUnbound, Removable: true})
+		}
+	}
+}
+
+// openers has no PIN's record taken out where none is left to open the partition with.
+func (x *Examination) openers(p *Partition) {
+	for name := range p.metas {
+		if isPIN(name) {
+			return
+		}
+	}
+	for i := range x.Findings {
+		if isPIN(x.Findings[i].Value) {
+			x.Findings[i].Removable = false
 		}
 	}
 }
@@ -206,6 +221,10 @@ func (x *Examination) state(tx store.Tx, generation uint64, p *Partition) {
 // OtherSet reports whether a finding is that something was removed, put back or
 // exchanged, without that it could be said what: all that is there may be authentic.
 func (f Finding) OtherSet() bool { return f.Err == errOtherSet }
+
+// Guards reports whether a finding is about what holds the PINs: without it, wrong tries
+// would be forgotten or cost less.
+func (f Finding) Guards() bool { return dispensable(f.Value) }
 
 // UnlockPrivate opens the key of private objects with a PIN, for Examine and
 // Quarantine, also of a partition that Open refuses. The try is counted as any other. The
