@@ -103,22 +103,8 @@ func TestWhileOthersWrite(t *testing.T) {
 	var writers []*exec.Cmd
 	var stop []io.Closer
 	for n := range 4 {
-		cmd := storetest.Child("write", config.Home, fmt.Sprint("w", n))
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd, in := startChild(t, "write", config.Home, fmt.Sprint("w", n))
 		defer cmd.Process.Kill()
-		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
 		writers, stop = append(writers, cmd), append(stop, in)
 	}
 	by := key(t)

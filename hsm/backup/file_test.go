@@ -26,10 +26,10 @@ func partChild(args []string) error {
 	})
 }
 
-// startPart starts a process that writes a backup.
-func startPart(t *testing.T, path string) (cmd *exec.Cmd, end io.Closer) {
+// startChild starts a child and waits for its first line; it ends with its input.
+func startChild(t *testing.T, args ...string) (cmd *exec.Cmd, end io.Closer) {
 	t.Helper()
-	cmd = storetest.Child("part", path)
+	cmd = storetest.Child(args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func startPart(t *testing.T, path string) (cmd *exec.Cmd, end io.Closer) {
 func TestPart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "backup")
 	text := func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }
-	live, end := startPart(t, path)
+	live, end := startChild(t, "part", path)
 	if err := WriteFile(path, text); !errors.Is(err, ErrBusy) {
 		t.Errorf("while another writes it: %v", err)
 	}
@@ -66,7 +66,7 @@ func TestPart(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	dead, _ := startPart(t, path)
+	dead, _ := startChild(t, "part", path)
 	dead.Process.Kill()
 	dead.Wait()
 	if _, err := os.Stat(path + partSuffix); err != nil {
