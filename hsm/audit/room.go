@@ -1,20 +1,12 @@
 package audit
 
 import (
-	"errors"
 	"os"
-	"slices"
 
+	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sys/unix"
 )
-
-// noRoom is what a file system says that cannot take any more.
-var noRoom = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG}
-
-func isNoRoom(err error) bool {
-	return slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) })
-}
 
 // The room that is kept behind the end of the log, in bytes, so that some two hundred
 // acts are recorded yet once the disk is full; and the least, for those of a login.
@@ -46,7 +38,7 @@ func (l *Log) Ready(a Anchor) error {
 func reserve(f *os.File, offset int64, sizes ...int64) (err error) {
 	for _, n := range sizes {
 		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, n)
-		if !isNoRoom(err) {
+		if !store.NoRoom(err) {
 			return nil
 		}
 	}

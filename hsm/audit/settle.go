@@ -110,7 +110,7 @@ func (h *hold) redo(a Anchor) error {
 
 // unwritten marks the error of a batch that was found to follow the log and has no room.
 func unwritten(err error) error {
-	if isNoRoom(err) {
+	if store.NoRoom(err) {
 		return fmt.Errorf("%w: %w", ErrUnwritten, err)
 	}
 	return err

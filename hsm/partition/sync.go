@@ -5,8 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"maps"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -14,9 +12,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
-
-// noRoom is what a store says that cannot take any more.
-var noRoom = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, store.ErrTooLarge}
 
 // storeError gives an error of the store the code that PKCS #11 has for it.
 func storeError(err error) error {
@@ -30,7 +25,7 @@ func storeError(err error) error {
 // DiskCode is the code for an error of files: CKR_DEVICE_MEMORY if there is no room,
 // or CKR_DEVICE_ERROR.
 func DiskCode(err error) ck.RV {
-	if slices.ContainsFunc(noRoom, func(cause error) bool { return errors.Is(err, cause) }) {
+	if store.NoRoom(err) || errors.Is(err, store.ErrTooLarge) {
 		return ck.CKR_DEVICE_MEMORY
 	}
 	return ck.CKR_DEVICE_ERROR
