@@ -21,21 +21,24 @@ func (m *Module) AuditLog(slot ck.SlotID) (*audit.Log, error) {
 	return p.Log(), nil
 }
 
-// NoteBackup records, in the log of the partition in a slot and in the home's, that a
-// backup of it is about to be handed out.
-func (m *Module) NoteBackup(slot ck.SlotID, detail string) error {
-	p, err := m.partitionIn(slot)
-	if err != nil {
-		return err
-	}
-	if err := p.Note(audit.Event{Act: audit.Backup, Detail: detail}); err != nil {
-		return err
+// NoteBackup records, in the logs of the partitions in slots and in the home's, that a
+// backup of them is about to be handed out. details says of each what there is in it.
+func (m *Module) NoteBackup(slots []ck.SlotID, details []string) error {
+	events := make([]audit.Event, len(slots))
+	for i, slot := range slots {
+		p, err := m.partitionIn(slot)
+		if err != nil {
+			return err
+		}
+		events[i] = audit.Event{Act: audit.Backup, Detail: details[i]}
+		if err := p.Note(events[i]); err != nil {
+			return err
+		}
+		events[i].Slot = uint64(slot)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lockedHome(func() error {
-		return m.home.note(m.root, audit.Event{Act: audit.Backup, Slot: uint64(slot), Detail: detail})
-	})
+	return m.lockedHome(func() error { return m.home.note(m.root, events...) })
 }
 
 // SetAuditUses lets the SO say whether uses of keys are recorded.

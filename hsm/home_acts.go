@@ -78,10 +78,14 @@ func (l *homeLog) ready(first audit.Event) error {
 		return l.Append(first)
 	}
 	open, err := audit.Unended(l.Dir())
-	for _, r := range open {
-		err = errors.Join(err, l.Append(l.home.cutOff(r)))
+	if err != nil || len(open) == 0 {
+		return err
 	}
-	return err
+	ends := make([]audit.Event, len(open))
+	for i, r := range open {
+		ends[i] = l.home.cutOff(r)
+	}
+	return l.Append(ends...)
 }
 
 // begin records that an act begins, and returns the number of that record.

@@ -18,17 +18,15 @@ func (c *Contents) describe() string {
 // record has the audit logs tell that what was planned is about to be handed out, and to
 // how many; not to whom.
 func (b *creation) record(m *hsm.Module, slots []ck.SlotID) error {
-	to := b.describeKeys()
-	for i, slot := range slots {
+	to, details := b.describeKeys(), make([]string, len(slots))
+	for i := range slots {
 		what := "all of it"
 		if since := b.contents.Partitions[i].Since; since != 0 {
 			what = fmt.Sprintf("what changed since generation %d", since)
 		}
-		if err := m.NoteBackup(slot, fmt.Sprintf("%s: %s, for %s", b.contents.describe(), what, to)); err != nil {
-			return err
-		}
+		details[i] = fmt.Sprintf("%s: %s, for %s", b.contents.describe(), what, to)
 	}
-	return nil
+	return m.NoteBackup(slots, details)
 }
 
 // describeKeys says what opens the backup.
