@@ -66,7 +66,7 @@ var outside = map[string][]string{
 	"hsm/service":          {"golang.org/x/crypto/"},
 	"hsm/store":            {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"},
 	"hsm/store/storetest":  {"golang.org/x/sys/unix"},
-	"cmd/coffer":           {"filippo.io/age", "filippo.io/age/armor", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
+	"cmd/coffer":           {"filippo.io/age", "filippo.io/age/armor", "github.com/ProtonMail/go-crypto/openpgp/", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
 	"hsm/importer/keyfile": {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "software.sslmate.com/src/go-pkcs12"},
 	"hsm/importer/pbes2":   {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "golang.org/x/crypto/scrypt"},
 	"hsm/importer/sqlite":  {"github.com/mattn/go-sqlite3"},
@@ -83,7 +83,7 @@ var without = map[string][]string{
 
 // toolOnly is what the PKCS #11 library is not to have in it, by whatever way.
 var toolOnly = []string{module + "hsm/audit/export", module + "hsm/backup/approved", module + "hsm/crypto/shamir", module + "hsm/seal/share", module + "hsm/seal/tpm",
-	"filippo.io/age", "filippo.io/age/", "github.com/google/go-tpm/", "net"}
+	"filippo.io/age", "filippo.io/age/", "github.com/ProtonMail/go-crypto/", "github.com/cloudflare/circl/", "github.com/google/go-tpm/", "net"}
 
 // TestLibraryIsSmall: what only tools need is in none of the library's imports.
 func TestLibraryIsSmall(t *testing.T) {

@@ -142,9 +142,7 @@ func (t *tool) dealBackup(o *createOptions, how *backup.Options) error {
 		return &advised{errors.New("--recipients-file does not go with shares: give --recipient once for each share"), "", exitUsage}
 	}
 	how.Approved = o.approved || fips140.Enabled()
-	if how.Approved && o.deal.recipients != nil {
-		return &advised{errors.New("--recipient encrypts shares with age, which does not go with approved algorithms"), "", exitUsage}
-	}
+	o.deal.approved = how.Approved
 	custodians, shares, err := backup.Deal(o.deal.threshold, o.deal.shares)
 	if err != nil {
 		return &advised{err, "", exitUsage}

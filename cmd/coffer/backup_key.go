@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -200,6 +201,9 @@ func readRecipients(o *createOptions, how *backup.Options) error {
 		return nil
 	}
 	for _, one := range o.deal.recipients {
+		if strings.HasPrefix(one, pgpPrefix) {
+			return hintf("--threshold and --shares deal some, to one recipient each", "OpenPGP keys are for shares, not for a backup as a whole")
+		}
 		if err := add("--recipient", []byte(one)); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,36 +14,17 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
-// parseRecipients reads age recipients, one a custodian.
-func parseRecipients(names []string) (all []age.Recipient, err error) {
-	for i, name := range names {
-		one, err := age.ParseRecipients(strings.NewReader(name))
-		if err != nil || len(one) != 1 {
-			return nil, fmt.Errorf("recipient %d is not one of age: it begins with age1", i+1)
-		}
-		all = append(all, one[0])
+// ageCustodian reads a recipient of age.
+func ageCustodian(name string) (custodian, error) {
+	one, err := age.ParseRecipients(strings.NewReader(name))
+	if err != nil || len(one) != 1 {
+		return custodian{}, &advised{errors.New("neither one of age nor a file with an OpenPGP key"), "age1... or pgp:FILE", exitUsage}
 	}
-	return all, nil
-}
-
-// encryptTo makes an armored age file of text.
-func encryptTo(to age.Recipient, text *secret.Bytes) (*secret.Bytes, error) {
-	var out bytes.Buffer
-	armored := armor.NewWriter(&out)
-	w, err := age.Encrypt(armored, to)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(text.Expose()); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	if err := armored.Close(); err != nil {
-		return nil, err
-	}
-	return secret.From(out.Bytes()), nil
+	return custodian{suffix: ".age", encrypt: func(w io.Writer) (io.WriteCloser, error) {
+		armored := armor.NewWriter(w)
+		inside, err := age.Encrypt(armored, one[0])
+		return layered{inside, armored}, err
+	}}, nil
 }
 
 // isArmored reports whether text is an armored age file.

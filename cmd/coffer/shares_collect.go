@@ -89,6 +89,9 @@ func readShareFile(path string, identities []string) (*share.Share, error) {
 	}
 	text := secret.From(buf[:n])
 	defer func() { text.Zero() }()
+	if isOpenPGP(text.Expose()) {
+		return nil, errOpenPGPShare
+	}
 	if isArmored(text.Expose()) {
 		plain, err := decryptWith(identities, text.Expose())
 		if err != nil {

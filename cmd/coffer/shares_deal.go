@@ -22,14 +22,17 @@ type dealOptions struct {
 	threshold, shares int
 	dir               string
 	recipients        []string
+	approved          bool // algorithms only
 }
 
 func (o *dealOptions) register(c *cobra.Command) {
 	c.Flags().IntVar(&o.threshold, "threshold", 0, "`M` shares open it")
 	c.Flags().IntVar(&o.shares, "shares", 0, "make `N` shares")
 	c.Flags().StringVar(&o.dir, "out-dir", "", "write the shares to new files in `DIR` (default: show them at the terminal, one at a time)")
-	c.Flags().StringArrayVar(&o.recipients, "recipient", nil, "encrypt the next share to this age `RECIPIENT` (age1...); once for each share")
+	c.Flags().StringArrayVar(&o.recipients, "recipient", nil, recipientUsage)
 }
+
+const recipientUsage = "encrypt the next share to this `RECIPIENT`: of age (age1...), or the OpenPGP key in a file (pgp:FILE); once for each share"
 
 // newSharesSeal deals a new key. The shares are handed out before anything is sealed
 // with it: whoever is cut off has shares of nothing.
@@ -71,31 +74,26 @@ func knownShares(s *seal.Slot) (share.Known, error) {
 // handOut gives every custodian his share, in the way that o asks for. name is what
 // they are called by: it is in the text, and the files' names begin with it.
 func (t *tool) handOut(shares []*share.Share, name string, o *dealOptions) error {
-	if n := len(o.recipients); n != 0 && n != len(shares) {
-		return &advised{fmt.Errorf("%d recipients for %d shares: give --recipient once for each", n, len(shares)), "", exitUsage}
-	}
-	sealed, err := parseRecipients(o.recipients)
+	to, err := o.custodians(len(shares))
 	if err != nil {
-		return &advised{err, "", exitUsage}
+		return err
 	}
 	note := fmt.Sprintf("called %s; dealt on %s", name, time.Now().Format(time.DateOnly))
 	texts := make([]*secret.Bytes, len(shares))
 	for i, s := range shares {
 		texts[i] = s.Text(note)
-		defer texts[i].Zero()
-		if sealed != nil {
-			armored, err := encryptTo(sealed[i], texts[i])
-			if err != nil {
-				return err
-			}
-			texts[i].Zero()
-			texts[i] = armored
+		defer func() { texts[i].Zero() }()
+		if to == nil {
+			continue
+		}
+		if texts[i], err = to[i].encryptFor(texts[i]); err != nil {
+			return err
 		}
 	}
 	switch {
 	case o.dir != "":
-		return t.writeShares(texts, o.dir, name, sealed != nil)
-	case sealed != nil:
+		return t.writeShares(texts, o.dir, name, to)
+	case to != nil:
 		for _, text := range texts {
 			t.out.Write(text.Expose())
 		}
@@ -149,16 +147,14 @@ func readLine(r io.Reader, buf []byte) ([]byte, error) {
 
 // writeShares writes the shares to new files that only their owner can read, all or
 // none.
-func (t *tool) writeShares(texts []*secret.Bytes, dir, name string, sealed bool) error {
-	suffix := ".share"
-	if sealed {
-		suffix += ".age"
-	}
+func (t *tool) writeShares(texts []*secret.Bytes, dir, name string, to []custodian) error {
 	var paths []string
 	for i, text := range texts {
-		path := filepath.Join(dir, fmt.Sprintf("%s-%d%s", name, i+1, suffix))
-		err := writeNew(path, text)
-		if err != nil {
+		path := filepath.Join(dir, fmt.Sprintf("%s-%d.share", name, i+1))
+		if to != nil {
+			path += to[i].suffix
+		}
+		if err := writeNew(path, text); err != nil {
 			for _, p := range paths {
 				os.Remove(p)
 			}
@@ -166,10 +162,18 @@ func (t *tool) writeShares(texts []*secret.Bytes, dir, name string, sealed bool)
 		}
 		paths = append(paths, path)
 	}
-	for _, path := range paths {
-		fmt.Fprintf(t.out, "wrote %s\n", plain(path))
+	for i, path := range paths {
+		fmt.Fprintf(t.out, "wrote %s%s\n", plain(path), whose(to, i))
 	}
 	return nil
+}
+
+// whose says whom a share is encrypted to, where its recipient was the name of a file.
+func whose(to []custodian, i int) string {
+	if to == nil || to[i].who == "" {
+		return ""
+	}
+	return " for " + to[i].who
 }
 
 // writeNew writes a file that must not be there yet, and returns when it is on the disk.
