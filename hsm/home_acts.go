@@ -77,7 +77,7 @@ func (l *homeLog) ready(first audit.Event) error {
 	if !any {
 		return l.Append(first)
 	}
-	open, err := audit.Unended(l.Dir())
+	open, err := l.Unended()
 	if err != nil || len(open) == 0 {
 		return err
 	}

@@ -253,6 +253,28 @@ func TestHomeLogFlipped(t *testing.T) {
 	}
 }
 
+// TestHomeLogReadAtItsEnd: an act reads the end of the log, and Check all of it.
+func TestHomeLogReadAtItsEnd(t *testing.T) {
+	c := newHome(t, cheapPINs)
+	m := open(t, c)
+	must(t, m.InitToken(1, soPIN, "one"))
+	path := filepath.Join(c.Home, auditName, "log")
+	sound, err := os.ReadFile(path)
+	must(t, err)
+	spoiled := bytes.Replace(sound, []byte("home.create"), []byte("home.crEate"), 1)
+	must(t, os.WriteFile(path, spoiled, 0o600))
+	must(t, m.InitToken(2, soPIN, "two"))
+	if r := mustCheck(t, c, CheckOptions{}); r.Sound() {
+		t.Error("nobody has seen that the first record is another one")
+	}
+	spoiled, err = os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, bytes.Replace(spoiled, []byte(`"slot":2`), []byte(`"slot":3`), 2), 0o600))
+	if err := m.Delete(2, nil); err == nil || !strings.Contains(err.Error(), "coffer audit accept --home") {
+		t.Errorf("an act after a record that is another one: %v", err)
+	}
+}
+
 // TestHomeLogOfOldHome: a home that was made before there was a log opens, and has one
 // from the next act on.
 func TestHomeLogOfOldHome(t *testing.T) {

@@ -185,11 +185,9 @@ func (h *hold) findEnd() (end, error) {
 		return now, fmt.Errorf("%w: the last checkpoint: %v", ErrDamaged, err)
 	}
 	now.Checkpoint, now.offset = c, offset
-	if e, err := (hashFile{h.hashes}).load(c.Size); err == nil {
-		if root, err := e.root(); err == nil && root == c.Root {
-			now.edge = *e
-			return now, nil
-		}
+	if e, ok := h.storedEdge(c); ok {
+		now.edge = e
+		return now, nil
 	}
 	now.edge, err = h.rebuild(offset)
 	return now, err

@@ -168,17 +168,6 @@ func stillOpen(open []Record, rec Record) []Record {
 	return slices.DeleteFunc(open, func(r Record) bool { return r.Seq == rec.Of })
 }
 
-// Unended lists the records of the log in dir that began something and have not ended.
-func Unended(dir string) (open []Record, err error) {
-	for rec, err := range Read(dir, 0) {
-		if err != nil {
-			return nil, err
-		}
-		open = stillOpen(open, rec)
-	}
-	return open, nil
-}
-
 // Read yields the records of the log in dir, from record first, as far as there is a
 // checkpoint behind them. It checks their form only; Verify checks all. An error ends
 // it.
