@@ -8,11 +8,13 @@
 // Any method may be called from any thread. A lock is only taken while those to
 // its left are held or none is:
 //
-//	App.life → events.mu → places.admission → token.turn → token.mu or session.mu → others
+//	App.life → events.mu → places.admission → token.turn → session.mu → token.mu → others
 //
 // session.mu is held for the whole of a call on a session, so that a second
 // call on the same session waits for the first. Two sessions share nothing on
-// the way to a cryptographic operation but atomic reads.
+// the way to a cryptographic operation but atomic reads. To open a session takes
+// token.mu alone, to close one its own lock and that: programs do both for every
+// operation, and a lock costs as much as all the rest.
 package slots
 
 import (
@@ -39,7 +41,8 @@ type App struct {
 	module api.Module
 
 	// life is held for reading by the calls that have no session or do not lock
-	// it, and for writing by Finalize, which so waits for them.
+	// it, and for writing by Finalize, which so waits for them; but not by C_OpenSession
+	// and C_GenerateRandom, which have nothing that Finalize takes from them.
 	life   sync.RWMutex
 	closed atomic.Bool
 
@@ -52,7 +55,7 @@ type App struct {
 // New starts an application on module, which it closes in Finalize.
 func New(module api.Module) *App {
 	a := &App{module: module}
-	a.places.update(module.Slots())
+	a.update()
 	a.events.look(module.Slots())
 	a.events.pending = nil // what was there before is no event
 	return a
@@ -60,7 +63,8 @@ func New(module api.Module) *App {
 
 // Finalize is C_Finalize (section 5.4): it waits for the calls under way, closes
 // every session, logs out and closes the module. The second one answers
-// CKR_CRYPTOKI_NOT_INITIALIZED.
+// CKR_CRYPTOKI_NOT_INITIALIZED. A session that is opened meanwhile is among those
+// that it closes, or is not opened.
 func (a *App) Finalize() error {
 	a.life.Lock()
 	defer a.life.Unlock()
@@ -68,7 +72,12 @@ func (a *App) Finalize() error {
 		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	}
 	for _, s := range a.sessions.values() {
-		a.closeSession(s, ck.SessionHandle(s.entry.handle.Load()))
+		a.closeAny(s)
+	}
+	for _, pl := range a.places.all() {
+		if pl.token != nil { // somebody else may have closed the last session
+			a.logoutIfDeserted(pl.token)
+		}
 	}
 	return a.module.Close()
 }

@@ -64,6 +64,6 @@ func (a *App) WaitForSlotEvent() (ck.SlotID, error) {
 	a.events.pending = a.events.pending[1:]
 	a.places.admission.Lock()
 	defer a.places.admission.Unlock()
-	a.places.update(a.module.Slots())
+	a.update()
 	return id, nil
 }

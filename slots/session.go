@@ -39,31 +39,33 @@ func (a *App) session(h ck.SessionHandle) (*session, error) {
 	if s := a.sessions.get(uint64(h)); s != nil {
 		return s, nil
 	}
+	return nil, a.absent(ck.CKR_SESSION_HANDLE_INVALID)
+}
+
+// absent is why there is no session: rv, unless there is none any more.
+func (a *App) absent(rv ck.RV) error {
 	if a.closed.Load() {
-		return nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	}
-	return nil, ck.CKR_SESSION_HANDLE_INVALID
+	return rv
 }
 
 // enter looks a handle up and locks the session until leave; nobody closes it
 // meanwhile.
 func (a *App) enter(h ck.SessionHandle) (*session, error) {
-	s, err := a.session(h)
-	if err != nil {
-		return nil, err
+	s := a.sessions.get(uint64(h))
+	if s == nil {
+		return nil, a.absent(ck.CKR_SESSION_HANDLE_INVALID)
 	}
 	s.mu.Lock()
-	if s.is(h) {
-		if s.operations == nil {
-			s.operations = idleOperations.Get().(*operations)
-		}
-		return s, nil
+	if !s.is(h) {
+		s.mu.Unlock()
+		return nil, a.absent(ck.CKR_SESSION_CLOSED)
 	}
-	s.mu.Unlock()
-	if a.closed.Load() {
-		return nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	if s.operations == nil {
+		s.operations = idleOperations.Get().(*operations)
 	}
-	return nil, ck.CKR_SESSION_CLOSED
+	return s, nil
 }
 
 // is reports whether s is open with the handle h.
@@ -100,13 +102,11 @@ func (s *session) state() ck.State {
 // blank slot, CKR_SESSION_READ_WRITE_SO_EXISTS for a read-only session while
 // the SO is logged in. There is no limit to their number.
 func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, error) {
-	if err := a.hold(); err != nil {
-		return 0, err
-	}
-	defer a.release()
 	for {
 		pl, err := a.places.find(slot)
 		switch {
+		case a.closed.Load():
+			return 0, ck.CKR_CRYPTOKI_NOT_INITIALIZED
 		case err != nil:
 			return 0, err
 		case flags&ck.CKF_SERIAL_SESSION == 0:
@@ -126,7 +126,10 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.frozen {
+	switch {
+	case a.closed.Load(): // Finalize does not wait for this call
+		return 0, false, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	case t.frozen:
 		return 0, true, nil
 	}
 	if flags&ck.CKF_RW_SESSION == 0 {
@@ -135,20 +138,22 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, e
 		}
 		t.readOnly++
 	}
-	return ck.SessionHandle(a.sessions.put(t.spare(flags), func(h uint64, s *session) {
-		s.handle = ck.SessionHandle(h)
-		t.sessions.add(s)
-	})), false, nil
+	s := a.spare(t, flags)
+	s.handle = ck.SessionHandle(a.sessions.next(s.entry))
+	t.sessions.add(s)
+	a.sessions.admit(s.entry, uint64(s.handle))
+	return s.handle, false, nil
 }
 
 // spare returns a session that was closed, or a new one. t.mu is held.
-func (t *token) spare(flags ck.Flags) *entry[session] {
+func (a *App) spare(t *token, flags ck.Flags) *session {
 	if s := t.idle[kindOf(flags)].take(); s != nil {
-		return s.entry
+		return s
 	}
 	e := new(entry[session])
 	e.value.entry, e.value.token, e.value.flags = e, t, flags
-	return e
+	a.sessions.seat(e)
+	return &e.value
 }
 
 // kindOf numbers the flags that sessions differ in.
@@ -162,58 +167,78 @@ func kindOf(flags ck.Flags) (kind int) {
 	return kind
 }
 
+// CloseSession is C_CloseSession (section 5.6). It waits for a call under way
+// on the session, or pending. Closing the last session of a token logs out.
+func (a *App) CloseSession(h ck.SessionHandle) error {
+	s, err := a.session(h)
+	if err != nil {
+		return err
+	}
+	closed, last := a.closeSession(s, h)
+	if !closed {
+		return a.absent(ck.CKR_SESSION_HANDLE_INVALID)
+	}
+	if last && a.hold() == nil { // or Finalize logs out
+		defer a.release()
+		a.logoutIfDeserted(s.token)
+	}
+	return nil
+}
+
+// closeSession closes s, which has the handle h, unless another thread does, and reports
+// which, and whether that was the last session of its token: the caller then logs out.
+// Up to its end the session is locked and has its handle, so that Finalize waits for
+// whoever closes one.
+func (a *App) closeSession(s *session, h ck.SessionHandle) (closed, last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h == 0 || !s.is(h) {
+		return false, false
+	}
+	if s.operations != nil { // or nothing was done that the partition might remember
+		a.clearOut(s)
+	}
+	return true, a.dismiss(s)
+}
+
+// clearOut ends all that calls on the session have left. The session is locked.
+func (a *App) clearOut(s *session) {
+	s.giveUp()
+	made := s.made
+	s.made = nil
+	s.token.partition.CloseSession(api.SessionID(s.handle))
+	a.forgetGone(s.token, s.token.caller(), made)
+}
+
 // dismiss is the opposite of open; it reports whether that was the last one. The session
-// may be another one from here on.
-func (t *token) dismiss(s *session) (last bool) {
+// is locked, and may be another one from then on.
+func (a *App) dismiss(s *session) (last bool) {
+	t := s.token
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !s.readWrite() {
 		t.readOnly--
 	}
+	a.sessions.dismiss(s.entry)
 	t.sessions.remove(s)
-	t.idle[kindOf(s.flags)].add(s)
+	if t.gone {
+		a.sessions.unseat(s.entry)
+	} else {
+		t.idle[kindOf(s.flags)].add(s)
+	}
 	return t.sessions.count == 0
 }
 
-// CloseSession is C_CloseSession (section 5.6). It waits for a call under way
-// on the session, or pending. Closing the last session of a token logs out.
-func (a *App) CloseSession(h ck.SessionHandle) error {
-	if err := a.hold(); err != nil {
-		return err
+// abandon gives up the closed sessions of a token that is not in its slot any more.
+func (a *App) abandon(t *token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gone = true
+	for kind := range t.idle {
+		for s := t.idle[kind].take(); s != nil; s = t.idle[kind].take() {
+			a.sessions.unseat(s.entry)
+		}
 	}
-	defer a.release()
-	s, err := a.session(h)
-	if err != nil {
-		return err
-	}
-	if !a.closeSession(s, h) {
-		return ck.CKR_SESSION_HANDLE_INVALID
-	}
-	return nil
-}
-
-// closeSession closes s, which has the handle h, unless another thread does; it reports
-// which. life is held, for reading at least.
-func (a *App) closeSession(s *session, h ck.SessionHandle) bool {
-	if a.sessions.remove(uint64(h)) == nil {
-		return false
-	}
-	s.mu.Lock()
-	entered := s.operations != nil
-	s.giveUp()
-	made := s.made
-	s.made = nil
-	s.mu.Unlock()
-
-	t := s.token
-	if entered { // or nothing was done that the partition might remember
-		t.partition.CloseSession(api.SessionID(h))
-		a.forgetGone(t, t.caller(), made)
-	}
-	if t.dismiss(s) {
-		a.logoutIfDeserted(t)
-	}
-	return true
 }
 
 // CloseAllSessions is C_CloseAllSessions (section 5.6).
@@ -224,10 +249,18 @@ func (a *App) CloseAllSessions(slot ck.SlotID) error {
 	defer a.release()
 	for _, s := range a.sessions.values() {
 		if s.token.slot == slot {
-			a.closeSession(s, ck.SessionHandle(s.entry.handle.Load()))
+			a.closeAny(s)
 		}
 	}
 	return nil
+}
+
+// closeAny closes a session whatever its handle is, and logs out if it was the last. life
+// is held.
+func (a *App) closeAny(s *session) {
+	if _, last := a.closeSession(s, ck.SessionHandle(s.entry.handle.Load())); last {
+		a.logoutIfDeserted(s.token)
+	}
 }
 
 // GetSessionInfo is C_GetSessionInfo (section 5.6). It does not wait for a call

@@ -2,6 +2,7 @@ package slots
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -38,15 +39,24 @@ type places struct {
 
 // update takes over the module's list. A slot whose partition is the same value
 // as before keeps its token, with its sessions and its login. admission is held.
-func (p *places) update(slots []api.Slot) {
+func (a *App) update() {
+	old, slots := a.places.all(), a.module.Slots()
 	list := make([]place, len(slots))
 	for i, s := range slots {
 		list[i].id = s.ID
-		if s.Partition != nil {
-			list[i].token = p.keep(s)
+		switch t := a.places.keep(s); {
+		case t != nil:
+			list[i].token = t
+		case s.Partition != nil:
+			list[i].token = a.newToken(s)
 		}
 	}
-	p.list.Store(&list)
+	a.places.list.Store(&list)
+	for _, pl := range old {
+		if t := pl.token; t != nil && !slices.Contains(list, pl) {
+			a.abandon(t)
+		}
+	}
 }
 
 // all lists the slots.
@@ -63,13 +73,14 @@ func (p *places) settle() {
 	defer p.admission.Unlock()
 }
 
+// keep returns the token that is in a slot already, nil if it is not.
 func (p *places) keep(s api.Slot) *token {
 	for _, old := range p.all() {
 		if old.id == s.ID && old.token != nil && old.token.partition == s.Partition { // pointers, in any module
 			return old.token
 		}
 	}
-	return newToken(s)
+	return nil
 }
 
 // find returns the slot with the number id, or CKR_SLOT_ID_INVALID.
@@ -108,7 +119,7 @@ func (a *App) GetSlotList(tokenPresent bool, dst []ck.SlotID) (int, error) {
 			return 0, err
 		}
 		a.places.admission.Lock()
-		a.places.update(a.module.Slots())
+		a.update()
 		a.places.admission.Unlock()
 	}
 	return fill(dst, a.places.all(), func(p place) ck.SlotID { return p.id })

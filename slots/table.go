@@ -9,6 +9,9 @@ import (
 // since every cryptographic call does it, twice; adding and removing hold a
 // mutex for a few instructions.
 //
+// A value whose place is kept (seat) goes in and out (admit, dismiss) without its
+// row being given away meanwhile: that is for values which come back often.
+//
 // A handle is the number of a row, in the low 32 bits, and a sequence number of
 // 31 bits above it. Rows are used again, so that the table is as large as the
 // most values it ever held; the sequence number tells the next user of a row
@@ -18,10 +21,10 @@ type table[T any] struct {
 	// chunks only grows; a longer list holds the same chunks.
 	chunks atomic.Pointer[[]*chunk[T]]
 
-	mu   sync.Mutex
-	free []uint32 // rows that were used and are not
-	used uint32   // rows ever used
-	last uint32   // sequence number given last
+	mu   sync.Mutex // guards what follows, and all changes
+	free []uint32   // rows that were used and are not
+	used uint32     // rows ever used
+	last uint32     // sequence number given last
 }
 
 const (
@@ -31,9 +34,10 @@ const (
 
 type chunk[T any] [chunkRows]atomic.Pointer[entry[T]]
 
-// entry is a value with its whole handle, 0 while it is in no row.
+// entry is a value with its whole handle, 0 while nobody is to find it.
 type entry[T any] struct {
 	handle atomic.Uint64
+	row    uint32 // its own, while it has one
 	value  T
 }
 
@@ -61,18 +65,37 @@ func (t *table[T]) get(handle uint64) *T {
 
 // add puts in a value, which fill makes of a zero one. Nobody finds it by its handle
 // before that is done.
-func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 { return t.put(new(entry[T]), fill) }
-
-// put is add with an entry that was made before, and perhaps removed. Who still has its
-// value from then sees by the handle that it is another one.
-func (t *table[T]) put(e *entry[T], fill func(handle uint64, value *T)) uint64 {
+func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	handle := t.nextSequence()<<32 | uint64(t.freeRow())
+	e := new(entry[T])
+	t.seat(e)
+	handle := t.next(e)
 	fill(handle, &e.value)
-	e.handle.Store(handle)
-	t.row(handle).Store(e)
+	t.admit(e, handle)
 	return handle
+}
+
+// seat gives e a row, for good or until unseat. mu is held, here and below.
+func (t *table[T]) seat(e *entry[T]) {
+	e.row = t.freeRow()
+	t.row(uint64(e.row)).Store(e)
+}
+
+// next is the handle with which e is to be admitted, and never was before.
+func (t *table[T]) next(e *entry[T]) uint64 { return t.nextSequence()<<32 | uint64(e.row) }
+
+// admit lets e be found by handle. Who still has its value from another handle sees by
+// this one that it has been dismissed since.
+func (t *table[T]) admit(e *entry[T], handle uint64) { e.handle.Store(handle) }
+
+// dismiss is the opposite of admit: nobody finds e any more.
+func (t *table[T]) dismiss(e *entry[T]) { e.handle.Store(0) }
+
+// unseat is the opposite of seat, for an entry that was dismissed.
+func (t *table[T]) unseat(e *entry[T]) {
+	t.row(uint64(e.row)).Store(nil)
+	t.free = append(t.free, e.row)
 }
 
 // remove takes handle out and returns its value: nil if it was not there, so
@@ -82,10 +105,9 @@ func (t *table[T]) remove(handle uint64) *T {
 	defer t.mu.Unlock()
 	v := t.get(handle)
 	if v != nil {
-		row := t.row(handle)
-		row.Load().handle.Store(0)
-		row.Store(nil)
-		t.free = append(t.free, uint32(handle))
+		e := t.row(handle).Load()
+		t.dismiss(e)
+		t.unseat(e)
 	}
 	return v
 }
@@ -96,7 +118,7 @@ func (t *table[T]) values() []*T {
 	defer t.mu.Unlock()
 	var all []*T
 	for n := range t.used {
-		if e := t.row(uint64(n)).Load(); e != nil {
+		if e := t.row(uint64(n)).Load(); e != nil && e.handle.Load() != 0 {
 			all = append(all, &e.value)
 		}
 	}

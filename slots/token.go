@@ -19,11 +19,14 @@ type token struct {
 	// included, so that they come one after the other.
 	turn sync.Mutex
 
-	mu       sync.Mutex // guards what follows; changes of login too
+	// mu guards what follows, and changes of login. It is that of App.sessions, one for
+	// all tokens: whoever opens or closes a session needs both.
+	mu       *sync.Mutex
 	sessions roll
 	readOnly int     // how many of them
 	idle     [4]roll // closed ones, to be used again, by kindOf
 	frozen   bool    // it is being initialised, and takes no session
+	gone     bool    // it is not in its slot any more
 
 	// login is nil while nobody is logged in. It is read without a lock.
 	login atomic.Pointer[login]
@@ -31,8 +34,8 @@ type token struct {
 	handles handles
 }
 
-func newToken(s api.Slot) *token {
-	return &token{slot: s.ID, partition: s.Partition}
+func (a *App) newToken(s api.Slot) *token {
+	return &token{slot: s.ID, partition: s.Partition, mu: &a.sessions.mu}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
@@ -119,7 +122,7 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 	if pl.token != nil {
 		a.forgetGone(pl.token, api.Caller{}, pl.token.handles.all())
 	}
-	a.places.update(a.module.Slots())
+	a.update()
 	return nil
 }
 

@@ -1,0 +1,171 @@
+package slots
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/ck"
+)
+
+// moving is a module whose partition can be taken out of its slot. It tells of calls
+// after Close.
+type moving struct {
+	idle
+	away bool
+
+	mu     sync.Mutex
+	closed bool
+	late   int
+	logins map[api.Identity]bool
+}
+
+func (m *moving) Refresh() error { return nil }
+
+func (m *moving) Slots() []api.Slot {
+	if m.away {
+		return []api.Slot{{ID: 0}}
+	}
+	return []api.Slot{{ID: 0, Partition: m}}
+}
+
+func (m *moving) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+func (m *moving) note() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		m.late++
+	}
+}
+
+func (m *moving) CloseSession(api.SessionID)                           { m.note() }
+func (m *moving) Exists(api.Caller, api.ObjectID) bool                 { m.note(); return false }
+func (m *moving) LoggedIn(api.Identity) bool                           { return true }
+func (m *moving) Find(api.Caller, ck.Template) ([]api.ObjectID, error) { return nil, nil }
+
+func (m *moving) LoginUser(ck.UserType, string, []byte) (api.Identity, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.logins[1] = true
+	return 1, nil
+}
+
+func (m *moving) Logout(id api.Identity) error {
+	m.note()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.logins, id)
+	return nil
+}
+
+func newMoving() (*App, *moving) {
+	m := &moving{logins: map[api.Identity]bool{}}
+	return New(m), m
+}
+
+// Sessions that are opened and closed again and again need one row, of whatever kind
+// they are, and none once their token is out of its slot.
+func TestRowsOfSessions(t *testing.T) {
+	a, m := newMoving()
+	flags := []ck.Flags{ck.CKF_SERIAL_SESSION, ck.CKF_SERIAL_SESSION | ck.CKF_RW_SESSION}
+	var kept ck.SessionHandle
+	for i := range 100 {
+		h, err := a.OpenSession(0, flags[i%2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept == 0 {
+			kept = h
+			continue
+		}
+		if err := a.CloseSession(h); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.CloseSession(h); err != ck.CKR_SESSION_HANDLE_INVALID {
+			t.Fatalf("closed once more: %v", err)
+		}
+	}
+	if n := a.sessions.used; n != 3 {
+		t.Errorf("%d rows for three sessions at a time", n)
+	}
+	m.away = true
+	if _, err := a.GetSlotList(false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.sessions.free); n != 2 {
+		t.Errorf("%d rows are free, want those of two closed sessions", n)
+	}
+	if err := a.FindObjectsInit(kept, nil); err != nil {
+		t.Errorf("the session that is open: %v", err)
+	}
+	if err := a.CloseSession(kept); err != nil {
+		t.Error(err)
+	}
+	if n := len(a.sessions.free); n != 3 || len(a.sessions.values()) != 0 {
+		t.Errorf("%d rows are free in the end", n)
+	}
+}
+
+// Finalize beside threads that open, use and close sessions, the last of the token and so
+// the login among them: nothing is open then, and the module hears of nothing any more.
+func TestFinalizeAmongSessions(t *testing.T) {
+	for range 200 {
+		a, m := newMoving()
+		var all sync.WaitGroup
+		begin := make(chan struct{})
+		for range 4 {
+			all.Go(func() {
+				<-begin
+				for {
+					h, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION)
+					if err == ck.CKR_CRYPTOKI_NOT_INITIALIZED {
+						return
+					}
+					_ = a.Login(h, ck.CKU_USER, []byte("userpin"))
+					_ = a.FindObjectsInit(h, nil)
+					_ = a.CloseSession(h)
+				}
+			})
+		}
+		close(begin)
+		if err := a.Finalize(); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		if n := len(a.sessions.values()); n != 0 || len(m.logins) != 0 || m.late != 0 {
+			t.Fatalf("%d sessions and %d logins are left, %d calls came late", n, len(m.logins), m.late)
+		}
+	}
+}
+
+// Who comes to a session that another thread is closing finds it closed, and two who
+// close it at once do not both.
+func TestCloseOnce(t *testing.T) {
+	a, _ := newMoving()
+	for range 1000 {
+		h, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closes, finds := make(chan error, 2), make(chan error, 1)
+		for range cap(closes) {
+			go func() { closes <- a.CloseSession(h) }()
+		}
+		go func() { finds <- a.FindObjectsInit(h, nil) }()
+		if one, two := <-closes, <-closes; (one == nil) == (two == nil) || one != nil && one != ck.CKR_SESSION_HANDLE_INVALID || two != nil && two != ck.CKR_SESSION_HANDLE_INVALID {
+			t.Fatalf("closed twice: %v, %v", one, two)
+		}
+		if err := <-finds; err != nil && err != ck.CKR_SESSION_HANDLE_INVALID && err != ck.CKR_SESSION_CLOSED {
+			t.Fatal(err)
+		}
+		if n := len(a.sessions.values()); n != 0 {
+			t.Fatalf("%d sessions are open", n)
+		}
+	}
+}
