@@ -172,6 +172,9 @@ func TestPutBack(t *testing.T) {
 				t.Errorf("an act answers %v", err)
 			}
 			w.reopen()
+			if _, err := VerifyWith(w.dir, w.log.Verifier(), w.anchor); !errors.Is(err, tt.want) && w.anchor.Size > 0 {
+				t.Errorf("who only looks is told %v", err)
+			}
 			if err := w.log.Settle(); !errors.Is(err, tt.want) || !Acceptable(err) {
 				t.Fatalf("opening answers %v", err)
 			}

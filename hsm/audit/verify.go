@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,34 +31,23 @@ type Report struct {
 // checkpoints kept elsewhere, opened with OpenCheckpoint.
 // Errors: ErrDamaged, ErrInconsistent, ErrNewer.
 func Verify(dir string, v note.Verifier, since ...Checkpoint) (*Report, error) {
-	f, err := os.Open(filepath.Join(dir, logName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return verifyNone(since)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	w := newWalker(f, v.Name(), v)
-	r := &Report{}
-	past, err := verifyWalk(w, r, since)
+	r, past, err := verify(dir, v, since)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range since {
-		if root, ok := past[c.Size]; !ok || root != c.Root || c.Size > w.last.Size {
+		if past.differs(c) {
 			return nil, fmt.Errorf("%w: its first %d records are not those of the checkpoint", ErrInconsistent, c.Size)
 		}
 	}
-	size, err := f.Seek(0, io.SeekEnd)
-	r.Last, r.Torn = w.last, size-w.offset
-	return r, err
+	return r, nil
 }
 
 // VerifyWith is Verify, and holds the log against what its store remembers, as Settle
 // does; but it changes nothing.
 func VerifyWith(dir string, v note.Verifier, a Anchor) (*Report, error) {
-	r, err := Verify(dir, v)
+	remembered := Checkpoint{Size: a.Size, Root: a.Root}
+	r, past, err := verify(dir, v, []Checkpoint{remembered})
 	switch {
 	case err != nil:
 		return nil, err
@@ -67,27 +57,49 @@ func VerifyWith(dir string, v note.Verifier, a Anchor) (*Report, error) {
 		return nil, mismatch(ErrLogOlder, "%d records, the store knows of %d", r.Last.Size, a.Size)
 	case r.Last.Size < a.Size || a.Size == 0:
 		return r, nil
+	case past.differs(remembered):
+		return nil, mismatch(ErrForeign, "its first %d records are others", a.Size)
 	}
-	r, err = Verify(dir, v, Checkpoint{Size: a.Size, Root: a.Root})
-	if errors.Is(err, ErrInconsistent) {
-		err = mismatch(ErrForeign, "its first %d records are others", a.Size)
-	}
-	return r, err
+	return r, nil
 }
 
-func verifyNone(since []Checkpoint) (*Report, error) {
-	for _, c := range since {
-		if c.Size > 0 {
-			return nil, fmt.Errorf("%w: there is no log", ErrInconsistent)
-		}
+// roots are those of the tree by its size.
+type roots map[int64]tlog.Hash
+
+// differs reports whether a checkpoint is of another tree, or of a longer one.
+func (past roots) differs(c Checkpoint) bool {
+	root, ok := past[c.Size]
+	return !ok || root != c.Root
+}
+
+// verify reads the whole log in dir once, and returns the roots of the sizes that since
+// names, as far as there are signed records. No log is an empty one.
+func verify(dir string, v note.Verifier, since []Checkpoint) (*Report, roots, error) {
+	f, err := os.Open(filepath.Join(dir, logName))
+	if errors.Is(err, fs.ErrNotExist) {
+		root, err := new(edge).root()
+		return &Report{}, roots{0: root}, err
 	}
-	return &Report{}, nil
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	w := newWalker(f, v.Name(), v)
+	r := &Report{}
+	past, err := verifyWalk(w, r, since)
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.DeleteFunc(past, func(size int64, _ tlog.Hash) bool { return size > w.last.Size })
+	size, err := f.Seek(0, io.SeekEnd)
+	r.Last, r.Torn = w.last, size-w.offset
+	return r, past, err
 }
 
 // verifyWalk walks through the log, fills in r, and returns the roots of the sizes
 // that since names.
-func verifyWalk(w *walker, r *Report, since []Checkpoint) (map[int64]tlog.Hash, error) {
-	past := map[int64]tlog.Hash{}
+func verifyWalk(w *walker, r *Report, since []Checkpoint) (roots, error) {
+	past := roots{}
 	note := func() error {
 		for _, c := range since {
 			if c.Size != w.edge.size {
