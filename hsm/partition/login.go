@@ -307,48 +307,43 @@ func (p *Partition) authSeen(meta string) (a auth) {
 
 // pinFlags tells the state of the SO's PIN and of that of the user without a name
 // (CK_TOKEN_INFO has no room for more). A PIN that is held back is locked for that
-// long. The caller holds p.mu.
-func (p *Partition) pinFlags() ck.Flags {
+// long.
+func pinFlags(so, user auth, policy api.PINPolicy, now time.Time) ck.Flags {
 	var flags ck.Flags
-	policy, now := p.pinPolicySeen(), time.Now()
 	for _, f := range []struct {
-		name                         string
+		of                           auth
 		initialised, low, last, lock ck.Flags
 	}{
-		{metaUser, ck.CKF_USER_PIN_INITIALIZED, ck.CKF_USER_PIN_COUNT_LOW, ck.CKF_USER_PIN_FINAL_TRY, ck.CKF_USER_PIN_LOCKED},
-		{metaSO, 0, ck.CKF_SO_PIN_COUNT_LOW, ck.CKF_SO_PIN_FINAL_TRY, ck.CKF_SO_PIN_LOCKED},
+		{user, ck.CKF_USER_PIN_INITIALIZED, ck.CKF_USER_PIN_COUNT_LOW, ck.CKF_USER_PIN_FINAL_TRY, ck.CKF_USER_PIN_LOCKED},
+		{so, 0, ck.CKF_SO_PIN_COUNT_LOW, ck.CKF_SO_PIN_FINAL_TRY, ck.CKF_SO_PIN_LOCKED},
 	} {
-		a := p.authSeen(f.name)
-		if !a.initialised() {
+		if !f.of.initialised() {
 			continue
 		}
 		flags |= f.initialised
-		failed := a.failed(now)
+		failed := f.of.failed(now)
 		if failed > 0 {
 			flags |= f.low
 		}
 		if policy.Tries-failed == 1 {
 			flags |= f.last
 		}
-		if a.locked(policy, now) || a.held(policy, now) > 0 {
+		if f.of.locked(policy, now) || f.of.held(policy, now) > 0 {
 			flags |= f.lock
 		}
 	}
 	return flags
 }
 
-// heldSeen is how long a PIN is held back, 0 for one that is locked for good. The
-// caller holds p.mu.
-func (p *Partition) heldSeen(of account) time.Duration {
-	a, policy, now := p.authSeen(of.meta), p.pinPolicySeen(), time.Now()
+// heldFor is how long a PIN is held back, 0 for one that is locked for good.
+func (a auth) heldFor(policy api.PINPolicy, now time.Time) time.Duration {
 	if a.locked(policy, now) {
 		return 0
 	}
 	return a.held(policy, now)
 }
 
-// busySeen reports whether a login would wait for others. The caller holds p.mu.
-func (p *Partition) busySeen(of account) bool {
-	a, policy, now := p.authSeen(of.meta), p.pinPolicySeen(), time.Now()
+// busy reports whether a login would wait for others.
+func (a auth) busy(policy api.PINPolicy, now time.Time) bool {
 	return a.initialised() && !a.locked(policy, now) && a.full(policy, now)
 }

@@ -321,11 +321,12 @@ func (p *Partition) Info() api.PartitionInfo {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	tokens := len(p.objects) - p.ofSessions
-	policy := p.pinPolicySeen()
+	policy, now := p.pinPolicySeen(), time.Now()
+	so, user := p.authSeen(metaSO), p.authSeen(metaUser)
 	return api.PartitionInfo{
 		Label:    p.header.Label,
 		Serial:   p.header.Serial,
-		Flags:    flags | p.pinFlags(),
+		Flags:    flags | pinFlags(so, user, policy, now),
 		MinPIN:   policy.MinLength,
 		MaxPIN:   policy.MaxLength,
 		Objects:  tokens,
@@ -333,9 +334,9 @@ func (p *Partition) Info() api.PartitionInfo {
 		Dates:    p.dates,
 		PIN:      policy,
 		Created:  p.header.Created,
-		SOHeld:   p.heldSeen(accountSO),
-		UserHeld: p.heldSeen(accountUser),
-		SOBusy:   p.busySeen(accountSO),
-		UserBusy: p.busySeen(accountUser),
+		SOHeld:   so.heldFor(policy, now),
+		UserHeld: user.heldFor(policy, now),
+		SOBusy:   so.busy(policy, now),
+		UserBusy: user.busy(policy, now),
 	}
 }
