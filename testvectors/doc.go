@@ -1,7 +1,8 @@
 // Package testvectors holds a PKCS #11 module to answers that others have
 // published: every file of Wycheproof (github.com/c2sp/wycheproof, pinned in
-// go.mod) that covers a mechanism of ours, and examples from the standards where
-// Wycheproof has no file. All of it goes through the C ABI of the built library.
+// go.mod) that covers a mechanism of ours, the answer files of NIST's CAVP (package
+// cavp), and examples from the standards where neither has a file. All of it goes through
+// the C ABI of the built library.
 //
 // The tables in table.go say for every file of the pinned module which runner
 // takes it or why none does; a file that neither knows is an error, so that a

@@ -10,16 +10,13 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the summary of this run into README.md")
 
-// The summary in README.md is between these lines.
-const (
-	readme = "README.md"
-	begin  = "<!-- summary -->\n"
-	end    = "<!-- end of summary -->\n"
-)
+const readme = "README.md"
 
-// compareReadme makes sure that README.md has the summary of this run, so that
-// what it tells is what happens.
-func compareReadme(t *testing.T, summary string) {
+// compareReadme makes sure that README.md has the summary of this run between the two
+// lines of that name, so that what it tells is what happens.
+func compareReadme(t *testing.T, name, summary string) {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->\n"
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +25,13 @@ func compareReadme(t *testing.T, summary string) {
 	old, after, ok2 := bytes.Cut(rest, []byte(end))
 	switch {
 	case !ok || !ok2:
-		t.Fatalf("%s has no place for the summary", readme)
+		t.Fatalf("%s has no place for %s", readme, name)
 	case string(old) == summary:
 	case *rewrite:
 		if err := os.WriteFile(readme, []byte(strings.Join([]string{string(before), begin, summary, end, string(after)}, "")), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("the summary in %s is not that of this run: see go test -rewrite", readme)
+		t.Errorf("%s in %s is not that of this run: see go test -rewrite", name, readme)
 	}
 }

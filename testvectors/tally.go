@@ -46,6 +46,20 @@ func (t *Tally) skip(reason string) {
 	t.reasons[reason]++
 }
 
+// Add counts those of another tally too.
+func (t *Tally) Add(other *Tally) {
+	for v, n := range other.counts {
+		t.counts[v] += n
+	}
+	for reason, n := range other.reasons {
+		if t.reasons == nil {
+			t.reasons = map[string]int{}
+		}
+		t.reasons[reason] += n
+	}
+	t.Messages = append(t.Messages, other.Messages...)
+}
+
 // Cases is how many tests were counted.
 func (t *Tally) Cases() (n int) {
 	for _, c := range t.counts {

@@ -40,7 +40,7 @@ func TestWycheproof(t *testing.T) {
 	summary := Summary(tallies)
 	t.Logf("\n%s", summary)
 	if all := len(tallies) == files; all && !foreign {
-		compareReadme(t, summary)
+		compareReadme(t, "summary", summary)
 	}
 }
 
@@ -57,7 +57,14 @@ func runFile(t *testing.T, name string) *Tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tally.Complete(file.Total); err != nil && !foreign {
+	report(t, tally, file.Total)
+	return tally
+}
+
+// report makes an error of each fault, and of tests that were not counted.
+func report(t *testing.T, tally *Tally, total int) {
+	t.Helper()
+	if err := tally.Complete(total); err != nil && !foreign {
 		t.Error(err)
 	}
 	for _, message := range tally.Messages {
@@ -66,5 +73,4 @@ func runFile(t *testing.T, name string) *Tally {
 	if more := tally.Faults() - len(tally.Messages); more > 0 {
 		t.Errorf("and %d more", more)
 	}
-	return tally
 }
