@@ -84,7 +84,7 @@ func (m *Module) create(want ck.SlotID, fill func(dir string, st store.Store) er
 			slot = next
 			err := m.refresh()
 			if p := m.partitions[next]; p != nil && p.Err() == nil {
-				e.Detail = "serial number " + p.Info().Serial
+				e.Detail = serialPrefix + p.Info().Serial
 			}
 			return err
 		})
@@ -142,7 +142,7 @@ func (m *Module) Delete(slot ck.SlotID, soPIN []byte) error {
 		e.Who = "so"
 	}
 	if p.Err() == nil {
-		e.Detail = "serial number " + p.Info().Serial
+		e.Detail = serialPrefix + p.Info().Serial
 	}
 	return m.lockedHome(func() error {
 		return m.recorded(e, func(*audit.Event) error { return m.remove(slot) })

@@ -53,17 +53,11 @@ type Restored struct {
 	Generation uint64    // that its store begins with
 	Replace    ck.SlotID // the partition whose place it takes; 0: none's
 	From       string    // what it comes from, for the log
+	Made       time.Time // when that was made
 
-	At    ck.SlotID // where it came, when Restore has returned
-	Aside string    // where the partition is that it replaced
-}
-
-// Undoes is the error of Restore for partitions that are older than what the home has
-// of them, and what would be undone.
-type Undoes struct{ Reasons []string }
-
-func (u *Undoes) Error() string {
-	return "the backup is older than what it would be restored to: " + strings.Join(u.Reasons, "; ")
+	At     ck.SlotID // where it came, when Restore has returned
+	Aside  string    // where the partition is that it replaced
+	Undone []string  // what that has undone, by force
 }
 
 // Restore makes partitions that fill puts into the stores it is given, one for each of
@@ -71,8 +65,9 @@ func (u *Undoes) Error() string {
 // that is replaced is moved aside whole. Until fill has succeeded and all is on the
 // disk, nothing is changed; from then on all of them come, or those that take the places
 // of others one by one. What was cut off between is finished by whoever next changes
-// what is in the home; a Restore of the same does nothing more. If an older state of a
-// partition that the home has would come back, it fails with Undoes, unless force is set.
+// what is in the home; a Restore of the same does nothing more. If an older state would come
+// back of a partition that the home has, or has had as far as it knows, it fails with
+// Undoes, unless force is set.
 // The home is made if there is none.
 func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, *seal.Root) error) error {
 	m.mu.Lock()
@@ -87,6 +82,9 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 	return m.underLock(func() error {
 		if m.resumed(before, list) {
 			return m.refresh()
+		}
+		if err := m.refresh(); err != nil { // others may have been at work until we had the lock
+			return err
 		}
 		r := &restoring{m: m, list: list}
 		defer r.clean()
@@ -167,7 +165,6 @@ type restoring struct {
 	list   []*Restored
 	dirs   []string // of the partitions, as long as they are aside
 	stores []store.Store
-	undone [][]string // what force has undone, of each
 }
 
 func (r *restoring) makeStores() error {
@@ -203,49 +200,6 @@ func (r *restoring) clean() {
 	}
 }
 
-// undoes compares what was restored with what the home has of the same partitions, and
-// fails with Undoes if something would be undone; with force it only keeps what.
-func (r *restoring) undoes(force bool) error {
-	var all []string
-	for i, want := range r.list {
-		var undone []string
-		for slot, p := range r.m.partitions {
-			reasons, err := r.undoesIn(i, slot, p)
-			if err != nil && !force {
-				return err
-			}
-			if err != nil {
-				reasons = []string{"what there is cannot be compared"}
-			}
-			for _, reason := range reasons {
-				undone = append(undone, reason)
-				all = append(all, fmt.Sprintf("partition %s in slot %d: %s", want.Serial, slot, reason))
-			}
-		}
-		r.undone = append(r.undone, undone)
-	}
-	if len(all) == 0 || force {
-		return nil
-	}
-	return &Undoes{all}
-}
-
-// undoesIn compares what was restored with the partition in a slot, if that is the same
-// or is to be replaced.
-func (r *restoring) undoesIn(i int, slot ck.SlotID, p *partition.Partition) ([]string, error) {
-	want := r.list[i]
-	if p.Err() != nil {
-		if slot == want.Replace {
-			return []string{"what there is cannot be opened, so there is nothing to compare with"}, nil
-		}
-		return nil, nil
-	}
-	if p.Info().Serial != want.Serial {
-		return nil, nil
-	}
-	return p.Undone(r.stores[i])
-}
-
 // tell has the log of each partition begin with where it comes from.
 func (r *restoring) tell() error {
 	for i, st := range r.stores {
@@ -260,12 +214,12 @@ func (r *restoring) tell() error {
 // describe says where a partition comes from, and what that has undone.
 func (r *restoring) describe(i int) string {
 	want := r.list[i]
-	text := fmt.Sprintf("serial number %s, generation %d, from %s", want.Serial, want.Generation, want.From)
+	text := fmt.Sprintf(serialPrefix+"%s, generation %d, from %s", want.Serial, want.Generation, want.From)
 	if want.Replace != 0 {
 		text += fmt.Sprintf(", in the place of what was in slot %d", want.Replace)
 	}
-	if len(r.undone[i]) > 0 {
-		text += "; by force: " + strings.Join(r.undone[i], "; ")
+	if len(want.Undone) > 0 {
+		text += "; by force: " + strings.Join(want.Undone, "; ")
 	}
 	return text
 }

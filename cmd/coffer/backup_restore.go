@@ -19,9 +19,10 @@ had where that was never in use. The home is made if there is none. With --repla
 partition takes the place of another, which is moved aside, not deleted; programs
 that use it are to be started again. PINs are those of the backup.
 
-All is verified on the way, and nothing is changed if it fails. Where a partition of
-the same serial number is there and has moved on, so that keys that were destroyed,
-PINs that were changed or wrong tries would come back, --force is needed.`
+All is verified on the way, and nothing is changed if it fails. Where the partition is
+there and has moved on, so that keys that were destroyed, PINs that were changed or
+wrong tries would come back, --force is needed; so it is where the partition was deleted.
+What was done since is said then, and is put down in the audit logs.`
 
 func newBackupRestore(t *tool) *cobra.Command {
 	var o backup.Restoring
@@ -62,6 +63,9 @@ func (t *tool) restoreBackup(c *backup.Chain, m *hsm.Module, o backup.Restoring)
 	}
 	for _, r := range list {
 		fmt.Fprintf(t.out, "restored partition %s, serial number %s, to slot %d\n", quote(r.Label), r.Serial, r.At)
+		for _, what := range r.Undone {
+			t.warn("by force: %s", plain(what))
+		}
 		if r.Aside != "" {
 			fmt.Fprintf(t.out, "what was there before is in %s\n", r.Aside)
 		} else if other := sameSerial(m, r.Serial, r.At); other != 0 {

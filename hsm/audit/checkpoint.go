@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -139,6 +141,30 @@ func parseCheckpoint(b []byte, v note.Verifier) (Checkpoint, error) {
 		return Checkpoint{}, errors.New("a checkpoint line that is not written as it is made")
 	}
 	return OpenCheckpoint(l.Checkpoint, v)
+}
+
+// NameIn is the name that the last checkpoint of the log in dir has, which nobody has
+// checked; empty if there is none. fs.ErrNotExist, ErrDamaged.
+func NameIn(dir string) (string, error) {
+	f, err := os.Open(filepath.Join(dir, logName))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	b, _, err := lastCheckpoint(f, info.Size())
+	if err != nil || b == nil {
+		return "", err
+	}
+	var l checkpointLine
+	if err := json.Unmarshal(b, &l); err != nil {
+		return "", fmt.Errorf("%w: the last checkpoint: %v", ErrDamaged, err)
+	}
+	name, _, _ := strings.Cut(l.Checkpoint, "\n")
+	return name, nil
 }
 
 func hexID(id [16]byte) string { return hex.EncodeToString(id[:]) }

@@ -59,7 +59,7 @@ func (c *Chain) Restore(m *hsm.Module, o Restoring) ([]*hsm.Restored, error) {
 	for _, p := range parts {
 		list = append(list, &hsm.Restored{
 			Serial: p.Serial, Label: p.Label, Slot: ck.SlotID(p.Slot), Generation: p.Generation, Replace: o.Replace,
-			From: c.Contents().describe(),
+			From: c.Contents().describe(), Made: c.Contents().Time,
 		})
 	}
 	err = m.Restore(list, o.Force, func(stores []store.Store, root *seal.Root) error {

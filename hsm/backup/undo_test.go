@@ -2,50 +2,22 @@ package backup
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition"
 )
 
 // What a restore would undo is told, and done only if forced; what it would not undo
 // needs no force.
 func TestUndoes(t *testing.T) {
-	lock := func(t *testing.T, p api.Partition, user ck.UserType) {
-		for range 20 {
-			if _, err := p.Login(user, []byte("another PIN")); errors.Is(err, ck.CKR_PIN_LOCKED) {
-				return
-			}
-		}
-		t.Fatal("not locked")
-	}
-	for name, row := range map[string]struct {
-		change func(*testing.T, *hsm.Module)
-		want   string // empty: nothing is undone
-	}{
-		"nothing": {func(*testing.T, *hsm.Module) {}, ""},
-		"new key": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).create(t, "k9") }, ""},
-		"destroyed": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).destroy(t, "k1") },
-			"objects that were destroyed since would be back: 2"},
-		"tried": {func(t *testing.T, m *hsm.Module) { partitionIn(m, 1).Login(ck.CKU_USER, []byte("another PIN")) },
-			"wrong tries of the PIN of the user would be forgotten: 1"},
-		"user locked": {func(t *testing.T, m *hsm.Module) { lock(t, partitionIn(m, 1), ck.CKU_USER) },
-			"the PIN of the user, which is locked, would be unlocked"},
-		"SO locked": {func(t *testing.T, m *hsm.Module) { lock(t, partitionIn(m, 1), ck.CKU_SO) },
-			"the PIN of the SO, which is locked, would be unlocked"},
-		"PIN changed": {func(t *testing.T, m *hsm.Module) {
-			if err := partitionIn(m, 1).SetPIN(ck.CKU_USER, []byte(userPIN), []byte("the next PIN")); err != nil {
-				t.Fatal(err)
-			}
-		}, "the PIN of the user, which was changed since, would be the old one"},
-		"initialised anew": {func(t *testing.T, m *hsm.Module) {
-			if err := m.InitToken(1, []byte(soPIN), "a"); err != nil {
-				t.Fatal(err)
-			}
-		}, "the user, whose PIN was removed since, would be back"},
-	} {
+	for name, row := range undoable {
 		t.Run(name, func(t *testing.T) {
 			m := openHome(t, newHome(t))
 			by := key(t)
@@ -66,8 +38,187 @@ func TestUndoes(t *testing.T) {
 			if got := look(t, m, list[0].At); !got.same(old) {
 				t.Errorf("forced: %v, want %v", got, old)
 			}
+			if said := strings.Join(list[0].Undone, "; "); !strings.Contains(said, row.want) || row.want == "" && said != "" {
+				t.Errorf("forced, it says %q, want %q", said, row.want)
+			}
 		})
 	}
+}
+
+func lock(t *testing.T, p api.Partition, user ck.UserType) {
+	for range 20 {
+		if _, err := p.Login(user, []byte("another PIN")); errors.Is(err, ck.CKR_PIN_LOCKED) {
+			return
+		}
+	}
+	t.Fatal("not locked")
+}
+
+// asSO is a caller who is the SO.
+func asSO(t *testing.T, p api.Partition) api.Caller {
+	t.Helper()
+	id, err := p.Login(ck.CKU_SO, []byte(soPIN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.Caller{Identity: id, ReadWrite: true}
+}
+
+// undoable are changes, and what is said of them where an older state would come back.
+var undoable = map[string]struct {
+	change func(*testing.T, *hsm.Module)
+	want   string // empty: nothing is undone
+}{
+	"nothing": {func(*testing.T, *hsm.Module) {}, ""},
+	"new key": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).create(t, "k9") }, ""},
+	"destroyed": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).destroy(t, "k1") },
+		"objects that were destroyed since would be back: 2"},
+	"tried": {func(t *testing.T, m *hsm.Module) { partitionIn(m, 1).Login(ck.CKU_USER, []byte("another PIN")) },
+		"wrong tries of the PIN of the user would be forgotten: 1"},
+	"user locked": {func(t *testing.T, m *hsm.Module) { lock(t, partitionIn(m, 1), ck.CKU_USER) },
+		"the PIN of the user, which is locked, would be unlocked"},
+	"SO locked": {func(t *testing.T, m *hsm.Module) { lock(t, partitionIn(m, 1), ck.CKU_SO) },
+		"the PIN of the SO, which is locked, would be unlocked"},
+	"PIN changed": {func(t *testing.T, m *hsm.Module) {
+		if err := partitionIn(m, 1).SetPIN(ck.CKU_USER, []byte(userPIN), []byte("the next PIN")); err != nil {
+			t.Fatal(err)
+		}
+	}, "the PIN of the user, which was changed since, would be the old one"},
+	"initialised anew": {func(t *testing.T, m *hsm.Module) {
+		if err := m.InitToken(1, []byte(soPIN), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}, "the user, whose PIN was removed since, would be back"},
+	"policy": {func(t *testing.T, m *hsm.Module) {
+		p := partitionIn(m, 1)
+		who := asSO(t, p)
+		defer p.Logout(who.Identity)
+		if err := p.SetPINPolicy(who, api.PINPolicy{MinLength: 6, MaxLength: 64, Tries: 5}); err != nil {
+			t.Fatal(err)
+		}
+	}, "the PIN policy, which was changed since, would be the old one"},
+	"rotated": {func(t *testing.T, m *hsm.Module) {
+		k := login(t, m, 1)
+		defer k.logout()
+		if err := k.Partition.(*partition.Partition).RotateKeys(t.Context(), k.user, func(int, int) {}); err != nil {
+			t.Fatal(err)
+		}
+	}, "the key that PINs open, which was rotated since, would be the old one"},
+}
+
+// A partition that was deleted does not come back in silence, nor does anything that was
+// undone in it before: what is left of it tells, and the home's log.
+func TestUndoesDeletion(t *testing.T) {
+	for name, row := range undoable {
+		t.Run(name, func(t *testing.T) {
+			config := newHome(t)
+			m := openHome(t, config)
+			by := key(t)
+			path := save(t, m, by, "", newPartition(t, m, "a", "k1", "k2"))
+			c := chain(t, by, path)
+			old := look(t, m, 1)
+			row.change(t, m)
+			if err := m.Delete(1, nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"that it was deleted on " + time.Now().UTC().Format("2006-01-02"), row.want}
+			refused(t, c, m, want...)
+			list := restore(t, c, m, Restoring{Force: true})
+			if got := look(t, m, list[0].At); !got.same(old) {
+				t.Errorf("forced: %v, want %v", got, old)
+			}
+			if said := strings.Join(list[0].Undone, "; "); !strings.Contains(said, row.want) {
+				t.Errorf("forced, it says %q, want %q", said, row.want)
+			}
+			restore(t, c, m, Restoring{}) // beside: it is as old as what is there
+			for _, slot := range []ck.SlotID{2, 3} {
+				if err := m.Delete(slot, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refused(t, c, m, "deleted from slot 3")
+			for _, slot := range []string{"1", "2", "3"} {
+				if err := os.RemoveAll(filepath.Join(config.Home, "partitions", slot+".deleted")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refused(t, c, m, want[0]) // the home's log is left
+			restore(t, c, openHome(t, newHome(t)), Restoring{})
+		})
+	}
+}
+
+// refused demands that a restore is refused, and says why.
+func refused(t *testing.T, c *Chain, m *hsm.Module, want ...string) {
+	t.Helper()
+	_, err := c.Restore(m, Restoring{})
+	var undoes *hsm.Undoes
+	if !errors.As(err, &undoes) {
+		t.Fatalf("restored: %v", err)
+	}
+	for _, text := range want {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%q is not said: %v", text, err)
+		}
+	}
+}
+
+// A partition that is damaged, or was replaced or moved aside, has left its log: what was
+// undone in it does not come back in silence.
+func TestUndoesAside(t *testing.T) {
+	for name, aside := range map[string]func(t *testing.T, config hsm.Config, m *hsm.Module, other *Chain) *hsm.Module{
+		"damaged": func(t *testing.T, config hsm.Config, m *hsm.Module, _ *Chain) *hsm.Module {
+			m.Close()
+			spoil(t, config.Home)
+			return openHome(t, config)
+		},
+		"repaired": func(t *testing.T, config hsm.Config, m *hsm.Module, _ *Chain) *hsm.Module {
+			m.Close()
+			spoil(t, config.Home)
+			if r, err := hsm.Check(config, hsm.CheckOptions{Repair: true, Partitions: []string{"1"}}); err != nil || r.Quarantine == "" {
+				t.Fatalf("%v, %+v", err, r)
+			}
+			return openHome(t, config)
+		},
+		"replaced": func(t *testing.T, config hsm.Config, m *hsm.Module, other *Chain) *hsm.Module {
+			restore(t, other, m, Restoring{Replace: 1})
+			return m
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, by := newHome(t), key(t)
+			m := openHome(t, config)
+			c := chain(t, by, save(t, m, by, "", newPartition(t, m, "a", "k1")))
+			elsewhere := openHome(t, newHome(t))
+			other := chain(t, by, save(t, elsewhere, by, "", newPartition(t, elsewhere, "b", "k2")))
+			lock(t, partitionIn(m, 1), ck.CKU_USER)
+			m = aside(t, config, m, other)
+			refused(t, c, m, "the PIN of the user, which is locked, would be unlocked")
+			restore(t, other, m, Restoring{}) // another partition is not held up by it
+		})
+	}
+}
+
+// Of several partitions the one that would undo something is told, and none comes. What
+// increments tell counts.
+func TestUndoesOfSeveral(t *testing.T) {
+	m, by := openHome(t, newHome(t)), key(t)
+	slots := []ck.SlotID{newPartition(t, m, "a", "k1"), newPartition(t, m, "b", "k2")}
+	full := save(t, m, by, "", slots...)
+	login(t, m, 1).destroy(t, "k1")
+	more := save(t, m, by, full, slots...)
+	if err := m.Delete(1, nil); err != nil {
+		t.Fatal(err)
+	}
+	const destroyed = "objects that were destroyed since would be back: 2"
+	refused(t, chain(t, by, full), m, "that it was deleted on", destroyed)
+	if _, err := chain(t, by, full, more).Restore(m, Restoring{}); err == nil || strings.Contains(err.Error(), destroyed) {
+		t.Errorf("with the increment: %v", err)
+	}
+	if n := len(m.Slots()); n != 2 { // one, and the blank one
+		t.Errorf("%d slots", n)
+	}
+	restore(t, chain(t, by, full), m, Restoring{Name: "b"})
 }
 
 // What cannot be opened cannot be compared with: that is said, too.
@@ -81,10 +232,19 @@ func TestUndoesUnknown(t *testing.T) {
 	spoil(t, config.Home)
 	m = openHome(t, config)
 	c := chain(t, by, path)
-	if _, err := c.Restore(m, Restoring{Replace: 1}); err == nil || !strings.Contains(err.Error(), "nothing to compare with") {
-		t.Error(err)
+	log := filepath.Join(config.Home, "partitions", "1", "audit")
+	if err := os.Rename(log, log+".away"); err != nil {
+		t.Fatal(err)
 	}
-	restore(t, c, m, Restoring{Replace: 1, Force: true})
+	for o, why := range map[Restoring]string{{Replace: 1}: "nothing to compare with", {}: "cannot be compared"} {
+		if _, err := c.Restore(m, o); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if err := os.Rename(log+".away", log); err != nil {
+		t.Fatal(err)
+	}
+	restore(t, c, m, Restoring{Replace: 1}) // its log tells that nothing is undone
 	if got := look(t, m, 1); !got.same(want) {
 		t.Error(got)
 	}

@@ -19,13 +19,14 @@ func (p *Partition) Undone(older store.Store) (reasons []string, err error) {
 	err = older.View(func(old store.Tx) error {
 		return p.store.View(func(now store.Tx) error {
 			reasons = destroyed(old, now)
-			pins, err := p.undonePINs(old, now)
-			if err != nil {
-				return err
+			for _, more := range []func(old, now store.Tx) ([]string, error){p.undonePINs, p.undonePolicy, p.undoneKeys} {
+				list, err := more(old, now)
+				if err != nil {
+					return err
+				}
+				reasons = append(reasons, list...)
 			}
-			keys, err := p.undoneKeys(old, now)
-			reasons = append(append(reasons, pins...), keys...)
-			return err
+			return nil
 		})
 	})
 	return reasons, storeError(err)
@@ -42,7 +43,20 @@ func destroyed(old, now store.Tx) []string {
 	if n == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("objects that were destroyed since would be back: %d", n)}
+	return []string{sayDestroyed(n)}
+}
+
+// undonePolicy tells of other rules for PINs.
+func (p *Partition) undonePolicy(old, now store.Tx) ([]string, error) {
+	was, err := p.readPINPolicy(old)
+	if err != nil {
+		return nil, err
+	}
+	is, err := p.readPINPolicy(now)
+	if err != nil || is == was {
+		return nil, err
+	}
+	return []string{sayPolicy}, nil
 }
 
 // undoneKeys tells of a rotation: who had the key before it would open again what is
@@ -56,7 +70,7 @@ func (p *Partition) undoneKeys(old, now store.Tx) ([]string, error) {
 	if err != nil || is.Term <= was.Term {
 		return nil, err
 	}
-	return []string{"the key that PINs open, which was rotated since, would be the old one"}, nil
+	return []string{sayRotated}, nil
 }
 
 // undonePINs tells of PINs that would be other ones, or have their wrong tries back.
@@ -85,16 +99,16 @@ func (p *Partition) undonePINs(old, now store.Tx) (reasons []string, err error) 
 // undonePIN compares the records of somebody's PIN, as it was and as it is.
 func undonePIN(who string, was, is auth, policy api.PINPolicy) (reasons []string) {
 	if !is.initialised() {
-		return []string{fmt.Sprintf("%s, whose PIN was removed since, would be back", who)}
+		return []string{sayRemoved(who)}
 	}
 	now := time.Now()
 	if is.locked(policy, now) && !was.locked(policy, now) {
-		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which is locked, would be unlocked", who))
+		reasons = append(reasons, sayLocked(who))
 	} else if n := is.failed(now) - was.failed(now); n > 0 {
-		reasons = append(reasons, fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", who, n))
+		reasons = append(reasons, sayTries(who, n))
 	}
 	if string(was.Wrap) != string(is.Wrap) && !is.follows(&was) {
-		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", who))
+		reasons = append(reasons, sayChanged(who))
 	}
 	return reasons
 }
@@ -111,4 +125,30 @@ func whose(name string, a auth) string {
 		return "the user"
 	}
 	return fmt.Sprintf("user %q", a.Name)
+}
+
+// What is said of what would be undone.
+const (
+	sayRotated = "the key that PINs open, which was rotated since, would be the old one"
+	sayPolicy  = "the PIN policy, which was changed since, would be the old one"
+)
+
+func sayDestroyed(n int) string {
+	return fmt.Sprintf("objects that were destroyed since would be back: %d", n)
+}
+
+func sayRemoved(who string) string {
+	return fmt.Sprintf("%s, whose PIN was removed since, would be back", who)
+}
+
+func sayLocked(who string) string {
+	return fmt.Sprintf("the PIN of %s, which is locked, would be unlocked", who)
+}
+
+func sayTries(who string, n int) string {
+	return fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", who, n)
+}
+
+func sayChanged(who string) string {
+	return fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", who)
 }
