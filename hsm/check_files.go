@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // known are the names in a home that are always what they say.
@@ -84,7 +85,7 @@ func (x *checker) locked() bool {
 	if x.o.Repair {
 		return false // by us
 	}
-	f, err := os.Open(x.home.path(lockName))
+	f, err := store.OpenInPlace(x.home.path(lockName), os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -177,7 +178,7 @@ func holdsKey(path string, info fs.FileInfo) bool {
 	if !info.Mode().IsRegular() {
 		return false
 	}
-	f, err := os.Open(path)
+	f, err := store.OpenInPlace(path, os.O_RDONLY)
 	if err != nil {
 		return false
 	}

@@ -185,7 +185,11 @@ func (c Config) load(home string) (s settings, path string, err error) {
 	if !asked {
 		path = filepath.Join(home, configName)
 	}
-	text, err := os.ReadFile(path)
+	read := readInPlace // in the home
+	if asked {
+		read = os.ReadFile
+	}
+	text, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
 		return settings{}, "", nil
 	}

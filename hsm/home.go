@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,12 +69,26 @@ func (h home) exists() (bool, error) {
 	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
 		return false, homeError("home %s belongs to user %d and this process to user %d: run as its owner or chown it", h.dir, uid, me)
 	}
-	if _, err := os.Stat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
+	if err := h.refuseLinks(); err != nil {
+		return false, err
+	}
+	if _, err := os.Lstat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
 		return false, h.refuseOrphans()
 	} else if err != nil {
 		return false, homeError("home: %w: check who owns it", err)
 	}
 	return true, nil
+}
+
+// refuseLinks keeps a home from being partly elsewhere (FORMAT.md): its directories here,
+// its files where they are opened.
+func (h home) refuseLinks() error {
+	for _, name := range []string{partitionsName, sealsName, auditName} {
+		if err := store.CheckInPlace(h.path(name)); err != nil {
+			return homeError("home: %w", err)
+		}
+	}
+	return nil
 }
 
 func ownerOf(info fs.FileInfo) int {
@@ -110,7 +126,7 @@ func (h home) unseal(name string) (*seal.Root, error) {
 }
 
 func (h home) fingerprint() (string, error) {
-	f, err := os.Open(h.path(homeName))
+	f, err := store.OpenInPlace(h.path(homeName), os.O_RDONLY)
 	if err != nil {
 		return "", homeError("home: %w", err)
 	}
@@ -128,10 +144,20 @@ func (h home) fingerprint() (string, error) {
 	return strings.TrimPrefix(lines[1], "root "), nil
 }
 
+// readInPlace reads a file of the home.
+func readInPlace(path string) ([]byte, error) {
+	f, err := store.OpenInPlace(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
 // writeFile writes a small file durably, all or nothing.
 func (h home) writeFile(name, text string) error {
 	tmp := h.path(name + ".tmp")
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := store.OpenInPlace(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return homeError("home: %w", err)
 	}
@@ -159,7 +185,7 @@ func syncDir(dir string) error {
 
 // lock keeps other processes from making or removing partitions.
 func (h home) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(h.path(lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := store.OpenInPlace(h.path(lockName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, homeError("home: %w", err)
 	}
@@ -229,6 +255,9 @@ func (h home) sweep() {
 // removeContents empties the directory of a partition, but for the audit log: what was
 // done is told when there is nothing left that it was done to.
 func removeContents(dir string) error {
+	if err := store.CheckInPlace(dir); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() == auditName {

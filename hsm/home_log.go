@@ -56,7 +56,7 @@ func (h home) openLog(root *seal.Root) (*homeLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(h.path(name))
+	b, err := readInPlace(h.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, h.noLogKey()
 	}

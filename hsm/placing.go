@@ -29,7 +29,7 @@ type placed struct {
 
 // readPlacing reads the list; nil if there is none.
 func (h home) readPlacing() ([]placed, error) {
-	text, err := os.ReadFile(h.path(placingName))
+	text, err := readInPlace(h.path(placingName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

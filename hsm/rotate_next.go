@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // What root.next is while the next root key is sealed (FORMAT.md).
@@ -29,7 +30,7 @@ func (h home) rotating() bool { return h.has(nextRootName) }
 // nextMarked reports whether root.next names a root key that is sealed, and which.
 // Nothing secret is read of one that holds a key.
 func (h home) nextMarked() (fingerprint string, sealed bool) {
-	f, err := os.Open(h.path(nextRootName))
+	f, err := store.OpenInPlace(h.path(nextRootName), os.O_RDONLY)
 	if err != nil {
 		return "", false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // besideName is the file in the directory of a partition that was restored beside
@@ -24,7 +25,7 @@ func isBeside(dir string) bool {
 
 // markBeside says so of one that is not in its place yet.
 func markBeside(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, besideName), os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := store.OpenInPlace(filepath.Join(dir, besideName), os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}

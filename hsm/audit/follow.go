@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // followEvery is how often Follow looks whether the log has grown.
@@ -43,7 +45,7 @@ func Follow(ctx context.Context, dir string, first int64) iter.Seq2[Record, erro
 // waitForLog opens a log as soon as it is there.
 func waitForLog(ctx context.Context, path string) (*os.File, error) {
 	for {
-		f, err := os.Open(path)
+		f, err := store.OpenInPlace(path, os.O_RDONLY)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}

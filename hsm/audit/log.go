@@ -53,6 +53,9 @@ func Open(dir, name string, key Key) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := store.CheckInPlace(dir); err != nil {
+		return nil, err
+	}
 	s, err := newSigner(name, key)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -75,7 +76,7 @@ func (past roots) differs(c Checkpoint) bool {
 // verify reads the whole log in dir once, and returns the roots of the sizes that since
 // names, as far as there are signed records. No log is an empty one.
 func verify(dir string, v note.Verifier, since []Checkpoint) (*Report, roots, error) {
-	f, err := os.Open(filepath.Join(dir, logName))
+	f, err := store.OpenInPlace(filepath.Join(dir, logName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		root, err := new(edge).root()
 		return &Report{}, roots{0: root}, err
@@ -185,7 +186,7 @@ func stillOpen(open []Record, rec Record) []Record {
 // it.
 func Read(dir string, first int64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		f, err := os.Open(filepath.Join(dir, logName))
+		f, err := store.OpenInPlace(filepath.Join(dir, logName), os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}

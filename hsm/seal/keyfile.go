@@ -23,6 +23,7 @@ var (
 	ErrKeyFilePermission = errors.New("key file is not private")
 	ErrKeyFileForeign    = errors.New("not a key file of this program")
 	ErrKeyFileDamaged    = errors.New("key file is damaged")
+	ErrKeyFileLink       = errors.New("a symbolic link")
 	ErrKeyFileNewer      = errors.New("key file of a newer version of this program")
 )
 
@@ -69,7 +70,7 @@ func (f keyFile) Unseal() (*secret.Bytes, error) { return rootKeyText.read(strin
 
 // read reads the key of a file that is private.
 func (t keyText) read(path string) (*secret.Bytes, error) {
-	text, err := readPrivate(path, t.size()+1)
+	text, err := readPrivate(path, t.size()+1, t == sealKeyText)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +89,7 @@ var hints = map[error]string{
 	ErrKeyFilePermission: "only its owner may be able to read it: chmod 600",
 	ErrKeyFileForeign:    "set the path to the right one",
 	ErrKeyFileDamaged:    "restore it from a backup",
+	ErrKeyFileLink:       "put the file itself there; for a key elsewhere: coffer seal add key-file --path FILE",
 	ErrKeyFileNewer:      "upgrade this program",
 }
 

@@ -13,10 +13,17 @@ import (
 )
 
 // readPrivate reads a file that nobody but its owner, who we are, can read: at most
-// most bytes of it.
-func readPrivate(path string, most int) (*secret.Bytes, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// most bytes of it. Only a file that somebody named, which need not be in the home, may be
+// a symbolic link.
+func readPrivate(path string, most int, named bool) (*secret.Bytes, error) {
+	flag := os.O_RDONLY | syscall.O_NONBLOCK
+	if !named {
+		flag |= syscall.O_NOFOLLOW
+	}
+	f, err := os.OpenFile(path, flag, 0)
 	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return nil, keyFileError(path, ErrKeyFileLink)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, keyFileError(path, ErrKeyFileMissing)
 	case errors.Is(err, fs.ErrPermission):

@@ -57,6 +57,9 @@ func (d Slots) List(root string) ([]SlotEntry, error) {
 }
 
 func readDir(dir string) ([]os.DirEntry, error) {
+	if err := checkFolder(dir); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -67,11 +70,19 @@ func readDir(dir string) ([]os.DirEntry, error) {
 	return entries, nil
 }
 
+// checkFolder refuses a directory that is a symbolic link: ErrKeyFileLink.
+func checkFolder(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("seal: %s: %w", dir, ErrKeyFileLink)
+	}
+	return nil
+}
+
 // Get reads a copy. The error names the file and wraps one of the ErrSlot errors or
 // ErrKeyFilePermission.
 func (d Slots) Get(root, name string) (*Slot, error) {
 	path := d.Path(root, name)
-	text, err := readPrivate(path, maxSlot+1)
+	text, err := readPrivate(path, maxSlot+1, false)
 	if errors.Is(err, ErrKeyFileMissing) {
 		return nil, fmt.Errorf("seal: %s: %w", path, ErrSlotMissing)
 	}
@@ -125,6 +136,9 @@ func (d Slots) put(s *Slot, publish func(whole, path string) error) error {
 }
 
 func (d Slots) makeFolder(root string) error {
+	if err := checkFolder(d.folder(root)); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(d.folder(root), 0o700); err != nil {
 		return err
 	}

@@ -24,6 +24,29 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
+// OpenInPlace opens a file as os.OpenFile does, with mode 600 for a new one, where it is
+// and nowhere else: ErrDamaged if it is a symbolic link.
+func OpenInPlace(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, linkError(path)
+	}
+	return f, err
+}
+
+// CheckInPlace refuses a directory that is a symbolic link: ErrDamaged. One that is not
+// there is none.
+func CheckInPlace(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return linkError(dir)
+	}
+	return nil
+}
+
+func linkError(path string) error {
+	return &FileError{Path: path, Kind: ErrDamaged, Detail: "it is a symbolic link; put there what was there before"}
+}
+
 func openError(path string, err error) error {
 	e := &FileError{Path: path, Err: err}
 	switch {
@@ -34,7 +57,7 @@ func openError(path string, err error) error {
 	case errors.Is(err, unix.EROFS):
 		e.Detail = "a store is used only where it can be written: wrong tries of a PIN are counted there before the PIN is looked at"
 	case errors.Is(err, unix.ELOOP):
-		e.Kind, e.Detail = ErrDamaged, "it is a symbolic link"
+		return linkError(path)
 	}
 	return e
 }
@@ -75,8 +98,11 @@ func checkOwner(path string, uid uint32) error {
 // checkDir refuses a directory in which others could replace files.
 func checkDir(dir string) error {
 	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
+	if err := unix.Lstat(dir, &st); err != nil {
 		return openError(dir, err)
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return linkError(dir)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return &FileError{Path: dir, Kind: ErrDamaged, Detail: "not a directory"}
