@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
@@ -75,10 +76,7 @@ func TestGCMNoSlowerThanSoftHSM(t *testing.T) {
 // signatures; among the tests of other packages, a tenth is what can be told from noise,
 // and what is noise does not come three times.
 func TestAuditCost(t *testing.T) {
-	rounds, bar := 21, 1.10
-	if os.Getenv("COFFER_SOAK") != "" {
-		rounds, bar = 101, 1.05
-	}
+	rounds, bar := soak.Or(101, 21), soak.Or(1.05, 1.10)
 	const tries = 3
 	for try := 1; ; try++ {
 		r := compare(t, AuditModule, rounds, 40*time.Millisecond, "p256-sign")[0]

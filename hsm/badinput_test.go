@@ -16,10 +16,8 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 )
-
-// soak asks for the long forms of tests.
-var soak = os.Getenv("COFFER_SOAK") != ""
 
 // smallHome makes a home with two partitions of a few objects of each kind.
 func smallHome(t *testing.T) Config {
@@ -218,10 +216,7 @@ func TestCutFiles(t *testing.T) {
 		if strings.Contains(path, "/2/") || filepath.Base(path) == lockName || isHomeLog(c, path) {
 			continue
 		}
-		step := max(1, len(b)/7)
-		if soak {
-			step = max(1, len(b)/200)
-		}
+		step := max(1, len(b)/soak.Or(200, 7))
 		for n := 0; n < len(b); n += step {
 			before.putBack(t)
 			must(t, os.WriteFile(path, b[:n], 0o600))

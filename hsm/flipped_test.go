@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 )
 
 // TestFlippedBytes flips bytes of a home, one at a time. Either everything works on and
@@ -26,10 +27,7 @@ func TestFlippedBytes(t *testing.T) {
 // TestFlippedEverywhere flips every byte, or in the short form every 997th, of a home with
 // one partition, on all processors.
 func TestFlippedEverywhere(t *testing.T) {
-	x, n, every := newFlipper(t, "one"), runtime.GOMAXPROCS(0), 997
-	if soak {
-		every = 1
-	}
+	x, n, every := newFlipper(t, "one"), runtime.GOMAXPROCS(0), soak.Or(1, 997)
 	for part := range n {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
@@ -233,7 +234,7 @@ func TestHomeLogFlipped(t *testing.T) {
 			continue
 		}
 		for at := range b {
-			if !soak && random.IntN(12) != 0 {
+			if !soak.Long && random.IntN(12) != 0 {
 				continue
 			}
 			flipped := bytes.Clone(b)

@@ -2,7 +2,6 @@ package slots_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/slots"
 )
 
@@ -108,8 +108,8 @@ func fuzzModule(f testing.TB) func(testing.TB) *fuzzed {
 	}
 }
 
-// TestRandomly is the short form of the fuzz targets, and with COFFER_SOAK=1 a longer
-// one: bytes at random for each of them. go test -fuzz does it better.
+// TestRandomly is the short form of the fuzz targets: bytes at random for each of them,
+// for a second. go test -fuzz goes on from there.
 func TestRandomly(t *testing.T) {
 	start, module := fuzzModule(t), sequenceModule(t)
 	for name, try := range map[string]func(t testing.TB, data []byte){
@@ -117,8 +117,8 @@ func TestRandomly(t *testing.T) {
 		"mechanisms": func(t testing.TB, data []byte) { tryMechanism(start(t), data) },
 		"sequences":  func(t testing.TB, data []byte) { trySequence(t, module, data) },
 	} {
-		rng := rand.New(rand.NewPCG(rand.Uint64(), 1))
-		for until := time.Now().Add(duration(time.Second)); time.Now().Before(until); {
+		rng := soak.Random(t)
+		for until := time.Now().Add(time.Second); time.Now().Before(until); {
 			data := make([]byte, 1+rng.IntN(60))
 			for i := range data {
 				data[i] = byte(rng.Uint32())

@@ -1,25 +1,12 @@
 package slots_test
 
 import (
-	"os"
 	"testing"
-	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/slots"
 )
-
-// soak says whether the long forms are to run.
-var soak = os.Getenv("COFFER_SOAK") == "1"
-
-// duration is how long a test goes on that takes as long as one lets it.
-func duration(short time.Duration) time.Duration {
-	if soak {
-		return 60 * short
-	}
-	return short
-}
 
 // newWorldOn is an application on a module with a token in slot 1.
 func newWorldOn(t testing.TB, m api.Module) *slots.App {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/slots"
 )
 
@@ -99,7 +100,7 @@ func TestThreadsTogether(t *testing.T) {
 	for i := range workers {
 		workers[i] = newWorker(t, a, i, shared)
 	}
-	until := time.Now().Add(duration(4 * time.Second))
+	until := time.Now().Add(soak.Or(time.Minute, 4*time.Second))
 	together(func(i int) {
 		w, rounds := workers[i], 0
 		for ; time.Now().Before(until); rounds++ {

@@ -2,8 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -11,12 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
-)
-
-const (
-	killsLong  = 500
-	killsShort = 60
 )
 
 // The test program runs itself again as this.
@@ -55,10 +49,6 @@ func startAppender(t *testing.T, dir, name string) (*exec.Cmd, *strings.Builder)
 // TestKilled: of several processes that append, one after another is killed. The log
 // verifies, and has every record that was acknowledged, in its process's order.
 func TestKilled(t *testing.T) {
-	kills := killsShort
-	if os.Getenv("COFFER_SOAK") != "" {
-		kills = killsLong
-	}
 	dir := filepath.Join(t.TempDir(), "audit")
 	type run struct {
 		*exec.Cmd
@@ -71,9 +61,10 @@ func TestKilled(t *testing.T) {
 		return all[len(all)-1]
 	}
 	live := []run{begin(), begin(), begin(), begin()}
-	for range kills {
-		time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
-		i := rand.IntN(len(live))
+	random := soak.Random(t)
+	for range soak.Or(500, 60) {
+		time.Sleep(time.Duration(random.IntN(40)) * time.Millisecond)
+		i := random.IntN(len(live))
 		_ = live[i].Process.Kill()
 		_ = live[i].Wait()
 		live[i] = begin()

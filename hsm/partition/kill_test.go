@@ -3,14 +3,13 @@ package partition
 import (
 	"bufio"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
@@ -47,10 +46,6 @@ func guesser(args []string) error {
 // no more guesses than others, neither until the PIN is locked nor until it is held
 // back.
 func TestKilledGuesses(t *testing.T) {
-	kills := 6
-	if os.Getenv("COFFER_SOAK") != "" {
-		kills = 250
-	}
 	for _, c := range []struct {
 		name   string
 		limit  int // guesses until the PIN is refused
@@ -60,9 +55,9 @@ func TestKilledGuesses(t *testing.T) {
 		{"held back", 3, api.PINPolicy{MinLength: 4, MaxLength: 255, Tries: 20, DelayAfter: 3, Delay: 15 * time.Minute}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newGuessed(t, c.policy)
-			for range kills {
-				g.round(time.Duration(rand.IntN(40)) * time.Millisecond)
+			g, random := newGuessed(t, c.policy), soak.Random(t)
+			for range soak.Or(250, 6) {
+				g.round(time.Duration(random.IntN(40)) * time.Millisecond)
 				if g.used >= c.limit { // a PIN that is refused is not guessed at
 					g.finish(c.limit)
 					g = newGuessed(t, c.policy)

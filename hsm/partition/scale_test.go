@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -114,10 +114,7 @@ func (c *crowd) searches() map[string]ck.Template {
 
 // crowdSize is how many keys the tests have, and what share of 100,000 that is.
 func crowdSize() (n int, share float64) {
-	n = 20_000
-	if os.Getenv("COFFER_SOAK") != "" {
-		n = 100_000
-	}
+	n = soak.Or(100_000, 20_000)
 	return n, float64(n) / 100_000
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"golang.org/x/sys/unix"
 )
@@ -61,9 +62,6 @@ func reopen(t *testing.T, dir string) Store {
 	t.Cleanup(func() { s.Close() })
 	return s
 }
-
-// soak asks for the long forms of tests.
-var soak = os.Getenv("COFFER_SOAK") != ""
 
 const incrementsEach = 200
 
@@ -161,10 +159,7 @@ func TestKilledWriters(t *testing.T) {
 		}()
 	}
 	var acknowledged atomic.Int64
-	deadline := time.Now().Add(3 * time.Second)
-	if soak {
-		deadline = time.Now().Add(time.Minute)
-	}
+	deadline := time.Now().Add(soak.Or(time.Minute, 3*time.Second))
 	kills := 0
 	for ; time.Now().Before(deadline) || kills < 5 || acknowledged.Load() < 20; kills++ {
 		var wg sync.WaitGroup

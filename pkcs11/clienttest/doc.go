@@ -5,5 +5,5 @@
 // The scripts in testdata/both tell the same story on SoftHSM2, those in
 // testdata/coffer are for Coffer alone; commands_test.go lists the words they have
 // beside those of testscript. A program that is missing is a failure: .ci/install
-// test installs them all. COFFER_SOAK=1 asks for the long forms.
+// test installs them all. COFFER_SOAK=1 asks for the long forms (make soak).
 package clienttest

@@ -14,8 +14,6 @@ import (
 // root is the project's folder, seen from this package.
 const root = "../.."
 
-var soak = os.Getenv("COFFER_SOAK") == "1"
-
 // The Go clients are commands of this test program: they load a library that is
 // Go itself, and some are killed, so each runs in a process of its own.
 func TestMain(m *testing.M) {

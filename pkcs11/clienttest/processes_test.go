@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/coffer-hsm/coffer/hsm/soak"
 )
 
 // maker makes keys NAME-0, NAME-1, ... until it is killed and tells each when it
@@ -243,16 +244,12 @@ func (l *ledger) check(t *testing.T, env []string) {
 // told is lost, and the other goes on.
 func TestKilledWriters(t *testing.T) {
 	t.Parallel()
-	kills := 30
-	if soak {
-		kills = 1000
-	}
-	env := newToken(t)
+	env, kills, random := newToken(t), soak.Or(500, 30), soak.Random(t)
 	book := &ledger{state: map[string]string{}}
 	for i := range kills {
 		victim := start(t, env, "maker", fmt.Sprintf("victim%d", i))
 		other := start(t, env, "maker", fmt.Sprintf("other%d", i))
-		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
+		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
 		book.read(victim.kill())
 		for range 3 {
 			book.read([]string{other.next(t)})

@@ -11,6 +11,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 )
 
 // barStart is the processor time that C_Initialize may take with 1,000 keys.
@@ -65,10 +66,7 @@ func fill(t *testing.T, home string, n int) {
 
 // Encryption in parts keeps the rate of single calls and takes no memory by length.
 func TestCostOfParts(t *testing.T) {
-	mebibytes := "128"
 	h := newTokenHost(t, "stream")
-	if soak {
-		mebibytes, h.limit = "1024", 10*time.Minute
-	}
-	t.Log(h.mustRun(t, "encrypt", mebibytes))
+	h.limit = soak.Or(10*time.Minute, h.limit)
+	t.Log(h.mustRun(t, "encrypt", soak.Or("1024", "128")))
 }

@@ -3,5 +3,5 @@
 // hand in NULL. It has no code of its own.
 //
 // The tests build the libraries with make and the programs with the C compiler.
-// COFFER_SOAK=1 asks for the long forms.
+// COFFER_SOAK=1 asks for the long forms (make soak).
 package hosttest

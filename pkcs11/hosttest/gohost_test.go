@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/pkcs11/abitest"
 )
 
@@ -26,10 +27,8 @@ func TestGoHost(t *testing.T) {
 	}
 	h := newTokenHost(t, "signals")
 	h.program = os.Args[0]
-	count := "200"
-	if soak {
-		count, h.limit = "20000", 20*time.Minute
-	}
+	count := soak.Or("20000", "200")
+	h.limit = soak.Or(20*time.Minute, h.limit)
 	h.environment = append(h.environment, goHost+"="+count)
 	h.mustRun(t, "-test.run=^TestGoHost$")
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/pkcs11/rig"
 )
 
@@ -25,7 +26,6 @@ var (
 	module string
 	// programs is where the C programs of a run are.
 	programs string
-	soak     = os.Getenv("COFFER_SOAK") == "1"
 )
 
 func TestMain(m *testing.M) {
@@ -160,10 +160,7 @@ type part struct {
 func runParts(t *testing.T, program string, parts []part) {
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) {
-			count := p.count
-			if soak {
-				count = p.long
-			}
+			count := soak.Or(p.long, p.count)
 			h := newTokenHost(t, program)
 			h.limit = time.Minute + time.Duration(count)*p.each
 			h.mustRun(t, p.name, strconv.Itoa(count))

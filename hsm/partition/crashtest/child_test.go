@@ -22,9 +22,6 @@ var children = map[string]func(args []string) error{
 	"slow":  slowChild,
 }
 
-// soak asks for the long forms of tests.
-var soak = os.Getenv("COFFER_SOAK") != ""
-
 func TestMain(m *testing.M) { storetest.Main(m, children) }
 
 func copyDir(from, to string) error {

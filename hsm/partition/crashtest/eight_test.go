@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
@@ -233,10 +234,6 @@ func (l *ledger) run(dir, name string, seen func(line string)) (*exec.Cmd, func(
 // Eight processes make, find, use, change and destroy keys at once. No change of
 // any is lost, none fails, and in the end all see the same.
 func TestEightAtOnce(t *testing.T) {
-	length := 5 * time.Second
-	if soak {
-		length = time.Minute
-	}
 	dir, base := newToken(t)
 	l := newLedger()
 	for label, print := range base.keys {
@@ -262,7 +259,7 @@ func TestEightAtOnce(t *testing.T) {
 		})
 		stops, ends = append(stops, stop), append(ends, ended)
 	}
-	time.Sleep(length)
+	time.Sleep(soak.Or(time.Minute, 5*time.Second))
 	for range 2 { // when all have stopped, all look
 		for _, stop := range stops {
 			stop()
@@ -303,10 +300,7 @@ func (l *ledger) verify(t *testing.T, dir string) {
 // One of eight at random is killed again and again; now and then the others stop as
 // well, and everything is read.
 func TestOneOfEightKilled(t *testing.T) {
-	kills, between := 20, 10
-	if soak {
-		kills, between = 500, 20
-	}
+	kills, between, random := soak.Or(500, 20), soak.Or(20, 10), soak.Random(t)
 	dir, base := newToken(t)
 	l := newLedger()
 	for label, print := range base.keys {
@@ -335,8 +329,8 @@ func TestOneOfEightKilled(t *testing.T) {
 			start(i, 0)
 		}
 		for n := 1; n <= between; n++ {
-			time.Sleep(rand.N(30 * time.Millisecond))
-			i := rand.IntN(processes)
+			time.Sleep(time.Duration(random.IntN(30_000)) * time.Microsecond)
+			i := random.IntN(processes)
 			kill(i)
 			killed++
 			start(i, n)

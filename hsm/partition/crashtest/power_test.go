@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"golang.org/x/sys/unix"
 )
@@ -53,7 +54,7 @@ func TestPowerLoss(t *testing.T) {
 // after which the system takes for written what it has in memory only.
 func TestPowerLossAfterFault(t *testing.T) {
 	names := []string{"modify"}
-	if soak {
+	if soak.Long {
 		names = slices.Collect(maps.Keys(actions))
 	}
 	for _, name := range names {
@@ -97,10 +98,6 @@ func losePowerOn(t *testing.T, base string, before world, name string, fault int
 	}
 	j := judge{t: t, base: base, action: actionOf(name), before: before, so: name == "move on", seen: map[[32]byte]bool{}}
 	random := rand.New(rand.NewPCG(uint64(fault), 1))
-	samples := 2
-	if soak {
-		samples = 20
-	}
 	for i, c := range calls {
 		disk.Apply(c)
 		switch c.To {
@@ -112,7 +109,7 @@ func losePowerOn(t *testing.T, base string, before world, name string, fault int
 			met = true
 		}
 		j.at = fmt.Sprintf("fault %d, call %d of %d, %s", fault, i, len(calls), c.Op)
-		disk.Images(samples, random, j.image)
+		disk.Images(soak.Or(20, 2), random, j.image)
 	}
 	if last, err := os.ReadFile(filepath.Join(base, "store.db")); err != nil || !j.later {
 		t.Errorf("the record does not end: %v", err)

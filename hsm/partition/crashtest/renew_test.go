@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
@@ -46,12 +46,8 @@ func renewChild(args []string) error {
 // Who changes the key that PINs open is killed at any moment: both PINs open what there
 // is, every key is as it was, and the next rotation goes on.
 func TestKilledRenewal(t *testing.T) {
-	kills := 12
-	if soak {
-		kills = 300
-	}
 	dir, before := newToken(t)
-	renewed := 0
+	renewed, kills, random := 0, soak.Or(300, 12), soak.Random(t)
 	for n := range kills {
 		cmd := storetest.Child("renew", dir)
 		out, err := cmd.StdoutPipe()
@@ -63,7 +59,7 @@ func TestKilledRenewal(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		lines.Scan() // it is at work
-		time.AfterFunc(rand.N(60*time.Millisecond), func() { cmd.Process.Kill() })
+		time.AfterFunc(time.Duration(random.IntN(60_000))*time.Microsecond, func() { cmd.Process.Kill() })
 		for lines.Scan() {
 			renewed++
 		}
