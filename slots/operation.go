@@ -80,7 +80,7 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 	if err != nil {
 		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
 	}
-	*p = operation[O]{op: op, active: true, mechanism: m, key: id, keyed: !k.keyless}
+	p.op, p.active, p.mechanism, p.key, p.keyed = op, true, m, id, !k.keyless // all else is zero
 	return nil
 }
 

@@ -129,8 +129,14 @@ func TestAllows(t *testing.T) {
 	}
 	for _, tt := range tests {
 		o, _ := create(t, tt.tmpl)
-		if o.Allows(tt.m) != tt.want {
-			t.Errorf("%s: %v", tt.name, !tt.want)
+		read, err := Decode(o.ID(), o.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, o := range map[string]*Object{"made": o, "read": read, "unpacked": read.Unpacked()} {
+			if o.Allows(tt.m) != tt.want {
+				t.Errorf("%s, %s: %v", tt.name, form, !tt.want)
+			}
 		}
 	}
 }

@@ -47,6 +47,9 @@ func (o *Object) packedUlong(t ck.AttributeType) (v uint64, ok bool) {
 
 // note keeps what is asked on every use of a key.
 func (o *Object) note(a *ck.Attribute) {
+	if a.Type == ck.CKA_ALLOWED_MECHANISMS {
+		o.truths |= allowedMechanismsBit
+	}
 	if len(a.Value) != 1 || a.Value[0] != ck.CK_TRUE {
 		return
 	}

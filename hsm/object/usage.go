@@ -29,7 +29,7 @@ func usageBit(t ck.AttributeType) usageSet {
 }
 
 // truthSet has a bit for each attribute of type CK_BBOOL, beside the uses, that is asked
-// for by rules and calls.
+// for by rules and calls, and one that says whether another attribute is there.
 type truthSet uint16
 
 const (
@@ -45,6 +45,7 @@ const (
 	destroyableBit
 	wrapWithTrustedBit
 	alwaysAuthenticateBit
+	allowedMechanismsBit // that CKA_ALLOWED_MECHANISMS is there
 )
 
 // truthBit returns the bit of t, 0 if it has none.
@@ -85,10 +86,10 @@ func (o *Object) Permits(usage ck.AttributeType) bool { return o.usage&usageBit(
 // Allows reports whether the key may be used with mechanism m: CKA_ALLOWED_MECHANISMS
 // (section 4.7) names it or is not there. An empty list allows nothing.
 func (o *Object) Allows(m ck.MechanismType) bool {
-	a, ok := o.find(ck.CKA_ALLOWED_MECHANISMS)
-	if !ok {
+	if o.truths&allowedMechanismsBit == 0 {
 		return true
 	}
+	a, _ := o.find(ck.CKA_ALLOWED_MECHANISMS)
 	for v := a.Value; len(v) >= ck.UlongSize; v = v[ck.UlongSize:] {
 		if ck.MechanismType(binary.LittleEndian.Uint64(v)) == m {
 			return true

@@ -134,7 +134,14 @@ func (p *Partition) roleOf(who api.Caller) role {
 	if who.Identity == 0 {
 		return rolePublic
 	}
-	return p.identities[who.Identity].role
+	if uint64(who.Identity) == p.recent.user.Load() {
+		return roleUser
+	}
+	r := p.identities[who.Identity].role
+	if r == roleUser {
+		p.recent.user.Store(uint64(who.Identity))
+	}
+	return r
 }
 
 // roleNow is roleOf for who does not hold p.mu.
@@ -146,10 +153,7 @@ func (p *Partition) roleNow(who api.Caller) role {
 
 // lookup finds an object that who can see. The caller holds p.mu.
 func (p *Partition) lookup(who api.Caller, id api.ObjectID) (*entry, error) {
-	e := p.objects[id]
-	if e == nil {
-		e = builtIns().byID[id]
-	}
+	e := p.entryOf(id)
 	if e == nil || e.object == nil || !p.visible(who, e.object) {
 		return nil, ck.CKR_OBJECT_HANDLE_INVALID
 	}
@@ -163,6 +167,7 @@ func (p *Partition) visible(who api.Caller, o *object.Object) bool {
 // add puts an entry into the cache; remove takes it out and drops its key. The
 // caller holds p.mu for writing.
 func (p *Partition) add(e *entry) {
+	p.recent.forget(&e.id)
 	p.objects[e.id] = e
 	switch {
 	case e.session != 0:
@@ -175,6 +180,7 @@ func (p *Partition) add(e *entry) {
 
 func (p *Partition) remove(e *entry) {
 	delete(p.objects, e.id)
+	p.recent.forget(&e.id)
 	if e.object != nil {
 		p.index.remove(e)
 	}

@@ -114,6 +114,7 @@ func (p *Partition) forget(id api.Identity) {
 		opened.zero()
 	}
 	delete(p.identities, id)
+	p.recent.user.Store(0)
 }
 
 // endDeleted ends the logins of users whom the SO has deleted. The caller holds p.mu for

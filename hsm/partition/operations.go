@@ -35,7 +35,9 @@ var (
 // uses are recorded this is one, or the refusal of one.
 func (p *Partition) keyFor(who api.Caller, u use, m *service.Mechanism, id api.ObjectID) (*service.Key, error) {
 	k, err := p.usable(who, u, m, id)
-	p.noteUse(who, u, m.Type, id, err)
+	if p.uses.Load() {
+		p.noteUse(who, u, m.Type, id, err)
+	}
 	return k, err
 }
 

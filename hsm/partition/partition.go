@@ -138,6 +138,7 @@ type Partition struct {
 	rings       rings     // the keys that seal records
 	termsOf     []byte    // the value that the rings are of
 	objects     map[api.ObjectID]*entry
+	recent      recent // of objects and identities
 	index       index
 	identities  map[api.Identity]identity
 	lastID      api.Identity

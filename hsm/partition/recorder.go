@@ -227,11 +227,9 @@ var usesOf = map[ck.AttributeType]audit.Act{
 	ck.CKA_ENCAPSULATE: audit.Encapsulate, ck.CKA_DECAPSULATE: audit.Decapsulate,
 }
 
-// noteUse counts the use of a key, begun or refused. The caller holds p.mu.
+// noteUse counts the use of a key, begun or refused, where uses are recorded. The caller
+// holds p.mu.
 func (p *Partition) noteUse(who api.Caller, u use, m ck.MechanismType, id api.ObjectID, err error) {
-	if !p.uses.Load() {
-		return
-	}
 	e := audit.Use{Act: usesOf[u.permission], Who: p.whoIs(who), Object: id, Mechanism: m, Result: ck.Code(err)}
 	if entry := p.objects[id]; entry != nil && entry.object != nil {
 		e.Class, e.KeyType = entry.object.Class(), entry.object.KeyType()

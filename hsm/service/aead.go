@@ -67,8 +67,8 @@ var aeadCiphers = sync.Pool{New: func() any { return new(aeadCipher) }}
 
 // startAEAD is newAEAD where the cipher is there already. Close gives it back.
 func startAEAD(key aeadKey, aead cipher.AEAD, d direction, nonce, aad []byte, size uint64) *aeadCipher {
-	c := aeadCiphers.Get().(*aeadCipher)
-	*c = aeadCipher{direction: d, key: key, aead: aead, nonce: nonce, aad: aad, size: size}
+	c := aeadCiphers.Get().(*aeadCipher) // all zero
+	c.direction, c.key, c.aead, c.nonce, c.aad, c.size = d, key, aead, nonce, aad, size
 	return c
 }
 

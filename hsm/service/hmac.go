@@ -44,14 +44,20 @@ type keyedHashes struct {
 	next *keyedHashes // with another hash
 }
 
+// with finds those with h, nil if there are none yet. The list may be nil.
+func (l *keyedHashes) with(h *hashInfo) *keyedHashes {
+	for l != nil && l.hash != h {
+		l = l.next
+	}
+	return l
+}
+
 // keyedHashes returns those of the key with h.
 func (k *Key) keyedHashes(h *hashInfo) *keyedHashes {
 	for {
 		first := k.hmacs.Load()
-		for l := first; l != nil; l = l.next {
-			if l.hash == h {
-				return l
-			}
+		if l := first.with(h); l != nil {
+			return l
 		}
 		k.hmacs.CompareAndSwap(first, &keyedHashes{hash: h, next: first})
 	}
@@ -72,7 +78,14 @@ func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *summer {
 	return m
 }
 
+// startHMAC takes a state that is idle, which only a key has whose size is right, or
+// begins with the key.
 func (h *hashInfo) startHMAC(k *Key) (*summer, error) {
+	if l := k.hmacs.Load().with(h); l != nil {
+		if s := taken(&l.idle); s != nil {
+			return s, nil
+		}
+	}
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {
 		shortest = minApprovedMAC
@@ -80,9 +93,5 @@ func (h *hashInfo) startHMAC(k *Key) (*summer, error) {
 	if len(key) < shortest || len(key) > maxSecret {
 		return nil, ck.CKR_KEY_SIZE_RANGE
 	}
-	idle := &k.keyedHashes(h).idle
-	if s := taken(idle); s != nil {
-		return s, nil
-	}
-	return newKeyedHash(h, key, idle), nil
+	return newKeyedHash(h, key, &k.keyedHashes(h).idle), nil
 }

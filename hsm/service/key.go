@@ -115,6 +115,7 @@ func (k *Key) Value() []byte { return k.attr(ck.CKA_VALUE) }
 // reached and is left to the garbage collector.
 func (k *Key) Zero() {
 	k.once.Do(func() { k.err = ck.CKR_KEY_HANDLE_INVALID })
+	k.hmacs.Store(nil) // or it would go on without its value
 	if p, ok := k.parsed.(interface{ zero() }); ok {
 		p.zero()
 	}
