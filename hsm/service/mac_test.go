@@ -76,6 +76,38 @@ func macs(t *testing.T) map[*ck.Mechanism]*Key {
 }
 
 // TestMACParts: parts give what the one shot gives, an empty part changes
+// nothing, and verification agrees.
+func TestMACParts(t *testing.T) {
+	for m, k := range macs(t) {
+		reg := mechanism(t, m.Type)
+		for _, data := range [][]byte{nil, randomBytes(1), randomBytes(16), randomBytes(100)} {
+			s, err := reg.Sign(k, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mac := justEnough(t, func(dst []byte) (int, error) { return s.OneShot(dst, data) })
+			s.Close()
+			for _, size := range []int{1, 15, 16, 17, 100} {
+				s, _ := reg.Sign(k, m)
+				v, _ := reg.Verify(k, m)
+				s.Update(nil)
+				v.Update([]byte{})
+				for part := range chunks(data, size) {
+					s.Update(part)
+					v.Update(part)
+				}
+				if got := justEnough(t, s.Final); !bytes.Equal(got, mac) {
+					t.Errorf("%v in parts of %d: %x, want %x", m.Type, size, got, mac)
+				}
+				if err := v.Final(mac); err != nil {
+					t.Errorf("%v in parts of %d: %v", m.Type, size, err)
+				}
+			}
+			checkForgeries(t, k, m, data, mac)
+		}
+	}
+}
+
 // A key that has been wiped makes no MAC, though there are states that were made of it.
 func TestMACOfWipedKey(t *testing.T) {
 	for i := range hashes {
