@@ -1,7 +1,8 @@
 // Command pkcs11 is the core of the PKCS #11 library: libcoffer-core.so, built
 // with -buildmode=c-shared. It is a shell. Each exported function checks its
 // pointers and lengths, copies in what must outlive the call, calls one method
-// of slots.App, copies out, and maps one error to a CK_RV. It decides nothing.
+// of slots.App, copies out, and maps one error to a CK_RV. It decides nothing; where
+// an Init is answered in C (DEFERRAL.md), it repeats what slots has said of it.
 //
 // # Life cycle
 //

@@ -41,7 +41,7 @@ func coffer_initialize(settings *C.coffer_settings) (rv C.CK_RV) {
 	if err != nil {
 		return failed(err)
 	}
-	if !current.CompareAndSwap(nil, slots.New(module)) {
+	if !current.CompareAndSwap(nil, slots.NewDeferring(module, deferrals())) {
 		_ = module.Close() // another thread was faster; its module serves
 		return C.CKR_CRYPTOKI_ALREADY_INITIALIZED
 	}

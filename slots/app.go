@@ -11,7 +11,8 @@
 //	App.life → events.mu → places.admission → token.turn → session.mu → token.mu → others
 //
 // session.mu is held for the whole of a call on a session, so that a second
-// call on the same session waits for the first. Two sessions share nothing on
+// call on the same session waits for the first. Whoever takes it settles the session's
+// note first (deferral.go). Two sessions share nothing on
 // the way to a cryptographic operation but atomic reads. To open a session takes
 // token.mu alone, to close one its own lock and that: programs do both for every
 // operation, and a lock costs as much as all the rest.
@@ -50,6 +51,8 @@ type App struct {
 	sessions table[session]
 	objects  table[object]
 	events   events
+
+	deferrals *Deferrals // nil without a shell that answers Inits
 }
 
 // New starts an application on module, which it closes in Finalize.

@@ -11,6 +11,7 @@ var digestion = spec[api.Digester]{
 		return p.Digest(m)
 	},
 	keyless: true,
+	defers:  DigestOperation,
 }
 
 // DigestInit is C_DigestInit (section 5.12).

@@ -74,6 +74,8 @@ type operations struct {
 
 	generateKey     operation[*generation]
 	generateKeyPair operation[*generation]
+
+	deferred deferred
 }
 
 // idleOperations are those of sessions that have been closed: all their places are

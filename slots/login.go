@@ -203,6 +203,7 @@ func (t *token) endLogin(inUse bool) (*login, []*session) {
 func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 	for _, s := range sessions {
 		s.mu.Lock()
+		s.settle(a)
 		s.endPrivate()
 		s.mu.Unlock()
 	}

@@ -41,6 +41,7 @@ type spec[O api.Operation] struct {
 	of      func(*session) *operation[O]
 	start   func(api.Partition, api.Caller, *ck.Mechanism, api.ObjectID) (O, error)
 	keyless bool
+	defers  Kind // the kind, if the shell may answer its Inits (deferral.go)
 }
 
 // begin is the C_xxxInit functions. A nil mechanism ends the active operation,
@@ -69,6 +70,11 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 	if p.active {
 		return ck.CKR_OPERATION_ACTIVE
 	}
+	return startOn(a, s, k, m, key)
+}
+
+// startOn starts an operation on a session that is locked, where none is active.
+func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
 	var id api.ObjectID
 	if !k.keyless {
 		var ok bool
@@ -80,6 +86,7 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 	if err != nil {
 		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
 	}
+	p := k.of(s)
 	p.op, p.active, p.mechanism, p.key, p.keyed = op, true, m, id, !k.keyless // all else is zero
 	return nil
 }
@@ -135,6 +142,9 @@ func run[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st step, query
 	n, err := do(p.op)
 	goesOn = outlives(st, query, err)
 	p.parts = p.parts || err == nil && st == part && !query
+	if st == whole && err == nil && !goesOn {
+		s.offer(k.defers, p.mechanism, 0)
+	}
 	return told(n, err), err
 }
 

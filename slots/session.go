@@ -64,7 +64,9 @@ func (a *App) enter(h ck.SessionHandle) (*session, error) {
 	}
 	if s.operations == nil {
 		s.operations = idleOperations.Get().(*operations)
+		s.attach(a)
 	}
+	s.settle(a)
 	return s, nil
 }
 
@@ -203,6 +205,7 @@ func (a *App) closeSession(s *session, h ck.SessionHandle) (closed, last bool) {
 
 // clearOut ends all that calls on the session have left. The session is locked.
 func (a *App) clearOut(s *session) {
+	s.detach(a)
 	s.giveUp()
 	made := s.made
 	s.made = nil

@@ -76,7 +76,7 @@ func TestListsNameFunctions(t *testing.T) {
 		known[f.name] = true
 	}
 	for list, file := range map[string]string{
-		"OWN": "../front/own.h", "ALONE": "../front/own.h", "UNSUPPORTED": "../unsupported.h",
+		"OWN": "../front/own.h", "ALONE": "../front/own.h", "UNSUPPORTED": "../unsupported.h", "DEFERRED": "../deferral.h",
 	} {
 		for _, name := range listed(t, file, list) {
 			if !known[name] {
