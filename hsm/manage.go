@@ -220,11 +220,23 @@ func (m *Module) Status() Status {
 		if p == nil {
 			continue
 		}
-		if err := p.Err(); err != nil {
-			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: %v", slot.ID, err))
-		} else if p.Rotating() {
-			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: its keys are being rotated, or that was cut off: coffer partition rotate finishes it", slot.ID))
+		for _, what := range problems(p) {
+			s.Problems = append(s.Problems, fmt.Sprintf("slot %d: %s", slot.ID, what))
 		}
 	}
 	return s
+}
+
+// problems says what is wrong with a partition.
+func problems(p *partition.Partition) (list []string) {
+	if err := p.Err(); err != nil {
+		return []string{err.Error()}
+	}
+	if err := p.Waiting(); err != nil {
+		list = append(list, fmt.Sprintf("%v: until there is room it can only be read", err))
+	}
+	if p.Rotating() {
+		list = append(list, "its keys are being rotated, or that was cut off: coffer partition rotate finishes it")
+	}
+	return list
 }

@@ -29,6 +29,7 @@ PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 // What partitionView.State is.
 const (
 	stateOK     = "ok"
+	stateFull   = "full" // what was done last waits for room, and nothing can be changed
 	stateBroken = "broken"
 )
 
@@ -38,7 +39,7 @@ type partitionView struct {
 	Slot    uint64 `json:"slot"`
 	Label   string `json:"label"`
 	Serial  string `json:"serial"`
-	State   string `json:"state"`    // stateOK or stateBroken
+	State   string `json:"state"`    // stateOK, stateFull or stateBroken
 	UserPIN string `json:"user_pin"` // a state of pinStates
 	SOPIN   string `json:"so_pin"`
 	Objects int    `json:"objects"`
@@ -86,13 +87,9 @@ func stateOf(flags ck.Flags, states []pinState) string {
 
 func viewPartition(s api.Slot) partitionView {
 	info := s.Partition.Info()
-	state := stateOK
-	if info.Flags&ck.CKF_ERROR_STATE != 0 {
-		state = stateBroken
-	}
 	v := partitionView{
 		Slot:    uint64(s.ID),
-		State:   state,
+		State:   partitionState(s.Partition, info.Flags),
 		Label:   info.Label,
 		Serial:  info.Serial,
 		UserPIN: pinWord(info.UserHeld, info.UserBusy, stateOf(info.Flags, userPINStates)),
@@ -111,6 +108,17 @@ func viewPartition(s api.Slot) partitionView {
 		v.Made = info.Created.Format(time.RFC3339)
 	}
 	return v
+}
+
+// partitionState says whether a partition can be used.
+func partitionState(p api.Partition, flags ck.Flags) string {
+	if flags&ck.CKF_ERROR_STATE != 0 {
+		return stateBroken
+	}
+	if p, ok := p.(interface{ Waiting() error }); ok && p.Waiting() != nil {
+		return stateFull
+	}
+	return stateOK
 }
 
 // pinWord is the state of a PIN that is refused for a while, or whose tries are all

@@ -133,8 +133,8 @@ func (w *writer) record() error {
 // ready refuses to begin what could not be recorded at its end: a try that is written
 // down counts as a wrong one until its end is.
 func (w *writer) ready() error {
-	if w.p.recorder == nil {
-		return nil
+	if err := w.tx.Reserve(); err != nil || w.p.recorder == nil {
+		return err
 	}
 	a, err := w.p.readAnchor(w.tx)
 	if err != nil {
@@ -270,6 +270,18 @@ func (p *Partition) soCalled(who api.Caller) (name string, so bool) {
 
 // Note records, durably, something that changes nothing in the store.
 func (p *Partition) Note(e audit.Event) error { return auditError(p.recorder.Note(e)) }
+
+// Waiting is why the last records of the log wait in the store (audit.ErrUnwritten), so
+// that nothing can be changed; nil if they do not, or there is room for them by now.
+func (p *Partition) Waiting() error {
+	if p.sync() != nil {
+		return nil
+	}
+	if err := p.recorder.Settle(); errors.Is(err, audit.ErrUnwritten) {
+		return auditError(err)
+	}
+	return nil
+}
 
 // Log is the partition's audit log; nil if it has none.
 func (p *Partition) Log() *audit.Log {

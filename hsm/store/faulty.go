@@ -15,7 +15,7 @@ type Faults struct {
 
 // Faulty returns a Store over s whose call number at, counted from 1, returns
 // err. Counted is what can fail: the begin of View and Update, Put, PutMeta,
-// Delete, DeleteMeta, and the commit of an Update. If err is ErrUncertain and the call a
+// Delete, DeleteMeta, Reserve, and the commit of an Update. If err is ErrUncertain and the call a
 // commit, the change is made all the same.
 func Faulty(s Store, at int, err error) *Faults {
 	return &Faults{Store: s, at: int64(at), err: err}
@@ -99,4 +99,11 @@ func (t faultyTx) DeleteMeta(name string) error {
 		return err
 	}
 	return t.Tx.DeleteMeta(name)
+}
+
+func (t faultyTx) Reserve() error {
+	if err := t.faults.next(); err != nil {
+		return err
+	}
+	return t.Tx.Reserve()
 }

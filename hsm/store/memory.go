@@ -127,6 +127,9 @@ func (t *memoryTx) Delete(id ID) error {
 	return nil
 }
 
+// Reserve is in package Store's Tx.
+func (t *memoryTx) Reserve() error { return checkChange(t.writable, nil) }
+
 // touch notes that a record changes and how to undo that.
 func (t *memoryTx) touch(id ID) {
 	t.undo = append(t.undo, undoOf(t.records, id))

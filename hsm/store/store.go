@@ -47,6 +47,9 @@ type Tx interface {
 	// Metas is all named values, by name. It is not to be gone through while
 	// PutMeta or DeleteMeta are called.
 	Metas() iter.Seq2[string, []byte]
+	// Reserve makes sure that there is room for this transaction and the next, if both
+	// change a few small values: NoRoom says whether its error is that there is none.
+	Reserve() error
 	// Changes lists the records that were put or deleted after generation since,
 	// each once, those of this transaction left out. ok is false if the log does
 	// not reach back so far, or since is of a state that never was: read All.
