@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/soak"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // TestFlippedBytes flips bytes of a home, one at a time. Either everything works on and
@@ -25,7 +27,7 @@ func TestFlippedBytes(t *testing.T) {
 }
 
 // TestFlippedEverywhere flips every byte, or in the short form every 997th, of a home with
-// one partition, on all processors.
+// one partition, on all processors. There is little in its store that is free.
 func TestFlippedEverywhere(t *testing.T) {
 	x, n, every := newFlipper(t, "one"), runtime.GOMAXPROCS(0), soak.Or(1, 997)
 	for part := range n {
@@ -52,12 +54,24 @@ type flipper struct {
 func newFlipper(t *testing.T, labels ...string) *flipper {
 	t.Helper()
 	c := homeOf(t, labels...)
+	for i := range labels {
+		compact(t, filepath.Join(c.Home, partitionsName, strconv.Itoa(i+1)))
+	}
 	want, err := useAll(c)
 	must(t, err)
 	if len(want) < 4*len(labels) {
 		t.Fatalf("%d objects", len(want))
 	}
 	return &flipper{c, takeImage(t, c.Home), want, rand.New(rand.NewPCG(3, 4))}
+}
+
+func compact(t *testing.T, dir string) {
+	t.Helper()
+	s, err := store.OpenFile(dir, store.Options{})
+	must(t, err)
+	_, _, err = s.(store.Compacter).Compact()
+	must(t, err)
+	must(t, s.Close())
 }
 
 // copy is a flipper with a copy of the home.
