@@ -13,13 +13,13 @@ func TestFork(t *testing.T) {
 	runParts(t, "fork", []part{
 		{"row", 100, 1000, 5 * time.Second},
 		{"once", 50, 50, 5 * time.Second},
-		{"busy", 20, 500, 15 * time.Second},
+		{"busy", 20, 150, 15 * time.Second},
 		{"nested", 6, 40, 5 * time.Second},
-		{"threads", 5, 100, 15 * time.Second},
+		{"threads", 5, 30, 15 * time.Second},
 		{"ends", 50, 1000, time.Second},
-		{"load", 20, 300, 10 * time.Second},
+		{"load", 20, 150, 10 * time.Second},
 		{"clone", 10, 200, 5 * time.Second},
-		{"daemon", 5, 300, 5 * time.Second},
+		{"daemon", 5, 60, 5 * time.Second},
 		{"killed", 5, 100, 5 * time.Second},
 	})
 }
@@ -63,9 +63,9 @@ func install(t *testing.T, files ...string) string {
 
 func TestReload(t *testing.T) {
 	runParts(t, "reload", []part{
-		{"unload", 20, 1000, time.Second},
-		{"forget", 20, 1000, time.Second},
-		{"race", 20, 1000, time.Second},
+		{"unload", 20, 500, time.Second},
+		{"forget", 20, 500, time.Second},
+		{"race", 20, 500, time.Second},
 		{"threads", 500, 20000, 10 * time.Millisecond},
 	})
 }
@@ -88,11 +88,11 @@ func TestHandlers(t *testing.T) {
 		t.Run(choice, func(t *testing.T) {
 			t.Setenv("COFFER_SIGNALS", choice)
 			runParts(t, "handlers", []part{
-				{"deep", 3, 120, 2 * time.Second},
-				{"unrestarted", 2, 60, 2 * time.Second},
-				{"faulty", 3, 120, 2 * time.Second},
+				{"deep", 3, 40, 2 * time.Second},
+				{"unrestarted", 2, 20, 2 * time.Second},
+				{"faulty", 3, 40, 2 * time.Second},
 				{"urgent", 200, 5000, 50 * time.Millisecond},
-				{"ends", 200, 20000, 50 * time.Millisecond},
+				{"ends", 200, 5000, 50 * time.Millisecond},
 			})
 		})
 	}

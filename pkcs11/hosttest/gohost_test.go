@@ -27,7 +27,7 @@ func TestGoHost(t *testing.T) {
 	}
 	h := newTokenHost(t, "signals")
 	h.program = os.Args[0]
-	count := soak.Or("20000", "200")
+	count := soak.Or("5000", "200")
 	h.limit = soak.Or(20*time.Minute, h.limit)
 	h.environment = append(h.environment, goHost+"="+count)
 	h.mustRun(t, "-test.run=^TestGoHost$")
