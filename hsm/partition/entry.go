@@ -94,7 +94,7 @@ func (e *entry) wipe() {
 // caller holds p.mu for writing.
 func (e *entry) drop() {
 	if k := e.key.Swap(nil); k != nil {
-		k.Material.Abandon()
+		k.Abandon()
 	} else {
 		e.material.Zero()
 	}

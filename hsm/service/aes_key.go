@@ -16,6 +16,10 @@ type aesKey struct {
 	gcm cipher.AEAD
 }
 
+// zero wipes the key, with which no operation may be under way.
+func (key *aesKey) zero()    { key.Zero() }
+func (key *aesKey) abandon() { key.Abandon() }
+
 // aes returns the key ready for use.
 func (k *Key) aes() (*aesKey, error) {
 	if err := Ready(); err != nil {

@@ -25,6 +25,13 @@ func xtsKeyGen() Mechanism {
 	return m
 }
 
+// xtsKey is the parsed form of a key for XTS.
+type xtsKey struct{ *aes.XTS }
+
+// zero wipes the key, with which no operation may be under way.
+func (key *xtsKey) zero()    { key.Zero() }
+func (key *xtsKey) abandon() { key.Abandon() }
+
 // parseXTS answers CKR_ATTRIBUTE_VALUE_INVALID for a value that is not a key of XTS.
 func parseXTS(a source) (any, error) {
 	key, err := aes.NewXTS(a(ck.CKA_VALUE))
@@ -34,7 +41,7 @@ func parseXTS(a source) (any, error) {
 	if err != nil {
 		return nil, ck.CKR_ATTRIBUTE_VALUE_INVALID
 	}
-	return key, nil
+	return &xtsKey{key}, nil
 }
 
 func newXTS(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
@@ -45,7 +52,7 @@ func newXTS(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err := Ready(); err != nil {
 		return nil, err
 	}
-	key, err := parsedAs[*aes.XTS](k)
+	key, err := parsedAs[*xtsKey](k)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,10 @@ func init() {
 // chachaKey is the parsed form of a ChaCha20 key, and the aeadKey of it.
 type chachaKey struct{ value [chacha20.KeySize]byte }
 
+// zero wipes the key, with which no operation may be under way.
+func (key *chachaKey) zero()    { clear(key.value[:]) }
+func (key *chachaKey) abandon() { whenForgotten(key, (*chachaKey).zero) }
+
 // chacha returns the key ready for use.
 func (k *Key) chacha() (*chachaKey, error) { return parsedAs[*chachaKey](k) }
 

@@ -41,6 +41,8 @@ func (k *ecPrivateKey) zero() {
 	})
 }
 
+func (k *ecPrivateKey) abandon() { whenForgotten(k, (*ecPrivateKey).zero) }
+
 // curveOf reads CKA_EC_PARAMS and holds it against CKA_KEY_TYPE.
 func curveOf(a source) (*curve, error) {
 	c, err := parseCurve(a(ck.CKA_EC_PARAMS))

@@ -79,7 +79,7 @@ var parsers = map[form]func(source) (any, error){
 
 // parsedAs returns the parsed form of a key: *rsaPrivateKey, *rsaPublicKey,
 // *ecPrivateKey, *ecPublicKey, *mlkemPrivateKey, *mlkemPublicKey, *aesKey,
-// *aes.XTS or *chachaKey. A key that should not have got into the store is
+// *xtsKey or *chachaKey. A key that should not have got into the store is
 // CKR_KEY_TYPE_INCONSISTENT.
 func parsedAs[T any](k *Key) (T, error) {
 	k.once.Do(func() { secret.Do(func() { k.parsed, k.err = k.parse() }) })
@@ -111,8 +111,9 @@ func (k *Key) parse() (any, error) {
 // kept or changed.
 func (k *Key) Value() []byte { return k.attr(ck.CKA_VALUE) }
 
-// Zero wipes the key. What the standard library holds of a parsed key cannot be
-// reached and is left to the garbage collector.
+// Zero wipes the key, with which no operation may be under way any more; those of private
+// keys see to that by themselves (wipeable). What the standard library holds of a parsed
+// key cannot be reached and is left to the garbage collector.
 func (k *Key) Zero() {
 	k.once.Do(func() { k.err = ck.CKR_KEY_HANDLE_INVALID })
 	k.hmacs.Store(nil) // or it would go on without its value
@@ -120,4 +121,14 @@ func (k *Key) Zero() {
 		p.zero()
 	}
 	k.Material.Zero()
+}
+
+// Abandon has the key wiped when no operation uses it any more, as some may be under way.
+// No operation starts with it from now on.
+func (k *Key) Abandon() {
+	k.once.Do(func() { k.err = ck.CKR_KEY_HANDLE_INVALID })
+	if p, ok := k.parsed.(interface{ abandon() }); ok {
+		p.abandon()
+	}
+	k.Material.Abandon()
 }

@@ -111,6 +111,8 @@ func (k *mlkemPrivateKey) zero() {
 	})
 }
 
+func (k *mlkemPrivateKey) abandon() { whenForgotten(k, (*mlkemPrivateKey).zero) }
+
 // parseMLKEMPublic checks the encapsulation key as FIPS 203, section 7.2, has it.
 func parseMLKEMPublic(a source) (any, error) {
 	set, err := mlkemSetOf(a)

@@ -66,6 +66,8 @@ func (k *rsaPrivateKey) zero() {
 	})
 }
 
+func (k *rsaPrivateKey) abandon() { whenForgotten(k, (*rsaPrivateKey).zero) }
+
 // number reads an attribute of type Big Integer: big-endian, unsigned, with or
 // without leading zeros. It is nil if there is none.
 func number(a source, t ck.AttributeType) *big.Int {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -61,4 +62,11 @@ func (w *wipeable) wipe(erase func()) {
 	defer w.mu.Unlock()
 	w.wiped = true
 	erase()
+}
+
+// whenForgotten has a parsed key wiped when nothing refers to it any more: the computations
+// of a private key refer to the wipeable in it.
+func whenForgotten[T any](k *T, zero func(*T)) {
+	runtime.SetFinalizer(k, nil) // a second one is not allowed
+	runtime.SetFinalizer(k, zero)
 }

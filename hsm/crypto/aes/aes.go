@@ -43,6 +43,8 @@ type modes interface {
 	gcm(ivSize, tagSize int) (cipher.AEAD, error)
 	gcmParts(iv, aad []byte, tagSize int) (GCMEncrypter, error)
 	zero()
+	// abandon has zero called when nobody uses the key any more.
+	abandon()
 }
 
 // GCMEncrypter is an encryption by GCM in parts. Decryption has none on purpose:
@@ -143,9 +145,13 @@ func (k *Key) NewGCMEncrypter(iv, aad []byte, tagSize int) (GCMEncrypter, error)
 	return k.modes.gcmParts(iv, aad, tagSize)
 }
 
-// Zero wipes the key. What the standard library holds of it cannot be reached and
-// is left to the garbage collector.
+// Zero wipes the key, which nothing may be using. What the standard library holds of it
+// cannot be reached and is left to the garbage collector.
 func (k *Key) Zero() { k.modes.zero() }
+
+// Abandon has the key wiped when nothing uses it any more, for an owner who is done with
+// it while others may still work with what was made of it.
+func (k *Key) Abandon() { k.modes.abandon() }
 
 // checkOutput panics, as crypto/cipher does, on buffers that no caller may pass:
 // too short an output, or one that overlaps the input in another place.

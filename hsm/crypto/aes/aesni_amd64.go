@@ -30,6 +30,8 @@ func aesniOnce(key []byte, block *[blockSize]byte) {
 
 func (a *aesni) zero() { a.schedules.zero() }
 
+func (a *aesni) abandon() { whenForgotten(a, (*aesni).zero) }
+
 func (a *aesni) ecb(decrypt bool) cipher.BlockMode {
 	if decrypt {
 		return ecb{&a.decrypt, decryptBlocksNI}

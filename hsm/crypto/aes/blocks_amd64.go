@@ -2,6 +2,15 @@
 
 package aes
 
+import "runtime"
+
+// whenForgotten has k wiped when nothing refers to it any more: not to a part of it either,
+// such as a schedule that a mode or a call of the assembly works with.
+func whenForgotten[T any](k *T, wipe func(*T)) {
+	runtime.SetFinalizer(k, nil) // a second one is not allowed
+	runtime.SetFinalizer(k, wipe)
+}
+
 // maxRun is how many bytes the assembly is given at a time: the garbage collector
 // has to wait until it returns.
 const maxRun = 64 << 10

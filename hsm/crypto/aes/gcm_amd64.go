@@ -20,8 +20,8 @@ type hashPowers = [32 + 3]element
 // hashKey returns the powers.
 func (v *vaes) hashKey() *hashPowers {
 	v.hash.Do(func() {
-		v.powers = new(hashPowers)
 		var h [blockSize]byte
+		defer clear(h[:])
 		encryptBlocks(&v.encrypt, &h[0], &h[0], blockSize)
 		hi, lo := binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:])
 		// Divide by x: where the coefficient of x^0 falls out, the highest bit,
@@ -31,9 +31,9 @@ func (v *vaes) hashKey() *hashPowers {
 		first := &v.powers[31]
 		binary.LittleEndian.PutUint64(first[:8], lo^out&1)
 		binary.LittleEndian.PutUint64(first[8:], hi^out&(0xc2<<56))
-		hashTable(v.powers)
+		hashTable(&v.powers)
 	})
-	return v.powers
+	return &v.powers
 }
 
 // gcmRun is GCM at work on one message.

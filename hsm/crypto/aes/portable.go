@@ -77,7 +77,8 @@ func erased[T any](make func() T) (made T) {
 	return made
 }
 
-func (p portable) zero() {}
+func (p portable) zero()    {}
+func (p portable) abandon() {}
 
 // eachBlock is ECB, which the standard library leaves out.
 type eachBlock struct{ crypt func(dst, src []byte) }

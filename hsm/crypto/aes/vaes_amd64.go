@@ -7,13 +7,14 @@ import (
 	"sync"
 )
 
-// vaes is a key for the assembly.
+// vaes is a key for the assembly. All that is secret of it is in here, not behind
+// pointers, as whenForgotten has it.
 type vaes struct {
 	block cipher.Block
 	schedules
 
 	hash   sync.Once // makes powers
-	powers *hashPowers
+	powers hashPowers
 }
 
 func newVAES(key []byte, block cipher.Block) modes {
@@ -32,10 +33,10 @@ func vaesOnce(key []byte, block *[blockSize]byte) {
 
 func (v *vaes) zero() {
 	v.schedules.zero()
-	if v.powers != nil {
-		clear(v.powers[:])
-	}
+	clear(v.powers[:])
 }
+
+func (v *vaes) abandon() { whenForgotten(v, (*vaes).zero) }
 
 func (v *vaes) ecb(decrypt bool) cipher.BlockMode {
 	if decrypt {

@@ -126,3 +126,9 @@ func (x *XTS) Zero() {
 	x.Key.Zero()
 	x.tweak.zero()
 }
+
+// Abandon is Key.Abandon for both keys.
+func (x *XTS) Abandon() {
+	x.Key.Abandon()
+	x.tweak.abandon()
+}
