@@ -1,6 +1,7 @@
 package slots_test
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -128,6 +129,29 @@ func BenchmarkModuleCreateDestroy(b *testing.B) {
 	t := keyTemplate()
 	b.ReportAllocs()
 	for b.Loop() {
+		o, err := w.app.CreateObject(h, t)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := w.app.DestroyObject(h, o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Each key has another label, as those of a program that names them have.
+func BenchmarkModuleCreateDestroyNamed(b *testing.B) {
+	w, h := benchWorld(b)
+	t := keyTemplate()
+	label := []byte("short-lived 00000000")
+	for i := range t {
+		if t[i].Type == ck.CKA_LABEL {
+			t[i].Value = label
+		}
+	}
+	b.ReportAllocs()
+	for n := uint32(0); b.Loop(); n++ {
+		binary.LittleEndian.PutUint32(label[12:], n)
 		o, err := w.app.CreateObject(h, t)
 		if err != nil {
 			b.Fatal(err)

@@ -48,12 +48,17 @@ func sizeOf(a *ck.Attribute) uint64 {
 func listLen(attrs []ck.Attribute) int {
 	n := 0
 	for i := range attrs {
-		if a := &attrs[i]; a.Type != ck.CKA_UNIQUE_ID {
-			size := sizeOf(a)
-			n += numberLen(uint64(a.Type)) + numberLen(size) + int(size>>1)
+		if attrs[i].Type != ck.CKA_UNIQUE_ID {
+			n += attributeLen(&attrs[i])
 		}
 	}
 	return n
+}
+
+// attributeLen is how many bytes appendAttribute appends.
+func attributeLen(a *ck.Attribute) int {
+	size := sizeOf(a)
+	return numberLen(uint64(a.Type)) + numberLen(size) + int(size>>1)
 }
 
 func appendList(b []byte, attrs []ck.Attribute) []byte {

@@ -55,11 +55,60 @@ func TestFormsMakeWhatNewMakes(t *testing.T) {
 	}
 }
 
+// Keys that differ in their names, and those alone, are of one form, and the same bytes
+// as without it.
+func TestFormsWithOtherNames(t *testing.T) {
+	var f Forms
+	value := bytes.Repeat([]byte{1}, 32)
+	request := func(label, id string) *Request {
+		r := deferredKey(label, value)
+		r.Template = append(ck.Template{ck.Bytes(ck.CKA_ID, []byte(id)), ck.Bool(ck.CKA_SIGN, true)}, r.Template...)
+		return r
+	}
+	first := request("mine", "first")
+	kept := keep(t, &f, first)
+	before := kept.Encode()
+	for _, c := range []struct{ label, id string }{
+		{"mine", "first"}, {"thine", "first"}, {"mine", "second"}, {"", ""}, {"a", "b"},
+		{string(make([]byte, 300)), "long"}, {"long", string(make([]byte, 20000))}, {"mine", "first"},
+	} {
+		r := request(c.label, c.id)
+		want, m, err := New(*r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Zero()
+		o, m := f.New(r)
+		if o == nil {
+			t.Fatalf("%.10q, %.10q: no form", c.label, c.id)
+		}
+		m.Zero()
+		if !bytes.Equal(o.Encode(), want.Encode()) || len(o.packed) != cap(o.packed) && string(o.packed) != string(kept.packed) {
+			t.Errorf("%.10q, %.10q: %x, want %x", c.label, c.id, o.Encode(), want.Encode())
+		}
+		r.Template[0].Value, r.Template[5].Value = []byte("changed"), []byte("changed") // they are the caller's
+		if !bytes.Equal(o.Encode(), want.Encode()) {
+			t.Error("the object shares its names with the template")
+		}
+	}
+	if !bytes.Equal(kept.Encode(), before) {
+		t.Error("the form has changed")
+	}
+	twice := deferredKey("mine", value)
+	twice.Template = append(twice.Template, ck.String(ck.CKA_LABEL, "mine")) // which is allowed
+	keep(t, &f, twice)
+	twice.Template[5] = ck.String(ck.CKA_LABEL, "thine") // which is not
+	if o, _ := f.New(twice); o != nil {
+		t.Error("two labels at once")
+	}
+}
+
 func TestFormsOfOthers(t *testing.T) {
 	value := make([]byte, 32)
 	for name, change := range map[string]func(*Request){
-		"label":         func(r *Request) { r.Template[3] = ck.String(ck.CKA_LABEL, "nine") },
-		"longer label":  func(r *Request) { r.Template[3] = ck.String(ck.CKA_LABEL, "mine2") },
+		"id":            func(r *Request) { r.Template = append(r.Template, ck.Bytes(ck.CKA_ID, []byte{1})) },
+		"id, no label":  func(r *Request) { r.Template[3] = ck.Bytes(ck.CKA_ID, []byte("mine")) },
+		"two labels":    func(r *Request) { r.Template = append(r.Template, ck.String(ck.CKA_LABEL, "thine")) },
 		"length":        func(r *Request) { r.Template[4].Value = value[:16] },
 		"use":           func(r *Request) { r.Template[2] = ck.Bool(ck.CKA_ENCRYPT, false) },
 		"type":          func(r *Request) { r.Template[2] = ck.Bool(ck.CKA_DECRYPT, true) },

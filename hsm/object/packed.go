@@ -94,6 +94,19 @@ func (o *Object) seek(t ck.AttributeType) (value []byte, nested, found bool) {
 	return nil, false, false
 }
 
+// extent is where an attribute that is there has its place in the encoding.
+func (o *Object) extent(t ck.AttributeType) (begin, end int) {
+	r := reader{b: o.packed}
+	r.version()
+	for len(r.b) > 0 {
+		begin = len(o.packed) - len(r.b)
+		if found, _, _, ok := r.field(); !ok || found == t {
+			break
+		}
+	}
+	return begin, len(o.packed) - len(r.b)
+}
+
 func nameOf(id api.ObjectID) []byte { return hex.AppendEncode(nil, id[:]) }
 
 // list returns all attributes, sorted. It is shared and not to be changed.
