@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -101,11 +99,11 @@ func readHead(name string, r *bufio.Reader) (c *Contents, head []byte, err error
 		return nil, nil, damage(name, err)
 	case string(first) == magic, string(first) == magic2:
 	case isBeginning(first):
-		return nil, nil, fmt.Errorf("%s: %w", name, ErrDamaged)
+		return nil, nil, damage(name, ErrDamaged)
 	case isNewer(first):
-		return nil, nil, fmt.Errorf("%s: %w", name, ErrNewer)
+		return nil, nil, damage(name, ErrNewer)
 	default:
-		return nil, nil, fmt.Errorf("%s: %w", name, ErrForeign)
+		return nil, nil, damage(name, ErrForeign)
 	}
 	line, err := readLine(r, maxContents)
 	if err != nil {
@@ -134,12 +132,12 @@ func (c *Contents) check() error {
 	seen := map[string]bool{}
 	for _, p := range c.Partitions {
 		if _, ok := p.id(); !ok || seen[p.ID] {
-			return errors.New("its contents are not those of a backup")
+			return errContents
 		}
 		seen[p.ID] = true
 	}
 	if len(c.Partitions) == 0 || c.ID == "" {
-		return errors.New("its contents are not those of a backup")
+		return errContents
 	}
 	_, _, err := c.Known()
 	return err
@@ -164,7 +162,7 @@ func readLine(r *bufio.Reader, most int) (line []byte, err error) {
 	for len(line) < most {
 		c, err := r.ReadByte()
 		if err != nil {
-			return line, errors.Join(err, io.ErrUnexpectedEOF)
+			return line, noEOF(err)
 		}
 		if line = append(line, c); c == '\n' {
 			return line, nil

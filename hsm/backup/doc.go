@@ -9,9 +9,12 @@
 package backup
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 
 	"filippo.io/age"
 
@@ -43,14 +46,56 @@ var (
 	ErrNone = errors.New("no such partition in it")
 )
 
+// fileError is what is wrong with a file, which it names once.
+type fileError struct {
+	name  string
+	kind  error // one of the errors above, or what wraps one
+	cause error // what showed it; may be nil
+}
+
+func (e *fileError) Error() string {
+	if e.cause == nil {
+		return e.name + ": " + e.kind.Error()
+	}
+	return e.name + ": " + e.kind.Error() + ": " + causeText(e.cause)
+}
+
+func (e *fileError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.cause}
+}
+
+// causeText is a cause for people.
+func causeText(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
+	case errors.As(err, &syntax), errors.As(err, &kind):
+		return errContents.Error()
+	}
+	return strings.TrimPrefix(err.Error(), approved.ErrDamaged.Error()+": ")
+}
+
+var errContents = errors.New("its contents are not those of a backup")
+
 // damage says what is wrong with a file that is damaged. Errors of the system, and
 // those that say more, stay what they are.
 func damage(name string, err error) error {
 	var system *fs.PathError
-	if errors.As(err, &system) || isNamed(err) {
+	var file *fileError
+	switch {
+	case errors.As(err, &file), errors.As(err, &system) && system.Path == name:
+		return err
+	case system != nil:
 		return fmt.Errorf("%s: %w", name, err)
+	case isNamed(err):
+		return &fileError{name: name, kind: err}
 	}
-	return fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
+	return &fileError{name, ErrDamaged, err}
 }
 
 func isNamed(err error) bool {
@@ -66,7 +111,7 @@ func isNamed(err error) bool {
 func openError(name string, err error) error {
 	var none *age.NoIdentityMatchError
 	if errors.As(err, &none) || errors.Is(err, age.ErrIncorrectIdentity) || errors.Is(err, approved.ErrKey) {
-		return fmt.Errorf("%s: %w", name, ErrKey)
+		return &fileError{name: name, kind: ErrKey}
 	}
 	return damage(name, err)
 }
