@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -62,9 +64,32 @@ func digits(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// Save writes table and drawing: base.txt and base.svg.
+// Save writes table, figures and drawing: base.txt, base.json and base.svg.
 func (p Plot) Save(base string) error {
-	return save(base, file{".txt", p.WriteText}, file{".svg", p.WriteSVG})
+	return save(base, file{".txt", p.WriteText}, file{".json", p.WriteJSON}, file{".svg", p.WriteSVG})
+}
+
+// WriteJSON writes the figures for machines.
+func (p Plot) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
+
+// ReadPlot reads what WriteJSON wrote. Each line has a value above 0 for each size.
+func ReadPlot(r io.Reader) (p Plot, err error) {
+	if err := json.NewDecoder(r).Decode(&p); err != nil {
+		return p, fmt.Errorf("bench: not a plot: %w", err)
+	}
+	whole := len(p.X) > 0 && len(p.Lines) > 0 && positive(p.X)
+	for _, l := range p.Lines {
+		whole = whole && len(l.Y) == len(p.X) && positive(l.Y)
+	}
+	if !whole {
+		return p, errors.New("bench: not a plot: sizes or values are missing")
+	}
+	return p, nil
+}
+
+// positive reports whether all values have a place on a logarithmic axis.
+func positive(all []float64) bool {
+	return !slices.ContainsFunc(all, func(v float64) bool { return v <= 0 })
 }
 
 // Measures of the drawing, in the units of SVG.

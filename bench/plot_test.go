@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -58,6 +61,31 @@ func TestPlotText(t *testing.T) {
 	for _, want := range []string{"Times\n", "keys  one, µs  two, µs", " 100     2.00       20"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// TestPlotAgain: what was saved draws the same once more, and nothing else is taken.
+func TestPlotAgain(t *testing.T) {
+	p := Plot{Title: "Times", XName: "keys", YName: "µs", X: []float64{10, 100}, Slope: true}
+	p.Add("one", 1.23456)
+	p.Add("one", 2)
+	base := filepath.Join(t.TempDir(), "plot")
+	if err := p.Save(base); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(base + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	again, err := ReadPlot(f)
+	if err != nil || !reflect.DeepEqual(again, p) {
+		t.Errorf("%+v, %v; want %+v", again, err, p)
+	}
+	for _, text := range []string{"", "{}", `{"X":[1]}`, `{"X":[1,2],"Lines":[{"Name":"a","Y":[1]}]}`, `{"X":[1],"Lines":[{"Name":"a","Y":[0]}]}`} {
+		if _, err := ReadPlot(strings.NewReader(text)); err == nil {
+			t.Errorf("%q is taken for a plot", text)
 		}
 	}
 }

@@ -44,10 +44,12 @@ func ReadReport(r io.Reader) (report Report, err error) {
 }
 
 // WriteJSON writes the report for machines.
-func (r Report) WriteJSON(w io.Writer) error {
+func (r Report) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(v)
 }
 
 // String is the machine and the way of measuring, on one line.

@@ -42,18 +42,47 @@ var subjects = map[string]func(context) ([]plot, error){
 func main() {
 	names := slices.Sorted(maps.Keys(subjects))
 	of := flag.String("of", "all", "what to measure, separated by commas: all, "+strings.Join(names, ", "))
-	out := flag.String("out", "", "write BASE-NAME.txt and BASE-NAME.svg; standard output gets the tables if empty")
+	out := flag.String("out", "", "write BASE-NAME.txt, BASE-NAME.json and BASE-NAME.svg; standard output gets the tables if empty")
+	from := flag.String("from", "", "measure nothing, take the figures from this file that -out wrote, and write -out.txt and -out.svg anew")
 	turn := flag.Duration("time", 100*time.Millisecond, "how long to measure a rate, five times over")
 	flag.Parse()
+	if *from != "" {
+		if err := redraw(*from, *out); err != nil {
+			fail(*from, err)
+		}
+		return
+	}
 	if *of != "all" {
 		names = strings.Split(*of, ",")
 	}
 	for _, name := range names {
 		if err := run(name, *out, *turn); err != nil {
-			fmt.Fprintf(os.Stderr, "scale: %s: %v\n", name, err)
-			os.Exit(1)
+			fail(name, err)
 		}
 	}
+}
+
+func fail(what string, err error) {
+	fmt.Fprintf(os.Stderr, "scale: %s: %v\n", what, err)
+	os.Exit(1)
+}
+
+// redraw writes the table of a plot that was measured before, and with out all its files
+// under that name.
+func redraw(from, out string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	p, err := bench.ReadPlot(f)
+	if err != nil {
+		return err
+	}
+	if err := p.WriteText(os.Stdout); err != nil || out == "" {
+		return err
+	}
+	return p.Save(filepath.Clean(out))
 }
 
 // run measures one subject and writes its plots.

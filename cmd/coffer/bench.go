@@ -20,7 +20,7 @@ it, with session keys, so that nothing stays in the token.
 
 Without --module it is the library of Coffer beside this tool, on a home of its own
 that is thrown away. With --module it is that module as it is set up for you, the
-token that --token names or its first, and the user PIN if the token wants one.
+token that --token or --slot names or its first, and the user PIN if the token wants one.
 
 "-" stands for what a module has not got. Figures of machines that have other work to
 do, and of different machines, are not comparable.`
@@ -32,6 +32,7 @@ const benchExample = `  coffer bench
 // benchOptions are the flags of coffer bench.
 type benchOptions struct {
 	module, token, rows string
+	slot                int // of the module; below 0: none was given
 	threads             []int
 	seconds             float64
 }
@@ -56,6 +57,7 @@ func newBench(t *tool) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.module, "module", "", "measure the module at `PATH` (default: Coffer's, on a home of its own)")
 	f.StringVar(&o.token, "token", "", "use the token called `LABEL` of --module (default: the first)")
+	f.IntVar(&o.slot, "slot", -1, "use the slot with this `ID` of --module, whatever its token is called")
 	f.StringVar(&o.rows, "rows", "", "measure what matches the regular expression `ROWS` (default: all)")
 	f.IntSliceVar(&o.threads, "threads", []int{1}, "measure with so many `THREADS`, several numbers separated by commas")
 	f.Float64Var(&o.seconds, "seconds", 1, "measure each for so many `SECONDS`")
@@ -77,8 +79,14 @@ func (o benchOptions) check(c *cobra.Command) (*regexp.Regexp, error) {
 	if o.seconds < 0.001 || o.seconds > 3600 {
 		return nil, usageError(c, "--seconds %g is not between 0.001 and 3600", o.seconds)
 	}
-	if o.module == "" && o.token != "" {
-		return nil, usageError(c, "--token is for --module")
+	slot := c.Flags().Changed("slot")
+	switch {
+	case o.module == "" && (o.token != "" || slot):
+		return nil, usageError(c, "--token and --slot are for --module")
+	case o.token != "" && slot:
+		return nil, usageError(c, "--token and --slot exclude each other")
+	case slot && o.slot < 0:
+		return nil, usageError(c, "--slot %d is below 0", o.slot)
 	}
 	return pattern, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/coffer-hsm/coffer/bench/drive"
@@ -47,6 +48,9 @@ func (t *tool) benchTarget(o benchOptions) (*benchTarget, error) {
 		b.arguments = []string{"-ask"}
 		if o.token != "" {
 			b.arguments = append(b.arguments, "-token", o.token)
+		}
+		if o.slot >= 0 {
+			b.arguments = append(b.arguments, "-slot", strconv.Itoa(o.slot))
 		}
 		return b, nil
 	}
@@ -105,8 +109,8 @@ func (b *benchTarget) explain(err error, said string) error {
 	switch rv := ck.RV(failure.Code); {
 	case failure.Call == "dlopen":
 		return fmt.Errorf("module %s: %s", quote(b.module), sentence(strings.TrimPrefix(oneLine(said), "driver: ")))
-	case failure.Call == "no such token":
-		return hintf("pkcs11-tool --module MODULE --list-token-slots lists them", "module %s: %w", quote(b.module), err)
+	case failure.Call == "no such token", rv == ck.CKR_SLOT_ID_INVALID, rv == ck.CKR_TOKEN_NOT_PRESENT:
+		return hintf("pkcs11-tool --module MODULE --list-token-slots lists them", "module %s: %s", quote(b.module), benchFailure(failure))
 	case rv == ck.CKR_PIN_INCORRECT:
 		return &advised{fmt.Errorf("module %s: wrong user PIN", quote(b.module)), "the token may count wrong tries", exitWrongPIN}
 	case rv == ck.CKR_PIN_LOCKED:

@@ -71,8 +71,8 @@ func TestBenchJSON(t *testing.T) {
 	b.nothingLeft(t)
 }
 
-// newSoftHSM is a token of another module, with the label demo, and its environment.
-func newSoftHSM(t *testing.T) (module, environment string) {
+// newSoftHSM is a token of another module, with the label demo, its slot and environment.
+func newSoftHSM(t *testing.T) (module, slot, environment string) {
 	t.Helper()
 	folder := t.TempDir()
 	conf := filepath.Join(folder, "softhsm2.conf")
@@ -82,15 +82,17 @@ func newSoftHSM(t *testing.T) (module, environment string) {
 	environment = "SOFTHSM2_CONF=" + conf
 	c := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "demo", "--so-pin", "12345678", "--pin", "right user")
 	c.Env = append(os.Environ(), environment)
-	if out, err := c.CombinedOutput(); err != nil {
+	out, err := c.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return "libsofthsm2.so", environment
+	words := strings.Fields(string(out))
+	return "libsofthsm2.so", words[len(words)-1], environment // "... reassigned to slot N"
 }
 
 // TestBenchModule measures another module, and says what is wrong where something is.
 func TestBenchModule(t *testing.T) {
-	module, environment := newSoftHSM(t)
+	module, slot, environment := newSoftHSM(t)
 	module = softHSM(t, module)
 	b := newBencher(t, environment)
 	right, wrong := filepath.Join(t.TempDir(), "pin"), filepath.Join(t.TempDir(), "pin")
@@ -107,9 +109,13 @@ func TestBenchModule(t *testing.T) {
 		want      string
 	}{
 		{"a table", append(quick, module, "--token", "demo", "--pin-file", right), 0, "random-32B"},
+		{"a table by slot", append(quick, module, "--slot", slot, "--pin-file", right), 0, "random-32B"},
 		{"a wrong PIN", append(quick, module, "--token", "demo", "--pin-file", wrong), exitWrongPIN, "wrong user PIN"},
 		{"no PIN", append(quick, module, "--token", "demo"), exitFailed, "--pin-file"},
 		{"no token", append(quick, module, "--token", "dem"), exitFailed, "no such token"},
+		{"no slot", append(quick, module, "--slot", "77"), exitFailed, "CKR_SLOT_ID_INVALID"},
+		{"slot and token", append(quick, module, "--slot", slot, "--token", "demo"), exitUsage, "exclude each other"},
+		{"a slot of nothing", []string{"--slot", "1"}, exitUsage, "are for --module"},
 		{"no module", append(quick, "/nowhere.so"), exitFailed, "/nowhere.so"},
 		{"not a module", append(quick, "libc.so.6"), exitFailed, "C_GetFunctionList"},
 	} {
