@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 
 // CheckOptions say what Check does. The zero value looks at everything.
 type CheckOptions struct {
-	// Partitions to look at, by label, serial number or slot; empty: all. The home
+	// Partitions to look at, each name all that it fits (NamedBy); empty: all. The home
 	// itself is always looked at.
 	Partitions []string
 	// PIN is asked for the PIN of each partition, by its label, and Check tries it, as
@@ -55,7 +56,8 @@ type CheckedPartition struct {
 	Label, Serial string // empty if they are not authentic
 	Generation    uint64 // of the last change
 	Records       int
-	Unopened      int // private ones, whose seals were not tried
+	Unopened      int   // private ones, whose seals were not tried
+	Login         error // why the PIN did not open them; nil if it did, or was not asked for
 }
 
 // Report is what Check has found.
@@ -94,7 +96,8 @@ type checker struct {
 	report   *Report
 	aside    aside
 	told     repairLog
-	named    map[string]bool // of o.Partitions, those that were found
+	unread   map[string]error // keys that the wrong mode or owner keeps from being read, by path
+	named    map[string]bool  // of o.Partitions, those that were found
 	serials  map[string]CheckedPartition
 }
 
@@ -110,7 +113,7 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 	if _, err := os.Stat(h.dir); err != nil {
 		return nil, homeError("home: %w: check COFFER_HOME", err)
 	}
-	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, named: map[string]bool{}, serials: map[string]CheckedPartition{}}
+	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, named: map[string]bool{}, serials: map[string]CheckedPartition{}, unread: map[string]error{}}
 	x.aside = aside{home: h, begin: x.begin}
 	if x.settings, _, err = c.load(h.dir); err == nil {
 		err = c.overrule(&x.settings)
@@ -130,6 +133,7 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 		defer x.root.Zero()
 	}
 	x.files()
+	x.unreadKeys()
 	x.homeLog()
 	defer x.end()
 	used, _, err := h.numbers()
@@ -176,7 +180,7 @@ func (x *checker) rootKey() {
 			continue
 		}
 		if root, err := h.unseal(name); err != nil {
-			r.find(h.path(name), err, "put it back from a backup, or remove it if something else opens the home")
+			x.key(h.path(name), err, "put it back from a backup, or remove it if something else opens the home")
 		} else {
 			if other, err := root.Fingerprint(); err == nil && other != print && !h.rotating() {
 				r.find(h.path(name), errors.New("it is not the root key of this home"), "put back the one that was there")
@@ -190,10 +194,30 @@ func (x *checker) rootKey() {
 	}
 	for _, e := range list {
 		if e.Err != nil {
-			r.find(h.slots().Path(print, e.Name), e.Err, "coffer seal rekey "+e.Name+", or remove it")
+			x.key(h.slots().Path(print, e.Name), e.Err, "coffer seal rekey "+e.Name+", or remove it")
 		}
 	}
 	x.nextRoot(print)
+}
+
+// key reports a key that cannot be had, unless it is only that its mode or owner is wrong:
+// then the file itself says more, and what to do.
+func (x *checker) key(path string, err error, advice string) {
+	if errors.Is(err, seal.ErrKeyFilePermission) {
+		x.unread[path] = err
+		return
+	}
+	x.report.find(path, err, advice)
+}
+
+// unreadKeys reports those about whose files nothing was found.
+func (x *checker) unreadKeys() {
+	for _, path := range slices.Sorted(maps.Keys(x.unread)) {
+		told := func(f Finding) bool { return f.Where == path }
+		if !slices.ContainsFunc(x.report.Findings, told) {
+			x.report.find(path, x.unread[path], "")
+		}
+	}
 }
 
 // nextRoot reads the sealed copies of the root key that is to be the next one, while it
@@ -224,8 +248,8 @@ func (x *checker) wanted(p CheckedPartition) (wanted, named bool) {
 	if len(x.o.Partitions) == 0 {
 		return true, false
 	}
-	for _, name := range []string{p.Label, p.Serial, slotName(p)} {
-		if name != "" && slices.Contains(x.o.Partitions, name) {
+	for _, name := range x.o.Partitions {
+		if NamedBy(name, p.Label, p.Serial, p.Slot) != NotNamed {
 			x.named[name], named = true, true
 		}
 	}

@@ -2,9 +2,9 @@ package hsm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
@@ -36,6 +36,7 @@ func (x *checker) partition(n ck.SlotID) {
 			p.Records, p.Unopened = about.Records, about.Unopened
 		}
 	}
+	p.Login = failed
 	x.report.Partitions = append(x.report.Partitions, p)
 	if failed != nil {
 		x.report.find(called(p), failed, "the seals of its private objects were not tried")
@@ -158,4 +159,5 @@ func adviceFor(f partition.Finding, p CheckedPartition) string {
 	return "restore the partition from a backup; coffer check --repair " + slotName(p) + " moves it aside as a whole"
 }
 
-func slotName(p CheckedPartition) string { return strconv.FormatUint(uint64(p.Slot), 10) }
+// slotName names a partition exactly, whatever others are called.
+func slotName(p CheckedPartition) string { return fmt.Sprintf("slot:%d", p.Slot) }

@@ -105,7 +105,11 @@ func isForeign(uid, me int) bool { return uid != me && uid != 0 }
 // over its partitions.
 func (h home) refuseOrphans() error {
 	entries, err := os.ReadDir(h.path(partitionsName))
-	if err == nil && len(entries) > 0 {
+	switch {
+	case err != nil || len(entries) == 0:
+	case h.keyless():
+		return homeError("%s: %w", h.path(homeName), errKeyless)
+	default:
 		return homeError("%s: %w: coffer check --repair makes it again", h.path(homeName), errFirstFile)
 	}
 	return nil

@@ -76,7 +76,7 @@ func TestHomeLogOfLibrary(t *testing.T) {
 	if err := m.InitToken(9, soPIN, "none"); !errors.Is(err, ck.CKR_SLOT_ID_INVALID) {
 		t.Errorf("%v", err)
 	}
-	if _, err := m.create(0, func(string, store.Store) error { return ck.CKR_DEVICE_MEMORY }); err == nil {
+	if _, err := m.create(0, always, func(string, store.Store) error { return ck.CKR_DEVICE_MEMORY }); err == nil {
 		t.Fatal("made")
 	}
 	wantTold(t, c, "partition.create PENDING 2", "partition.create DEVICE_MEMORY 2")
@@ -91,7 +91,7 @@ func killedChild(args []string) error {
 	}
 	switch args[1] {
 	case "making":
-		_, err = m.create(0, func(string, store.Store) error { return kill() })
+		_, err = m.create(0, always, func(string, store.Store) error { return kill() })
 	case "made":
 		err = m.underLock(func() error {
 			return m.recorded(audit.Event{Act: audit.PartitionCreate, Slot: 2}, func(*audit.Event) error {
@@ -155,7 +155,7 @@ func makerChild(args []string) error {
 	}
 	n, _ := strconv.Atoi(args[1])
 	for i := range n {
-		slot, err := m.Create("made", soPIN, nil)
+		slot, err := m.Create(fmt.Sprintf("made %d.%d", os.Getpid(), i), soPIN, nil)
 		if err == nil && i%2 == 1 {
 			err = m.Delete(slot, soPIN)
 		}

@@ -379,3 +379,27 @@ func systemOr(path string) string {
 	}
 	return path
 }
+
+// TestLabels: who makes a partition by name gets a name of its own, and C_InitToken, as
+// the standard has it, any. None has blanks at its end, which pad it in CK_TOKEN_INFO.
+func TestLabels(t *testing.T) {
+	c := newHome(t, cheapPINs)
+	m := open(t, c)
+	defer m.Close()
+	_, err := m.Create("same", soPIN, userPIN)
+	must(t, err)
+	other := open(t, c)
+	defer other.Close()
+	if _, err := other.Create("same", soPIN, userPIN); !errors.Is(err, ErrLabelTaken) || ck.Code(err) != ck.CKR_ARGUMENTS_BAD {
+		t.Errorf("the same label: %v", err)
+	}
+	must(t, other.InitToken(2, soPIN, "same"))
+	for _, label := range []string{" ", "same ", "a\xff"} {
+		if _, err := m.Create(label, soPIN, userPIN); ck.Code(err) != ck.CKR_ARGUMENTS_BAD {
+			t.Errorf("%q: %v", label, err)
+		}
+	}
+	if used, _, err := m.home.numbers(); err != nil || len(used) != 2 {
+		t.Errorf("%d partitions, %v", len(used), err)
+	}
+}

@@ -38,8 +38,12 @@ func (m *Module) options(r Rules) partition.Options {
 // CheckRules fails as CreateUnder would because of the rules: CKR_ARGUMENTS_BAD.
 func (m *Module) CheckRules(r Rules) error { return m.options(r).Check() }
 
+// ErrLabelTaken says that a partition of this label is there. PKCS #11 lets tokens share a
+// label, and C_InitToken makes such; who makes one by name wants to find it by name.
+var ErrLabelTaken = errors.New("there is a partition of this label already")
+
 // Create makes a partition in the next free slot under the rules of the configuration,
-// with a user PIN if userPIN is not nil. The home is made if there is none.
+// with a user PIN if userPIN is not nil: ErrLabelTaken. The home is made if there is none.
 func (m *Module) Create(label string, soPIN, userPIN []byte) (ck.SlotID, error) {
 	return m.CreateUnder(m.Rules(), label, soPIN, userPIN)
 }
@@ -60,16 +64,37 @@ func (m *Module) CreateUnder(r Rules, label string, soPIN, userPIN []byte) (ck.S
 	if err := m.refresh(); err != nil {
 		return 0, err
 	}
-	return m.create(0, func(dir string, st store.Store) error {
+	return m.create(0, func() error { return m.freeLabel(label) }, func(dir string, st store.Store) error {
 		o.Audit = auditDir(dir)
 		return partition.Create(st, m.root, o, label, soPIN, userPIN)
 	})
 }
 
+// freeLabel fails with ErrLabelTaken. The caller holds m.mu and the lock, so that nobody
+// takes the label meanwhile.
+func (m *Module) freeLabel(label string) error {
+	if err := m.refresh(); err != nil {
+		return err
+	}
+	for _, p := range m.partitions {
+		if p.Err() == nil && p.Info().Label == label {
+			return ck.Errorf(ck.CKR_ARGUMENTS_BAD, "%w", ErrLabelTaken)
+		}
+	}
+	return nil
+}
+
+// always is who has nothing against a new partition: C_InitToken takes any label.
+func always() error { return nil }
+
 // create makes a partition, which fill puts into its store, in the slot that is next,
-// which must be want unless that is 0. The caller holds m.mu.
-func (m *Module) create(want ck.SlotID, fill func(dir string, st store.Store) error) (slot ck.SlotID, err error) {
+// which must be want unless that is 0, if may has nothing against it under the lock. The
+// caller holds m.mu.
+func (m *Module) create(want ck.SlotID, may func() error, fill func(dir string, st store.Store) error) (slot ck.SlotID, err error) {
 	err = m.underLock(func() error {
+		if err := may(); err != nil {
+			return err
+		}
 		_, next, err := m.home.numbers()
 		if err != nil {
 			return err

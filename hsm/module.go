@@ -6,6 +6,7 @@ package hsm
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/fips"
@@ -154,7 +155,12 @@ func (m *Module) openPartition(n ck.SlotID) *partition.Partition {
 	if err == nil {
 		return p
 	}
-	return partition.Broken("(cannot be opened)", ck.Errorf(ck.Code(asDeviceError(err)), "partition %s: %w", dir, err))
+	if code := ck.Code(asDeviceError(err)); strings.Contains(err.Error(), dir) { // of a file of it
+		err = ck.Errorf(code, "%w", err)
+	} else {
+		err = ck.Errorf(code, "partition %s: %w", dir, err)
+	}
+	return partition.Broken("(cannot be opened)", err)
 }
 
 func (m *Module) tryPartition(dir string) (*partition.Partition, error) {
@@ -212,7 +218,7 @@ func (m *Module) InitToken(slot ck.SlotID, soPIN []byte, label string) error {
 	if slot != m.blank {
 		return ck.CKR_SLOT_ID_INVALID
 	}
-	_, err := m.create(slot, func(dir string, st store.Store) error {
+	_, err := m.create(slot, always, func(dir string, st store.Store) error {
 		return partition.Create(st, m.root, m.partitionOptions(dir), label, soPIN, nil)
 	})
 	return err

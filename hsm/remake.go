@@ -15,11 +15,23 @@ import (
 // errFirstFile is of a home that was made, and has lost its first file.
 var errFirstFile = errors.New("it is missing, and there are partitions")
 
+// errKeyless is errFirstFile of a home in which there is no root key either.
+var errKeyless = fmt.Errorf("%w; the root key is missing too: put root.key back from your copy, and coffer check --repair makes this file again; or restore a backup into another home", errFirstFile)
+
+// keyless reports whether there is neither a root key nor a sealed copy of one.
+func (h home) keyless() bool {
+	return !h.has(rootName) && !h.has(nextRootName) && !h.has(sealsName)
+}
+
 // firstFile looks for the root key of a home that has lost coffer.home, which says
 // nothing but which one that is: the one that opens the partitions. It takes it for the
 // rest of the check, and a repair writes the file anew (FORMAT.md).
 func (x *checker) firstFile() {
 	path := x.home.path(homeName)
+	if x.home.keyless() {
+		x.report.find(path, errKeyless, "")
+		return
+	}
 	root, print, err := x.home.rootOfPartitions(x.settings.store())
 	if err != nil {
 		x.report.find(path, fmt.Errorf("%w; it cannot be made again: %w", errFirstFile, err), fromBackup)
@@ -60,7 +72,7 @@ func (h home) rootOfPartitions(o store.Options) (*seal.Root, string, error) {
 		root.Zero()
 	}
 	if found == "" {
-		return nil, "", errors.New("the root key cannot be had: put root.key back, or unlock it")
+		return nil, "", errors.New("the root key cannot be had: put root.key back, or coffer seal unlock")
 	}
 	return nil, "", errors.New("the root key that is here does not open the partitions")
 }

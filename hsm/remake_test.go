@@ -139,7 +139,7 @@ func TestCopiedPartition(t *testing.T) {
 	}
 	loginAs(t, m, 1, userPIN) // a change
 	r := mustCheck(t, c, CheckOptions{Partitions: []string{"7"}})
-	if f := findingOf(t, r, `partition 7 ("one")`, "copy of the partition in slot 1"); r.Sound() || !strings.Contains(f.Advice, "--repair 7") {
+	if f := findingOf(t, r, `partition 7 ("one")`, "copy of the partition in slot 1"); r.Sound() || !strings.Contains(f.Advice, "--repair slot:7") {
 		t.Errorf("%+v", f)
 	}
 	if r = mustCheck(t, c, CheckOptions{Repair: true, Partitions: []string{"one"}}); r.Sound() || !h.has(partitionsName, "7") {

@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ import (
 type Seals struct {
 	home home
 	root string // fingerprint
+	// nameless: coffer.home is lost, and root is the only one that there are copies of.
+	nameless bool
 }
 
 // ErrLastSeal says that nothing would be left to open a home with.
@@ -27,13 +30,17 @@ var ErrLastSeal = errors.New("it is the last that opens the home: add another on
 // RootKeyName names the root key's file, root.key, among what opens a home.
 const RootKeyName = rootName
 
-// OpenSeals opens the home that c names, which must have been made, and no root key.
+// OpenSeals opens the home that c names, which must have been made, and no root key. One
+// that has lost its first file can be unlocked if it has copies of one root key only.
 func OpenSeals(c Config) (*Seals, error) {
 	h, err := c.open()
 	if err != nil {
 		return nil, err
 	}
 	made, err := h.exists()
+	if roots, _ := h.slots().Roots(); errors.Is(err, errFirstFile) && len(roots) == 1 {
+		return &Seals{h, roots[0], true}, nil // to be unlocked, so that coffer.home is made again
+	}
 	if err == nil && !made {
 		err = homeError("there is no home in %s yet: make one: coffer init", h.dir)
 	}
@@ -309,8 +316,13 @@ func (s *Seals) note(root *seal.Root, e audit.Event) error {
 		return err
 	}
 	defer unlock()
-	if now, err := s.home.fingerprint(); err != nil || now != s.root {
-		return errors.Join(err, homeError("the root key was changed meanwhile: run it again"))
+	now, err := s.home.fingerprint()
+	switch {
+	case s.nameless && errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case now != s.root:
+		return homeError("the root key was changed meanwhile: run it again")
 	}
 	return s.home.note(root, e)
 }

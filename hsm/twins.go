@@ -95,7 +95,7 @@ func (x *checker) twin(p, first CheckedPartition) (move bool) {
 		x.report.note(called(p), what, "it was restored beside it: delete the one that is of no use any more")
 		return false
 	}
-	x.report.find(called(p), errors.New(what), fmt.Sprintf("it is not opened; coffer check --repair %d moves it aside; to keep it instead, move %s out of the home",
+	x.report.find(called(p), errors.New(what), fmt.Sprintf("it is not opened; coffer check --repair slot:%d moves it aside; to keep it instead, move %s out of the home",
 		p.Slot, x.home.partitionDir(first.Slot)))
-	return slices.Contains(x.o.Partitions, slotName(p))
+	return slices.ContainsFunc(x.o.Partitions, func(name string) bool { return NamedBy(name, "", "", p.Slot) == BySlot })
 }

@@ -18,7 +18,7 @@ label, serial number or slot, only those, and the home itself.
 
 Nothing is changed. Without --login, the seals of private objects are not tried; that
 none of them was changed is known all the same. --login tries the user PIN of each
-partition, or the SO PIN with --so-pin-file, which counts as any login does.
+partition that has some, or the SO PIN with --so-pin-file, which counts as any login does.
 
 --repair moves what is damaged into a new directory "quarantine-TIME" of the home, in
 full, and never deletes anything: what killed processes left, files, values and
@@ -28,7 +28,8 @@ wrong tries is taken out, and records that are not those that were written are g
 with, only if the partition is named; so is one of two copies of a partition. To take a record out it takes a PIN, so that all others
 have been opened. Make a copy of the home first.
 
-The exit code is 1 if something is wrong, and was not mended or moved aside.`
+The exit code is 1 if something is wrong, and was not mended or moved aside; 3 or 4 if
+it is a PIN alone.`
 
 // checkView is the JSON of coffer check.
 type checkView struct {
@@ -109,10 +110,36 @@ func (t *tool) check(names []string, repair, login bool) error {
 	if err := t.show(v, func(w io.Writer) { printReport(w, v) }); err != nil {
 		return err
 	}
-	if !v.Sound {
-		return fmt.Errorf("problems found: %d", countProblems(v))
+	if v.Sound {
+		return nil
 	}
-	return nil
+	problems := countProblems(v)
+	if err := t.refusedLogin(r, problems); err != nil {
+		return err
+	}
+	return fmt.Errorf("problems found: %d", problems)
+}
+
+// refusedLogin explains that a PIN opened nothing, with its exit code and hint, if that is
+// all that is wrong; nil if it is not.
+func (t *tool) refusedLogin(r *hsm.Report, problems int) (err error) {
+	user := ck.CKU_USER
+	if t.so.file != "" {
+		user = ck.CKU_SO
+	}
+	for _, p := range r.Partitions {
+		if p.Login == nil {
+			continue
+		}
+		problems--
+		if _, ofPIN := pinAdvice[ck.Code(p.Login)]; ofPIN && err == nil {
+			err = pinErrorOf(p.Login, p.Label, user)
+		}
+	}
+	if problems != 0 {
+		return nil
+	}
+	return err
 }
 
 // keepPIN reads the PIN of the check where nobody has to be asked for it, once for all

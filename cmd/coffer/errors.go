@@ -79,18 +79,23 @@ var pinNames = map[ck.UserType]string{ck.CKU_USER: "user PIN", ck.CKU_SO: "SO PI
 
 // pinError explains why the PIN of user did not open partition s.
 func pinError(err error, s api.Slot, user ck.UserType) error {
+	return pinErrorOf(err, s.Partition.Info().Label, user)
+}
+
+// pinErrorOf is pinError for a partition that is not open.
+func pinErrorOf(err error, label string, user ck.UserType) error {
 	advice, ok := pinAdvice[ck.Code(err)]
 	if ck.Code(err) == ck.CKR_PIN_LOCKED && err != ck.CKR_PIN_LOCKED { // only for a while, and it says how long
-		return &advised{fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err), "wait, and be sure of the PIN", exitLocked}
+		return &advised{fmt.Errorf("partition %s: %w", quote(label), err), "wait, and be sure of the PIN", exitLocked}
 	}
 	if !ok {
-		return fmt.Errorf("partition %s: %w", quote(s.Partition.Info().Label), err)
+		return fmt.Errorf("partition %s: %w", quote(label), err)
 	}
 	if advice.hint == "" {
 		advice.hint = pinHints[user][ck.Code(err)]
 	}
 	text := strings.Replace(advice.Error(), "%s", pinNames[user], 1)
-	advice.error = fmt.Errorf("partition %s: %s", quote(s.Partition.Info().Label), text)
+	advice.error = fmt.Errorf("partition %s: %s", quote(label), text)
 	return &advice
 }
 

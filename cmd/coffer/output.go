@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,18 +9,26 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"github.com/coffer-hsm/coffer/hsm/audit/export"
 )
 
-// show prints v as JSON with --json, and what text prints otherwise.
+// show prints v as JSON with --json, and what text prints otherwise. Labels are anybody's:
+// what a terminal might obey is escaped in both.
 func (t *tool) show(v any, text func(io.Writer)) error {
 	if !t.json {
 		text(t.out)
 		return nil
 	}
-	e := json.NewEncoder(t.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := t.out.Write(export.EscapeJSON(b.Bytes()))
+	return err
 }
 
 // printTable prints rows under a head, aligned.

@@ -104,6 +104,9 @@ func viewPartition(s api.Slot) partitionView {
 		Delay:   int(info.PIN.Delay / time.Second),
 		pins:    info.PIN,
 	}
+	if v.State == stateBroken {
+		v.UserPIN, v.SOPIN = "unknown", "unknown"
+	}
 	if !info.Created.IsZero() {
 		v.Made = info.Created.Format(time.RFC3339)
 	}

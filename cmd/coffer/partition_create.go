@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -67,8 +69,13 @@ func newPartitionCreate(t *tool) *cobra.Command {
 const maxTokenLabel = 32
 
 func checkTokenLabel(c *cobra.Command, label string) error {
-	if label == "" || len(label) > maxTokenLabel {
+	switch {
+	case label == "" || len(label) > maxTokenLabel:
 		return usageError(c, "a label has 1 to %d bytes", maxTokenLabel)
+	case !utf8.ValidString(label):
+		return usageError(c, "a label is UTF-8")
+	case strings.HasSuffix(label, " "):
+		return usageError(c, "a label has no blank at its end: PKCS #11 pads labels with them")
 	}
 	return nil
 }
@@ -76,7 +83,7 @@ func checkTokenLabel(c *cobra.Command, label string) error {
 func (t *tool) createPartition(m *hsm.Module, rules hsm.Rules, label string, noUser bool) error {
 	for _, s := range partitions(m) {
 		if s.Partition.Info().Label == label {
-			return hintf("choose another label", "there is a partition %s already", quote(label))
+			return labelTaken(label)
 		}
 	}
 	so, err := t.so.readNew(t, "New SO PIN")
@@ -92,10 +99,17 @@ func (t *tool) createPartition(m *hsm.Module, rules hsm.Rules, label string, noU
 		defer user.Zero()
 	}
 	slot, err := m.CreateUnder(rules, label, so.Expose(), user.Expose())
+	if errors.Is(err, hsm.ErrLabelTaken) { // meanwhile
+		return labelTaken(label)
+	}
 	if err != nil {
 		return undoCreate(m, slot, so, err)
 	}
 	return t.showCreated(m, slot)
+}
+
+func labelTaken(label string) error {
+	return hintf("choose another label", "there is a partition %s already", quote(label))
 }
 
 // undoCreate removes a partition that was made but could not be opened, or given what is

@@ -12,6 +12,10 @@ its security officer (SO), who looks after the partition, and that of its user,
 who uses the keys. PINs are asked for at the terminal, or read from a file
 (--pin-file, --so-pin-file) or from the environment. They are never arguments.
 
+A partition is named by its label, its serial number or its slot, in this order: a
+partition with the label 1 comes before that in slot 1. With a prefix the name is
+exact: label:1, serial:0123456789abcdef, slot:1.
+
 Environment:
   COFFER_HOME         the directory that holds everything
   COFFER_CONF         the configuration file; none is needed

@@ -32,7 +32,7 @@ func newSealUnlock(t *tool) *cobra.Command {
 		Short:             "Unlock the home for the programs of this user",
 		Long:              sealUnlockText,
 		Example:           "  coffer seal unlock\n  coffer seal unlock passphrase --for 30m --passphrase-file pass",
-		Args:              cobra.MaximumNArgs(1),
+		Args:              atMostOneArgument,
 		ValidArgsFunction: completeSeal,
 		RunE: func(c *cobra.Command, args []string) error {
 			if duration < time.Second || duration > maxUnlock {

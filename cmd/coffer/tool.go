@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -86,35 +85,30 @@ func partitions(m api.Module) []api.Slot {
 }
 
 // findPartition finds a partition by label, serial number or slot number, in
-// this order. No name at all is the only partition there is.
+// this order (hsm.NamedBy). No name at all is the only partition there is.
 func findPartition(m *hsm.Module, name string) (api.Slot, error) {
 	all := partitions(m)
 	if name == "" {
 		return onlyPartition(m.Home(), all)
 	}
-	by := []func(api.Slot) string{
-		func(s api.Slot) string { return s.Partition.Info().Label },
-		func(s api.Slot) string { return s.Partition.Info().Serial },
-		func(s api.Slot) string { return strconv.FormatUint(uint64(s.ID), 10) },
+	found := map[hsm.Naming][]api.Slot{}
+	for _, s := range all {
+		info := s.Partition.Info()
+		by := hsm.NamedBy(name, info.Label, info.Serial, s.ID)
+		found[by] = append(found[by], s)
 	}
-	for _, nameOf := range by {
-		var found []api.Slot
-		for _, s := range all {
-			if nameOf(s) == name {
-				found = append(found, s)
-			}
-		}
-		switch {
-		case len(found) == 1:
-			return found[0], nil
-		case len(found) > 1:
-			return api.Slot{}, hintf("name it by serial number or slot: coffer partition list",
-				"%d partitions are called %s", len(found), quote(name))
+	for by := hsm.ByLabel; by <= hsm.BySlot; by++ {
+		switch fits := found[by]; {
+		case len(fits) == 1:
+			return fits[0], nil
+		case len(fits) > 1:
+			return api.Slot{}, hintf("name it by slot, slot:N: coffer partition list",
+				"%d partitions are called %s", len(fits), quote(name))
 		}
 	}
 	if err := firstBroken(all); err != nil {
 		return api.Slot{}, hintf("those there are: coffer partition list; what is wrong: coffer status",
-			"no partition %s in %s among those that can be opened; one cannot: %w", quote(name), m.Home(), err)
+			"no partition %s among those that can be opened; one cannot: %w", quote(name), err)
 	}
 	return api.Slot{}, hintf("those there are: coffer partition list", "no partition %s in %s", quote(name), m.Home())
 }
@@ -162,6 +156,9 @@ func (t *tool) withSO(name string, f func(login) error) error {
 
 func (t *tool) withPIN(name string, user ck.UserType, userName string, from *pinSource, prompt string, f func(login) error) error {
 	return t.withPartition(name, func(_ *hsm.Module, s api.Slot) error {
+		if err := firstBroken([]api.Slot{s}); err != nil { // before anybody is asked
+			return hintf("what is wrong, and what to do: coffer check", "it cannot be opened: %w", err)
+		}
 		info := s.Partition.Info()
 		pin, err := from.read(t, prompt+" "+quote(info.Label))
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -87,6 +88,9 @@ func damaged(format string, args ...any) error {
 func newHeader(label string) (header, error) {
 	if len(label) > labelMax || !utf8.ValidString(label) {
 		return header{}, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "a label is at most %d bytes of UTF-8", labelMax)
+	}
+	if strings.HasSuffix(label, " ") { // CK_TOKEN_INFO pads labels with blanks
+		return header{}, ck.Errorf(ck.CKR_ARGUMENTS_BAD, "a label has no blank at its end")
 	}
 	var id, epoch [16]byte
 	rand.Read(id[:])

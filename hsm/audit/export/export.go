@@ -70,18 +70,19 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if bytes.ContainsFunc(line, isObeyed) {
-		line = escapeObeyed(line)
-	}
-	_, err := w.Write(append(line, '\n'))
+	_, err := w.Write(EscapeJSON(b.Bytes()))
 	return err
 }
 
-// escapeObeyed escapes what package json leaves as it is; only strings have any of it.
-func escapeObeyed(line []byte) (out []byte) {
-	for _, c := range string(line) {
-		if !isObeyed(c) {
+// EscapeJSON escapes what package json leaves as it is and a terminal might obey; only
+// strings have any of it. Line feeds are between values.
+func EscapeJSON(text []byte) (out []byte) {
+	escaped := func(c rune) bool { return c != '\n' && isObeyed(c) }
+	if !bytes.ContainsFunc(text, escaped) {
+		return text
+	}
+	for _, c := range string(text) {
+		if !escaped(c) {
 			out = utf8.AppendRune(out, c)
 			continue
 		}
