@@ -100,17 +100,11 @@ func (s *session) settle(a *App) {
 	}
 	d := &s.deferred
 	state := d.note.State.Load()
-	if deferralOf(state) == DeferralOffered {
-		if d.note.State.CompareAndSwap(state, state-DeferralOffered) {
-			return
-		}
-		state = d.note.State.Load() // the shell was faster
-	}
-	if deferralOf(state) != DeferralTaken || state == d.settled {
+	if deferralOf(state) == DeferralOffered && d.note.State.CompareAndSwap(state, state-DeferralOffered) {
 		return
 	}
-	d.settled = state
-	if d.kind == DigestOperation {
+	if s.unsettled(DigestOperation) {
+		d.settled = d.note.State.Load()
 		_ = startOn(a, s, &digestion, d.mechanism, d.key)
 	}
 }
@@ -127,6 +121,50 @@ func (s *session) offer(kind Kind, m *ck.Mechanism, key ck.ObjectHandle) {
 		d.note.Mechanism.Store(uint64(m.Type))
 		d.note.Key.Store(uint64(key))
 	}
+	d.renew()
+}
+
+// renew makes the offer that is on the note once more.
+func (d *deferred) renew() {
 	state := d.note.State.Load()
 	d.note.State.Store(state - deferralOf(state) + DeferralStep + DeferralOffered)
+}
+
+// unsettled reports whether an Init of the kind was taken that nobody has settled.
+func (s *session) unsettled(kind Kind) bool {
+	d := &s.deferred
+	state := d.note.State.Load()
+	return deferralOf(state) == DeferralTaken && state != d.settled && d.kind == kind
+}
+
+// sumTaken is settle and the message of a digest, of which no operation is made. done is
+// false if nothing has happened and the message is to go the long way.
+func (a *App) sumTaken(h ck.SessionHandle, src, dst []byte) (n int, done bool) {
+	if dst == nil || !a.mayBeTaken(h) {
+		return 0, false
+	}
+	s := a.sessions.get(uint64(h))
+	if s == nil {
+		return 0, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.is(h) || s.operations == nil || s.deferred.note == nil || !s.unsettled(DigestOperation) || s.token.summer == nil {
+		return 0, false
+	}
+	d, before := &s.deferred, s.deferred.settled
+	d.settled = d.note.State.Load() // a message that cannot be read ends the operation
+	n, err := s.token.summer.Sum(d.mechanism, dst, src)
+	if err != nil {
+		d.settled = before
+		return 0, false
+	}
+	d.renew()
+	return n, true
+}
+
+// mayBeTaken looks at the note of h without a lock.
+func (a *App) mayBeTaken(h ck.SessionHandle) bool {
+	row := uint32(h)
+	return a.deferrals != nil && row < DeferralRows && deferralOf(a.deferrals[row].State.Load()) == DeferralTaken
 }

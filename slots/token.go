@@ -14,6 +14,7 @@ import (
 type token struct {
 	slot      ck.SlotID
 	partition api.Partition
+	summer    api.Summer // the partition, if it is one
 
 	// turn is held while a login or a logout goes on, checking of the PIN
 	// included, so that they come one after the other.
@@ -35,7 +36,8 @@ type token struct {
 }
 
 func (a *App) newToken(s api.Slot) *token {
-	return &token{slot: s.ID, partition: s.Partition, mu: &a.sessions.mu}
+	summer, _ := s.Partition.(api.Summer)
+	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32

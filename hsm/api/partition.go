@@ -78,6 +78,13 @@ type Partition interface {
 	Messages
 }
 
+// Summer is a Partition that has a short way for short messages.
+type Summer interface {
+	// Sum is Digest, and OneShot of what it makes. On any error but
+	// CKR_BUFFER_TOO_SMALL nothing has happened, and Digest is to be called.
+	Sum(m *ck.Mechanism, dst, src []byte) (int, error)
+}
+
 // Objects makes, reads, changes and finds objects. An object that who may not
 // see does not exist: CKR_OBJECT_HANDLE_INVALID.
 type Objects interface {

@@ -172,6 +172,19 @@ func (p *Partition) Digest(m *ck.Mechanism) (api.Digester, error) {
 	return mechanism.Digest(m)
 }
 
+// Sum is C_DigestInit and C_Digest; CKR_FUNCTION_NOT_SUPPORTED if that is not cheaper
+// than Digest and what it makes.
+func (p *Partition) Sum(m *ck.Mechanism, dst, src []byte) (int, error) {
+	mechanism, err := mechanismOf(m)
+	if err != nil {
+		return 0, err
+	}
+	if mechanism.Sum == nil {
+		return 0, ck.CKR_FUNCTION_NOT_SUPPORTED
+	}
+	return mechanism.Sum(dst, src)
+}
+
 // DigestKey is C_DigestKey. The digest of a secret helps to guess it, so only a
 // key whose value may be read anyway is digested.
 func (p *Partition) DigestKey(who api.Caller, d api.Digester, id api.ObjectID) error {

@@ -14,6 +14,7 @@ func init() {
 		register(Mechanism{
 			Type:   h.digest,
 			Digest: func(*ck.Mechanism) (api.Digester, error) { return newDigest(h), nil },
+			Sum:    h.summing(),
 		})
 	}
 }
@@ -24,4 +25,18 @@ func newDigest(h *hashInfo) *summer {
 	}
 	d := h.new()
 	return &summer{Hash: d, inner: d, size: h.size, idle: h.idle, busy: true}
+}
+
+// summing is Sum of the mechanism, nil if the hash has nothing cheaper than a summer.
+func (h *hashInfo) summing() func(dst, src []byte) (int, error) {
+	if h.sum == nil {
+		return nil
+	}
+	return func(dst, src []byte) (int, error) {
+		n, done, err := fits(dst, h.size)
+		if !done {
+			h.sum(dst, src)
+		}
+		return n, err
+	}
 }

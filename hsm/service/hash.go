@@ -19,8 +19,9 @@ import (
 type hashInfo struct {
 	hash  crypto.Hash
 	new   func() hash.Hash
-	size  int // bytes of output
-	block int // bytes of a block, the B of HMAC (FIPS 198-1)
+	sum   func(dst, src []byte) // all at once, where that is cheaper; dst has room
+	size  int                   // bytes of output
+	block int                   // bytes of a block, the B of HMAC (FIPS 198-1)
 
 	digest ck.MechanismType // CKM_SHA256
 	mgf    ck.MGF           // CKG_MGF1_SHA256
@@ -48,30 +49,35 @@ type hmacNames struct {
 var hashes = slices.DeleteFunc([]hashInfo{
 	{
 		hash: crypto.SHA1, new: sha1.New, size: sha1.Size, block: sha1.BlockSize,
+		sum:    func(dst, src []byte) { *(*[sha1.Size]byte)(dst) = sha1.Sum(src) },
 		digest: ck.CKM_SHA_1, mgf: ck.CKG_MGF1_SHA1, kdf: ck.CKD_SHA1_KDF, derive: ck.CKM_SHA1_KEY_DERIVATION,
 		hmac:    hmacNames{ck.CKM_SHA_1_HMAC, ck.CKM_SHA_1_HMAC_GENERAL, ck.CKM_SHA_1_KEY_GEN, ck.CKK_SHA_1_HMAC},
 		rsaPKCS: ck.CKM_SHA1_RSA_PKCS, rsaPSS: ck.CKM_SHA1_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA1,
 	},
 	{
 		hash: crypto.SHA224, new: sha256.New224, size: sha256.Size224, block: sha256.BlockSize,
+		sum:    func(dst, src []byte) { *(*[sha256.Size224]byte)(dst) = sha256.Sum224(src) },
 		digest: ck.CKM_SHA224, mgf: ck.CKG_MGF1_SHA224, kdf: ck.CKD_SHA224_KDF, derive: ck.CKM_SHA224_KEY_DERIVATION,
 		hmac:    hmacNames{ck.CKM_SHA224_HMAC, ck.CKM_SHA224_HMAC_GENERAL, ck.CKM_SHA224_KEY_GEN, ck.CKK_SHA224_HMAC},
 		rsaPKCS: ck.CKM_SHA224_RSA_PKCS, rsaPSS: ck.CKM_SHA224_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA224,
 	},
 	{
 		hash: crypto.SHA256, new: sha256.New, size: sha256.Size, block: sha256.BlockSize,
+		sum:    func(dst, src []byte) { *(*[sha256.Size]byte)(dst) = sha256.Sum256(src) },
 		digest: ck.CKM_SHA256, mgf: ck.CKG_MGF1_SHA256, kdf: ck.CKD_SHA256_KDF, derive: ck.CKM_SHA256_KEY_DERIVATION,
 		hmac:    hmacNames{ck.CKM_SHA256_HMAC, ck.CKM_SHA256_HMAC_GENERAL, ck.CKM_SHA256_KEY_GEN, ck.CKK_SHA256_HMAC},
 		rsaPKCS: ck.CKM_SHA256_RSA_PKCS, rsaPSS: ck.CKM_SHA256_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA256,
 	},
 	{
 		hash: crypto.SHA384, new: sha512.New384, size: sha512.Size384, block: sha512.BlockSize,
+		sum:    func(dst, src []byte) { *(*[sha512.Size384]byte)(dst) = sha512.Sum384(src) },
 		digest: ck.CKM_SHA384, mgf: ck.CKG_MGF1_SHA384, kdf: ck.CKD_SHA384_KDF, derive: ck.CKM_SHA384_KEY_DERIVATION,
 		hmac:    hmacNames{ck.CKM_SHA384_HMAC, ck.CKM_SHA384_HMAC_GENERAL, ck.CKM_SHA384_KEY_GEN, ck.CKK_SHA384_HMAC},
 		rsaPKCS: ck.CKM_SHA384_RSA_PKCS, rsaPSS: ck.CKM_SHA384_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA384,
 	},
 	{
 		hash: crypto.SHA512, new: sha512.New, size: sha512.Size, block: sha512.BlockSize,
+		sum:    func(dst, src []byte) { *(*[sha512.Size]byte)(dst) = sha512.Sum512(src) },
 		digest: ck.CKM_SHA512, mgf: ck.CKG_MGF1_SHA512, kdf: ck.CKD_SHA512_KDF, derive: ck.CKM_SHA512_KEY_DERIVATION,
 		hmac:    hmacNames{ck.CKM_SHA512_HMAC, ck.CKM_SHA512_HMAC_GENERAL, ck.CKM_SHA512_KEY_GEN, ck.CKK_SHA512_HMAC},
 		rsaPKCS: ck.CKM_SHA512_RSA_PKCS, rsaPSS: ck.CKM_SHA512_RSA_PKCS_PSS, ecdsa: ck.CKM_ECDSA_SHA512,

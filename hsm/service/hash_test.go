@@ -75,3 +75,41 @@ func TestHashLookups(t *testing.T) {
 		t.Error("CKD_NULL is a hash")
 	}
 }
+
+// What is computed at once is what an operation computes, for messages around the
+// lengths of blocks, in place too; and the answers about room are the same.
+func TestSums(t *testing.T) {
+	message, sums := bytes.Repeat([]byte("0123456789abcdef"), 20), 0
+	for i := range hashes {
+		h := &hashes[i]
+		sum := h.summing()
+		if sum == nil {
+			continue
+		}
+		sums++
+		for n := range message {
+			want, got := make([]byte, 70), make([]byte, 70)
+			wantN, wantErr := newDigest(h).OneShot(want, message[:n])
+			if gotN, err := sum(got, message[:n]); gotN != wantN || err != wantErr || !bytes.Equal(got, want) {
+				t.Fatalf("%v of %d bytes: %x, %v, not %x, %v", h.digest, n, got[:gotN], err, want[:wantN], wantErr)
+			}
+		}
+		same := bytes.Clone(message)
+		if _, err := sum(same, same); err != nil {
+			t.Fatal(err)
+		}
+		want := make([]byte, h.size)
+		if _, _ = newDigest(h).OneShot(want, message); !bytes.Equal(same[:h.size], want) {
+			t.Errorf("%v in place: %x, not %x", h.digest, same[:h.size], want)
+		}
+		if n, err := sum(nil, message); n != h.size || err != nil {
+			t.Errorf("%v: asked for the length: %d, %v", h.digest, n, err)
+		}
+		if n, err := sum(make([]byte, h.size-1), message); n != h.size || err != ck.CKR_BUFFER_TOO_SMALL {
+			t.Errorf("%v without room: %d, %v", h.digest, n, err)
+		}
+	}
+	if sums < 4 {
+		t.Errorf("%d hashes have a sum", sums)
+	}
+}

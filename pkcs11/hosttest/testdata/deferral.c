@@ -47,6 +47,26 @@ static void mechanisms(int count) {
   }
 }
 
+/* A message that cannot be read ends the operation. */
+static void messages(int count) {
+  OK(p11->C_Initialize(NULL));
+  CK_SESSION_HANDLE session = open_session();
+  CK_MECHANISM mechanism = {CKM_SHA256, NULL, 0};
+  CK_BYTE out[32];
+  CK_ULONG size = sizeof out;
+  void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (int i = 0; i < count; i++) {
+    prime(session, &mechanism);
+    OK(p11->C_DigestInit(session, &mechanism));
+    EXPECT(CKR_GENERAL_ERROR, p11->C_Digest(session, nowhere, 64, out, &size));
+    EXPECT(CKR_OPERATION_NOT_INITIALIZED, p11->C_Digest(session, message, sizeof message, out, &size));
+    prime(session, &mechanism);
+    OK(p11->C_DigestInit(session, &mechanism));
+    EXPECT(CKR_GENERAL_ERROR, p11->C_Digest(session, message, sizeof message, nowhere, &size));
+    EXPECT(CKR_OPERATION_NOT_INITIALIZED, p11->C_Digest(session, message, sizeof message, out, &size));
+  }
+}
+
 /* Between Init and message the process forks, or starts the library anew. */
 static void interrupted(int count) {
   OK(p11->C_Initialize(NULL));
@@ -108,6 +128,7 @@ static void faster(int rounds) {
   CHECK(answered <= 0.9 * entered);
 }
 
-static const struct part parts[] = {{"mechanisms", mechanisms}, {"interrupted", interrupted}, {"faster", faster}};
+static const struct part parts[] = {
+    {"mechanisms", mechanisms}, {"messages", messages}, {"interrupted", interrupted}, {"faster", faster}};
 
 int main(int argc, char **argv) { return run_part(argc, argv, parts, COUNT(parts)); }
