@@ -75,7 +75,7 @@ func (a *App) Finalize() error {
 		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	}
 	for _, s := range a.sessions.values() {
-		a.closeAny(s)
+		a.closeAndLogOut(s, ck.SessionHandle(s.entry.handle.Load()))
 	}
 	for _, pl := range a.places.all() {
 		if pl.token != nil { // somebody else may have closed the last session

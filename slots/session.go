@@ -244,24 +244,25 @@ func (a *App) abandon(t *token) {
 	}
 }
 
-// CloseAllSessions is C_CloseAllSessions (section 5.6).
+// CloseAllSessions is C_CloseAllSessions (section 5.6). A session that another thread opens
+// meanwhile stays open, though it may be where a closed one was.
 func (a *App) CloseAllSessions(slot ck.SlotID) error {
 	if _, err := a.slot(slot); err != nil {
 		return err
 	}
 	defer a.release()
-	for _, s := range a.sessions.values() {
-		if s.token.slot == slot {
-			a.closeAny(s)
+	for _, h := range a.sessions.handles() {
+		if s := a.sessions.get(h); s != nil && s.token.slot == slot {
+			a.closeAndLogOut(s, ck.SessionHandle(h))
 		}
 	}
 	return nil
 }
 
-// closeAny closes a session whatever its handle is, and logs out if it was the last. life
-// is held.
-func (a *App) closeAny(s *session) {
-	if _, last := a.closeSession(s, ck.SessionHandle(s.entry.handle.Load())); last {
+// closeAndLogOut closes s if it has the handle h, and logs out if it was the last. life is
+// held.
+func (a *App) closeAndLogOut(s *session, h ck.SessionHandle) {
+	if _, last := a.closeSession(s, h); last {
 		a.logoutIfDeserted(s.token)
 	}
 }

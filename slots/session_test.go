@@ -3,6 +3,7 @@ package slots
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -168,4 +169,47 @@ func TestCloseOnce(t *testing.T) {
 			t.Fatalf("%d sessions are open", n)
 		}
 	}
+}
+
+// A session that is opened while CloseAllSessions is at work stays open, even in the place
+// of one that was there when it began.
+func TestCloseAllLeavesNewSessions(t *testing.T) {
+	a, _ := newMoving()
+	for range 5 {
+		busy, other := openOne(t, a), openOne(t, a)
+		s, err := a.enter(busy) // CloseAllSessions waits for this call
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error)
+		go func() { closed <- a.CloseAllSessions(0) }()
+		time.Sleep(50 * time.Millisecond) // it may yet have to look which there are: then once more
+		if err := a.CloseSession(other); err != nil {
+			t.Fatal(err)
+		}
+		fresh := openOne(t, a)
+		if uint32(fresh) != uint32(other) {
+			t.Fatal("the new session is in another place")
+		}
+		s.leave()
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.GetSessionInfo(busy); err != ck.CKR_SESSION_HANDLE_INVALID {
+			t.Errorf("the session that was busy: %v", err)
+		}
+		if _, err := a.GetSessionInfo(fresh); err == nil {
+			return
+		}
+	}
+	t.Error("CloseAllSessions closes sessions that were opened after it began")
+}
+
+func openOne(t *testing.T, a *App) ck.SessionHandle {
+	t.Helper()
+	h, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }

@@ -112,17 +112,29 @@ func (t *table[T]) remove(handle uint64) *T {
 	return v
 }
 
-// values returns all values there are.
-func (t *table[T]) values() []*T {
+// values returns all values there are; handles returns their handles.
+func (t *table[T]) values() (all []*T) {
+	t.each(func(e *entry[T], _ uint64) { all = append(all, &e.value) })
+	return all
+}
+
+func (t *table[T]) handles() (all []uint64) {
+	t.each(func(_ *entry[T], handle uint64) { all = append(all, handle) })
+	return all
+}
+
+func (t *table[T]) each(do func(e *entry[T], handle uint64)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var all []*T
 	for n := range t.used {
-		if e := t.row(uint64(n)).Load(); e != nil && e.handle.Load() != 0 {
-			all = append(all, &e.value)
+		e := t.row(uint64(n)).Load()
+		if e == nil {
+			continue
+		}
+		if h := e.handle.Load(); h != 0 {
+			do(e, h)
 		}
 	}
-	return all
 }
 
 func (t *table[T]) nextSequence() uint64 {

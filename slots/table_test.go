@@ -42,6 +42,14 @@ func TestTableAgainstMap(t *testing.T) {
 	if n := len(tab.values()); n != len(twin) {
 		t.Errorf("%d values, want %d", n, len(twin))
 	}
+	for _, h := range tab.handles() {
+		if _, ok := twin[h]; !ok {
+			t.Errorf("%#x is no handle", h)
+		}
+	}
+	if n := len(tab.handles()); n != len(twin) {
+		t.Errorf("%d handles, want %d", n, len(twin))
+	}
 }
 
 func TestTableStrangeHandles(t *testing.T) {

@@ -133,5 +133,5 @@ func (c *xtsCipher) OneShot(dst, src []byte) (int, error) {
 	return len(src), nil
 }
 
-// Close wipes what may be plaintext.
-func (c *xtsCipher) Close() { clear(c.held[:]) }
+// Close wipes what may be plaintext, and the tweak. The cipher is not used after that.
+func (c *xtsCipher) Close() { *c = xtsCipher{} }
