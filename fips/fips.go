@@ -1,6 +1,6 @@
 // Package fips is the state of the module as FIPS 140-3 knows it: the
-// self-tests of the algorithms that Coffer itself implements, and the error
-// state that refuses service when one of them fails. What the standard library
+// self-tests of the algorithms that Coffer itself implements and of the key pairs
+// that it generates, and the error state that refuses service when one of them fails. What the standard library
 // implements is tested by the Go Cryptographic Module.
 //
 // The package imports the standard library only, so that every algorithm can

@@ -42,6 +42,17 @@ var children = map[string]func(t *testing.T){
 			t.Errorf("Failed = %v", err)
 		}
 	},
+	"pair fails": func(t *testing.T) {
+		if err := pct("pair", false, func() error { return errWrong }); !errors.Is(err, errWrong) || Failed() != nil {
+			t.Errorf("out of approved mode: %v, Failed = %v", err, Failed())
+		}
+		if err := pct("pair", true, func() error { return nil }); err != nil || Failed() != nil {
+			t.Errorf("a good pair: %v, Failed = %v", err, Failed())
+		}
+		if err := pct("pair", true, func() error { return errWrong }); !errors.Is(err, errWrong) || !errors.Is(Failed(), errWrong) {
+			t.Errorf("in approved mode: %v, Failed = %v", err, Failed())
+		}
+	},
 	"broken": func(t *testing.T) {
 		CAST("victim", func() error { return nil })
 		if Break("nobody") || !Break("victim") {

@@ -279,9 +279,24 @@ func (a *App) GetSessionInfo(h ck.SessionHandle) (SessionInfo, error) {
 }
 
 // GetSessionValidationFlags is C_GetSessionValidationFlags (section 5.6). The
-// flags are those of validations (CKO_VALIDATION) that the last operation met.
-// Coffer holds none, so no operation has a flag. CKR_ARGUMENTS_BAD for a type
-// other than CKS_LAST_VALIDATION_OK.
+// flags are those of validations (CKO_VALIDATION) that the last operation met: a bit
+// means what the object says that has it as its CKA_VALIDATION_FLAG. CKR_ARGUMENTS_BAD for
+// a type other than CKS_LAST_VALIDATION_OK.
+//
+// There is no bit to set, not even in approved mode with a validated version of the Go
+// Cryptographic Module and an operation that is all its own:
+//
+//   - Validation objects describe the validations that the PKCS #11 module conforms to
+//     (the section of CKO_VALIDATION). That module is Coffer, which has none: what a
+//     certificate says of a module inside it is not said of what holds its keys, checks
+//     who may use them and gives it its parameters.
+//   - Whether a service was an approved one is for the validated module to say (FIPS 140-3
+//     IG 2.4.C). The Go Cryptographic Module has such an indicator, but the standard
+//     library does not hand it on: package crypto/fips140 tells the mode and the version
+//     only. A list kept here would be a guess at it, where a wrong yes does harm.
+//
+// So it is coffer status that tells the mode, the version of that module, its certificate
+// if it has one, and whether Coffer's own code takes its place.
 func (a *App) GetSessionValidationFlags(h ck.SessionHandle, kind uint64) (ck.Flags, error) {
 	if _, err := a.session(h); err != nil {
 		return 0, err

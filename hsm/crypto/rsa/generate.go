@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"math/big"
+
+	"github.com/coffer-hsm/coffer/fips"
 )
 
 // exponent65537 is the public exponent of keys that are generated.
@@ -46,7 +48,12 @@ func generateKey(kernels []kernel, k *kernel, source io.Reader, bits int) (*rsa.
 		clear(p)
 		clear(q)
 		if key != nil {
-			return key, checkGenerated(key, kernels)
+			err := fips.PCT("RSA", func() error { return checkGenerated(key, kernels) })
+			if err != nil {
+				wipe(append(key.Primes, key.D)...)
+				return nil, err
+			}
+			return key, nil
 		}
 	}
 }

@@ -329,3 +329,25 @@ func TestSearchLeavesNothing(t *testing.T) {
 		t.Error("words are left behind")
 	}
 }
+
+// TestPairwiseConsistency: a pair whose halves do not belong together fails its test.
+func TestPairwiseConsistency(t *testing.T) {
+	for name, kernels := range implementations() {
+		t.Run(name, func(t *testing.T) {
+			k, other := testKeyOf(t, 1024), testKeyOf(t, 1032)
+			good := &rsa.PrivateKey{PublicKey: k.PublicKey, D: k.D, Primes: k.Primes}
+			if err := checkGenerated(good, kernels); err != nil {
+				t.Error(err)
+			}
+			for what, bad := range map[string]*rsa.PrivateKey{
+				"another modulus":  {PublicKey: rsa.PublicKey{N: other.N, E: k.E}, D: k.D, Primes: k.Primes},
+				"another exponent": {PublicKey: k.PublicKey, D: new(big.Int).Add(k.D, big.NewInt(2)), Primes: k.Primes},
+				"another prime":    {PublicKey: k.PublicKey, D: k.D, Primes: []*big.Int{k.Primes[0], other.Primes[1]}},
+			} {
+				if checkGenerated(bad, kernels) == nil {
+					t.Errorf("%s: passes", what)
+				}
+			}
+		})
+	}
+}
