@@ -68,7 +68,7 @@ func (x *checker) placing() map[string]bool {
 	case !x.o.Repair:
 		x.report.note(path, "a restore was cut off, or is under way", "coffer check --repair finishes it")
 	default:
-		if _, err = x.home.finishPlacing(); err == nil {
+		if _, err = x.home.endPlacing(x.root); err == nil {
 			x.report.note(path, "a restore was cut off", "it is finished now")
 			return left
 		}
@@ -130,7 +130,7 @@ func (x *checker) name(path, rel string) (strange bool) {
 		number, rest, _ := strings.Cut(name, ".")
 		_, ok := slotNumber(number)
 		if strange = !ok || rest != "" && "."+rest != deletedSuffix; ok && strings.HasPrefix("."+rest, replacedSuffix) {
-			x.report.note(path, "what was here until a backup took its place", "remove it when it is of no use any more")
+			x.report.note(path, "what was here until a backup took its place: "+x.whatIs(path), "remove it when it is of no use any more")
 			strange = false
 		}
 	}
@@ -138,6 +138,16 @@ func (x *checker) name(path, rel string) (strange bool) {
 		x.report.note(path, "not of this program, or of a newer version", "nothing looks at it")
 	}
 	return strange
+}
+
+// whatIs says what the directory of a partition holds that is not in its place.
+func (x *checker) whatIs(dir string) string {
+	about, _ := x.examine(dir, nil, &auditFound{})
+	if about == nil || about.Serial == "" {
+		return "the home's root key does not open it as it is"
+	}
+	return fmt.Sprintf("partition %q, serial number %s, records: %d, its last change is number %d",
+		about.Label, about.Serial, about.Records, about.Generation)
 }
 
 // private finds what others could read or change. The configuration is no secret, and a

@@ -98,10 +98,13 @@ func (l *homeLog) begin(e audit.Event) (int64, error) {
 	return c.Size - 1, logError(err)
 }
 
-// shown says of an act on a slot whether the home shows that it was done.
+// shown says of an act on a slot whether the home shows that it was done. Slot 0 is that of
+// a restore in the place of something (placing.go, endPlacing).
 var shown = map[audit.Act]func(h home, slot ck.SlotID) bool{
 	audit.PartitionCreate: home.hadPartition,
-	audit.Restore:         home.hadPartition,
+	audit.Restore: func(h home, slot ck.SlotID) bool {
+		return h.has(placingName) || slot != 0 && h.hadPartition(slot)
+	},
 	audit.PartitionDelete: func(h home, slot ck.SlotID) bool { return !h.has(h.relative(h.partitionDir(slot))) },
 }
 
@@ -116,7 +119,7 @@ func (h home) cutOff(r audit.Record) audit.Event {
 	e := audit.Event{Act: r.Act, Who: r.Who, Slot: r.Slot, Of: r.Seq, Result: ck.CKR_FUNCTION_CANCELED}
 	found, ok := shown[r.Act]
 	switch {
-	case !ok || r.Slot == 0:
+	case !ok || r.Slot == 0 && r.Act != audit.Restore:
 		e.Detail = fmt.Sprintf("cut off: process %d ended before it told whether this was done", r.PID)
 	case found(h, ck.SlotID(r.Slot)):
 		e.Result, e.Detail = ck.CKR_OK, fmt.Sprintf("done, and then process %d was cut off", r.PID)

@@ -6,17 +6,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"golang.org/x/sys/unix"
 )
 
 // placingName is the list of the restored partitions that are to be put in their places
 // (FORMAT.md). Once it is there the restore is done, whoever does the rest.
 const (
-	placingName = "restore.list"
-	placingHead = "coffer-restore 1\n"
+	placingName  = "restore.list"
+	placingHead  = "coffer-restore 1\n"
+	placingHead2 = "coffer-restore 2\n" // of a list in which something is replaced
+
+	// incomingName is the file in the directory of a partition that is to take the place of
+	// another, until it has: it tells which of the two is which.
+	incomingName = "incoming"
 )
 
 // placed is a partition that a restore has made.
@@ -25,6 +35,9 @@ type placed struct {
 	Slot       ck.SlotID `json:"slot"`
 	Serial     string    `json:"serial"`
 	Generation uint64    `json:"generation"` // of the backup
+	// Aside is the name in partitions/ for what is in the slot, whose place it takes;
+	// empty: it takes nobody's.
+	Aside string `json:"aside,omitempty"`
 }
 
 // readPlacing reads the list; nil if there is none.
@@ -37,12 +50,16 @@ func (h home) readPlacing() ([]placed, error) {
 		return nil, homeError("restore: %w", err)
 	}
 	body, ok := strings.CutPrefix(string(text), placingHead)
+	if !ok {
+		body, ok = strings.CutPrefix(string(text), placingHead2)
+	}
 	var list []placed
 	if ok {
 		ok = json.Unmarshal([]byte(body), &list) == nil
 	}
 	for _, p := range list {
-		ok = ok && strings.HasPrefix(p.From, newPrefix) && filepath.Base(p.From) == p.From && p.Slot >= firstSlot
+		ok = ok && strings.HasPrefix(p.From, newPrefix) && filepath.Base(p.From) == p.From && p.Slot >= firstSlot &&
+			(p.Aside == "" || strings.HasPrefix(p.Aside, asidePrefix(p.Slot)) && filepath.Base(p.Aside) == p.Aside)
 	}
 	if !ok {
 		return nil, homeError("%s is damaged or of a newer version: coffer check --repair moves it aside, and what it is about", h.path(placingName))
@@ -56,28 +73,104 @@ func (h home) startPlacing(list []placed) error {
 	if err != nil {
 		return err
 	}
-	return h.writeFile(placingName, placingHead+string(text)+"\n")
+	head := placingHead
+	if slices.ContainsFunc(list, func(p placed) bool { return p.Aside != "" }) {
+		head = placingHead2
+	}
+	return h.writeFile(placingName, head+string(text)+"\n")
 }
 
-// finishPlacing puts what is left of the list in its place, and returns where that is. To
-// do it twice does no harm. The caller holds the lock.
-func (h home) finishPlacing() ([]placed, error) {
+// placeAll puts what is left of the list in its place, notes where that is, and tells what
+// was done. To do it twice does no harm. The caller holds the lock.
+func (h home) placeAll(list []placed) (done []audit.Event, err error) {
+	for i := range list {
+		p, place := &list[i], h.place
+		if p.Aside != "" {
+			place = h.exchange
+		}
+		left := h.has(partitionsName, p.From)
+		if err := place(p); err != nil {
+			return nil, restoreError(err)
+		}
+		if left {
+			done = append(done, audit.Event{Act: audit.Restore, Slot: uint64(p.Slot),
+				Detail: serialPrefix + p.Serial + ", put in its place: what a restore that was cut off had left to do"})
+		}
+	}
+	return done, restoreError(syncDir(h.path(partitionsName)))
+}
+
+// endPlacing does the rest of a restore: it places what is left, has the home's log tell,
+// and removes the list. While that is there, a restore that has not ended in the log was
+// done. A log that is damaged keeps nothing from its place; without the root key the list
+// stays. The caller holds the lock.
+func (h home) endPlacing(root *seal.Root) ([]placed, error) {
 	list, err := h.readPlacing()
 	if err != nil || list == nil {
 		return nil, err
 	}
-	for i := range list {
-		if err := h.place(&list[i]); err != nil {
-			return nil, restoreError(err)
+	done, err := h.placeAll(list)
+	if err != nil || root == nil {
+		return list, err
+	}
+	l, err := h.readyLog(root)
+	if err == nil {
+		defer l.close()
+		if len(done) > 0 {
+			err = l.Append(done...)
 		}
 	}
-	if err := syncDir(h.path(partitionsName)); err != nil {
-		return nil, restoreError(err)
+	if err != nil && !audit.Acceptable(err) {
+		return nil, logError(err)
 	}
 	if err := os.Remove(h.path(placingName)); err != nil {
 		return nil, restoreError(err)
 	}
 	return list, restoreError(syncDir(h.dir))
+}
+
+// asidePrefix begins the name of what was in a slot.
+func asidePrefix(slot ck.SlotID) string { return strconv.FormatUint(uint64(slot), 10) + replacedSuffix }
+
+// exchange puts one in the place of another, which goes aside: at any moment there is one
+// or the other. Both steps are durable before the file goes that tells them apart.
+func (h home) exchange(p *placed) error {
+	from, to := h.path(partitionsName, p.From), h.partitionDir(p.Slot)
+	incoming := filepath.Join(to, incomingName)
+	if h.has(partitionsName, p.From) {
+		if _, err := os.Lstat(incoming); errors.Is(err, fs.ErrNotExist) {
+			if err := exchangeOrMove(from, to); err != nil {
+				return err
+			}
+			if err := syncDir(h.path(partitionsName)); err != nil {
+				return err
+			}
+		}
+		err := os.Rename(from, h.path(partitionsName, p.Aside))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // there was nobody in its place
+			return err
+		}
+		if err := syncDir(h.path(partitionsName)); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(incoming); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncDir(to)
+}
+
+// exchangeOrMove exchanges two directories as one step, or renames the first where the
+// second is gone.
+func exchangeOrMove(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(from, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "exchange", Old: from, New: to, Err: err}
+	}
+	return nil
 }
 
 // place renames one, unless that is done. Where somebody has taken the slot by hand it
@@ -101,76 +194,104 @@ func isOfRestore(placing []placed, list []*Restored) bool {
 		return false
 	}
 	for i, p := range placing {
-		if w := list[i]; w.Replace != 0 || w.Serial != p.Serial || w.Generation != p.Generation {
+		if w := list[i]; w.Serial != p.Serial || w.Generation != p.Generation || w.Replace != 0 != (p.Aside != "") ||
+			w.Replace != 0 && w.Replace != p.Slot {
 			return false
 		}
 	}
 	return true
 }
 
-// place gives those of the restored partitions their places that take nobody else's, as
-// acts on the home.
+// place gives the restored partitions their places, as acts on the home.
 func (r *restoring) place() error {
-	list, which, err := r.assign()
-	if err != nil || len(list) == 0 {
+	list, err := r.assign()
+	if err != nil {
 		return err
 	}
 	var acts []audit.Event
-	for n, i := range which {
-		acts = append(acts, audit.Event{Act: audit.Restore, Slot: uint64(list[n].Slot), Detail: r.describe(i)})
+	for i, p := range list {
+		e := audit.Event{Act: audit.Restore, Detail: r.describe(i)}
+		if p.Aside == "" { // else the slot tells nothing of whether it was done
+			e.Slot = uint64(p.Slot)
+		}
+		acts = append(acts, e)
 	}
-	return r.m.home.recordedAll(r.m.root, acts, func([]audit.Event) error {
-		if err := r.m.home.startPlacing(list); err != nil {
+	err = r.m.home.recordedAll(r.m.root, acts, func([]audit.Event) error {
+		err := r.m.home.startPlacing(list)
+		if err != nil {
+			os.Remove(r.m.home.path(placingName)) // it may be there, and not be durable
+		}
+		if err == nil || r.m.home.has(placingName) {
+			r.dirs = nil // from here on they are not for us to remove
+		}
+		if err != nil {
 			return err
 		}
-		for _, i := range which {
-			r.dirs[i] = "" // from here on they are not for us to remove
-		}
-		placed, err := r.m.home.finishPlacing()
-		for n := range placed {
-			r.list[which[n]].At = placed[n].Slot
+		_, err = r.m.home.placeAll(list)
+		for i, p := range list {
+			r.list[i].placed(r.m.home, p)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return r.m.finishRestore()
+}
+
+// placed notes where one has come to.
+func (r *Restored) placed(h home, p placed) {
+	r.At = p.Slot
+	if p.Aside != "" {
+		r.Aside = h.path(partitionsName, p.Aside)
+	}
 }
 
 // assign finds slots: that which is wanted, if there never was a partition in it, or
 // else the next.
-func (r *restoring) assign() (list []placed, which []int, err error) {
+func (r *restoring) assign() (list []placed, err error) {
 	_, next, err := r.m.home.numbers()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	taken := map[ck.SlotID]bool{}
 	for i, want := range r.list {
+		p := placed{filepath.Base(r.dirs[i]), want.Replace, want.Serial, want.Generation, ""}
 		if want.Replace != 0 {
-			continue
-		}
-		slot, err := r.m.home.freeSlot(want.Slot)
-		if err != nil {
-			return nil, nil, err
-		}
-		for ; taken[slot]; next++ {
-			slot = next
-		}
-		taken[slot] = true
-		if r.there(want.Serial) {
-			if err := markBeside(r.dirs[i]); err != nil {
-				return nil, nil, restoreError(err)
+			p.Aside = asidePrefix(want.Replace) + time.Now().UTC().Format("20060102T150405.000000000Z")
+			err = markDir(r.dirs[i], incomingName)
+		} else {
+			if p.Slot, err = r.m.home.freeSlot(want.Slot); err != nil {
+				return nil, err
+			}
+			for ; taken[p.Slot]; next++ {
+				p.Slot = next
+			}
+			if r.there(want.Serial) {
+				err = markDir(r.dirs[i], besideName)
 			}
 		}
-		which = append(which, i)
-		list = append(list, placed{filepath.Base(r.dirs[i]), slot, want.Serial, want.Generation})
+		if err != nil {
+			return nil, restoreError(err)
+		}
+		taken[p.Slot] = true
+		list = append(list, p)
 	}
-	return list, which, nil
+	return list, nil
 }
 
-// finishRestore puts in place what a restore that was cut off has left. The caller holds
-// m.mu and the home's lock.
+// finishRestore does the rest of a restore, if one was cut off. The caller holds m.mu and
+// the home's lock.
 func (m *Module) finishRestore() error {
-	list, err := m.home.finishPlacing()
+	list, err := m.home.endPlacing(m.root)
 	if err != nil || list == nil {
 		return err
+	}
+	for _, p := range list {
+		if old := m.partitions[p.Slot]; old != nil && p.Aside != "" {
+			old.Close()
+			delete(m.partitions, p.Slot)
+		}
 	}
 	return m.refresh()
 }

@@ -11,12 +11,14 @@ import (
 // until then nothing is changed, and nothing is swept away.
 func TestDamagedRestoreList(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty":     "",
-		"newer":     "coffer-restore 2\n[]\n",
-		"cut":       placingHead + `[{"from":".new-restored-0"`,
-		"elsewhere": placingHead + `[{"from":"../../x","slot":1,"serial":"","generation":1}]`,
-		"a slot":    placingHead + `[{"from":"1","slot":2,"serial":"","generation":1}]`,
-		"no slot":   placingHead + `[{"from":".new-restored-0","slot":0,"serial":"","generation":1}]`,
+		"empty":      "",
+		"newer":      "coffer-restore 3\n[]\n",
+		"aside":      placingHead2 + `[{"from":".new-restored-0","slot":1,"serial":"","generation":1,"aside":"1.replaced-/../../x"}]`,
+		"of another": placingHead2 + `[{"from":".new-restored-0","slot":1,"serial":"","generation":1,"aside":"2.replaced-x"}]`,
+		"cut":        placingHead + `[{"from":".new-restored-0"`,
+		"elsewhere":  placingHead + `[{"from":"../../x","slot":1,"serial":"","generation":1}]`,
+		"a slot":     placingHead + `[{"from":"1","slot":2,"serial":"","generation":1}]`,
+		"no slot":    placingHead + `[{"from":".new-restored-0","slot":0,"serial":"","generation":1}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := homeWith(t, "one")
@@ -59,7 +61,7 @@ func TestRestoreListFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := home{dir: c.Home}
-	if err := h.startPlacing([]placed{{newPrefix + "restored-0", 1, "", 1}}); err != nil {
+	if err := h.startPlacing([]placed{{From: newPrefix + "restored-0", Slot: 1, Generation: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := Check(c, CheckOptions{}); err != nil || !r.Sound() || len(r.Findings) != 1 {

@@ -12,7 +12,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
-	"golang.org/x/sys/unix"
 )
 
 const replacedSuffix = ".replaced-"
@@ -63,8 +62,7 @@ type Restored struct {
 // Restore makes partitions that fill puts into the stores it is given, one for each of
 // list, under the home's root key. Nothing that is there is written to: a partition
 // that is replaced is moved aside whole. Until fill has succeeded and all is on the
-// disk, nothing is changed; from then on all of them come, or those that take the places
-// of others one by one. What was cut off between is finished by whoever next changes
+// disk, nothing is changed; from then on all of them come. What was cut off between is finished by whoever next changes
 // what is in the home; a Restore of the same does nothing more. If an older state would come
 // back of a partition that the home has, or has had as far as it knows, it fails with
 // Undoes, unless force is set.
@@ -104,11 +102,6 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err := r.place(); err != nil {
 			return err
 		}
-		for i := range list {
-			if err := r.replaceRecorded(i); err != nil {
-				return err
-			}
-		}
 		return m.refresh()
 	})
 }
@@ -120,7 +113,7 @@ func (m *Module) resumed(before []placed, list []*Restored) bool {
 		return false
 	}
 	for i, p := range before {
-		list[i].At = p.Slot
+		list[i].placed(m.home, p)
 	}
 	return true
 }
@@ -224,16 +217,6 @@ func (r *restoring) describe(i int) string {
 	return text
 }
 
-// replaceRecorded puts a restored partition in the place of another, if it is to, as an
-// act on the home. No look at the home would show whether it has.
-func (r *restoring) replaceRecorded(i int) error {
-	if r.list[i].Replace == 0 {
-		return nil
-	}
-	e := audit.Event{Act: audit.Restore, Detail: r.describe(i)}
-	return r.m.recorded(e, func(*audit.Event) error { return r.replace(i) })
-}
-
 // there reports whether the home has a partition of this serial number.
 func (r *restoring) there(serial string) bool {
 	for _, p := range r.m.partitions {
@@ -242,28 +225,6 @@ func (r *restoring) there(serial string) bool {
 		}
 	}
 	return false
-}
-
-// replace exchanges a restored partition with the one in a slot, as one step. The name
-// that the old one gets is given to the new one before: it is one that nobody cleans up.
-func (r *restoring) replace(i int) error {
-	want := r.list[i]
-	place := r.m.home.partitionDir(want.Replace)
-	aside := place + replacedSuffix + time.Now().UTC().Format("20060102T150405.000000000Z")
-	if err := os.Rename(r.dirs[i], aside); err != nil {
-		return restoreError(err)
-	}
-	r.dirs[i] = aside
-	if err := unix.Renameat2(unix.AT_FDCWD, aside, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE); err != nil {
-		return restoreError(&os.LinkError{Op: "exchange", Old: aside, New: place, Err: err})
-	}
-	r.dirs[i] = ""
-	want.At, want.Aside = want.Replace, aside
-	if p := r.m.partitions[want.Replace]; p != nil {
-		p.Close()
-		delete(r.m.partitions, want.Replace)
-	}
-	return restoreError(syncDir(r.m.home.path(partitionsName)))
 }
 
 // freeSlot is the slot that is wanted, if there never was a partition in it, or else

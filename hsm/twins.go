@@ -23,9 +23,9 @@ func isBeside(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// markBeside says so of one that is not in its place yet.
-func markBeside(dir string) error {
-	f, err := store.OpenInPlace(filepath.Join(dir, besideName), os.O_WRONLY|os.O_CREATE)
+// markDir puts an empty file into the directory of a partition that is not in its place yet.
+func markDir(dir, name string) error {
+	f, err := store.OpenInPlace(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}

@@ -107,9 +107,26 @@ func peek(home string) (map[ck.SlotID]world, error) {
 	return all, nil
 }
 
+// finish has a repair do the rest of a restore, if one was cut off that is done.
+func finish(home string) (finished bool, err error) {
+	if _, err := os.Lstat(filepath.Join(home, "restore.list")); err != nil {
+		return false, nil
+	}
+	r, err := hsm.Check(config(home), hsm.CheckOptions{Repair: true})
+	if err == nil && (!r.Sound() || r.Quarantine != "") {
+		err = fmt.Errorf("repair: %+v", r)
+	}
+	return true, err
+}
+
 // judge says whether a home is as a restore may leave it: what was there is whole, and
 // the restored partition is there or not.
 func (s *scene) judge(home string, replace, done bool) error {
+	finished, err := finish(home)
+	if err != nil {
+		return err
+	}
+	done = done || finished
 	all, err := peek(home)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 	"golang.org/x/sys/unix"
@@ -37,13 +39,13 @@ func placingChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	return run(home, args[1], args[2], false)
+	return run(home, args[1], args[2], len(args) > 4)
 }
 
 // puts reports whether a call is of the last part of a restore.
 func puts(home string, c storetest.Call) bool {
 	name := filepath.Base(c.Path)
-	return strings.HasPrefix(name, "restore.list") || name == "beside" || c.Op == storetest.Rename ||
+	return strings.HasPrefix(name, "restore.list") || name == "beside" || name == "incoming" || c.Op == storetest.Rename ||
 		c.Op == storetest.Sync && (c.Path == home || name == "partitions")
 }
 
@@ -124,6 +126,93 @@ func placedAll(home, path, by string, want []world, listed, repair bool) error {
 	}
 	left, err := os.ReadDir(filepath.Join(home, "partitions"))
 	if err == nil && slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") }) {
+		err = fmt.Errorf("left over: %v", left)
+	}
+	return err
+}
+
+// A restore in the place of something is killed at each step: whoever works on the home
+// next, be it a repair or another act, finds it done or not begun, and leaves nothing half
+// done; and the home's log tells which.
+func TestKilledReplacing(t *testing.T) {
+	s := newScene(t)
+	home := s.config.Home + "-replaced"
+	if out, err := exec.Command("cp", s.config.ConfigFile, home+".toml").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cutOff := 0
+	for n := 1; ; n++ {
+		if err := copyTree(s.config.Home, home); err != nil {
+			t.Fatal(err)
+		}
+		err := storetest.Child("placing", home, s.path, s.by.String(), strconv.Itoa(n), "replace").Run()
+		if err == nil {
+			break
+		}
+		_, listed := os.Stat(filepath.Join(home, "restore.list"))
+		if listed == nil {
+			cutOff++
+		}
+		if err := s.replacedOrNot(home, n%2 == 0); err != nil {
+			t.Fatalf("killed before call %d, listed: %v: %v", n, listed == nil, err)
+		}
+	}
+	if cutOff < 5 {
+		t.Errorf("only %d were cut off in the middle", cutOff)
+	}
+}
+
+// replacedOrNot works on a home after a restore that was cut off, and judges it.
+func (s *scene) replacedOrNot(home string, repair bool) error {
+	_, err := os.Stat(filepath.Join(home, "restore.list"))
+	listed := err == nil
+	if repair {
+		_, err = finish(home)
+	} else {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	m, err := hsm.Open(config(home))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if _, err := m.Create("next", []byte(soPIN), []byte(userPIN)); err != nil { // an act on the home
+		return err
+	}
+	result := ""
+	err = m.HomeLog(func(l *audit.Log) error {
+		r, err := audit.Verify(l.Dir(), l.Verifier())
+		if err == nil && len(r.Open) > 0 {
+			err = fmt.Errorf("not ended: %+v", r.Open)
+		}
+		for rec, failed := range audit.Read(l.Dir(), 0) {
+			if err = errors.Join(err, failed); rec.Act == audit.Restore && !rec.Begun() {
+				result = rec.Result
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.Delete(2, nil); err != nil {
+		return err
+	}
+	all, err := peek(home)
+	if err != nil {
+		return err
+	}
+	done := all[1].same(s.old) && s.aside(home)
+	if !done && !all[1].same(s.now) || listed && !done || done != (result == "CKR_OK") {
+		return fmt.Errorf("done: %v, the log says %q: %v", done, result, all)
+	}
+	left, err := filepath.Glob(filepath.Join(home, "partitions", ".*"))
+	more, _ := filepath.Glob(filepath.Join(home, "partitions", "1", "incoming"))
+	list, _ := filepath.Glob(filepath.Join(home, "restore.list"))
+	if left = slices.Concat(left, more, list); len(left) > 0 {
 		err = fmt.Errorf("left over: %v", left)
 	}
 	return err
