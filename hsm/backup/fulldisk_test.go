@@ -149,15 +149,14 @@ func (d *disk) use(left int64) {
 			}
 			d.try()
 		}
+		d.rotate(k)
 	})
 	for n := 0; n < 100 && left < 16<<10; n++ { // until the room ends that is kept for them
 		d.session(func(*token) {})
 		d.try()
 	}
 	d.try()
-	d.session(func(k *token) {
-		d.full("rotation", d.part().RotateKeys(d.Context(), k.user, func(int, int) {}))
-	})
+	d.session(d.rotate)
 	path := filepath.Join(d.dir, "backup")
 	err := WriteFile(path, func(w io.Writer) error {
 		_, err := Create(w, d.m, []ck.SlotID{1}, Options{To: []age.Recipient{d.by.Recipient()}})
@@ -172,6 +171,11 @@ func (d *disk) use(left int64) {
 	_, err = d.m.Create("b", []byte(soPIN), nil)
 	d.full("partition", err)
 	d.told()
+}
+
+// rotate changes the partition's keys.
+func (d *disk) rotate(k *token) {
+	d.full("rotation", d.part().RotateKeys(d.Context(), k.user, func(int, int) {}))
 }
 
 // try gives a wrong PIN, which is refused unseen or counted.
