@@ -118,7 +118,7 @@ func TestMadeAndDestroyed(t *testing.T) {
 			left++
 		}
 	}
-	if left != kept+1 || len(s.token.handles.all()) != kept+1 {
+	if left != kept+1 || len(a.handles(s.token)) != kept+1 {
 		t.Errorf("%d objects are left, want %d", left, kept+1)
 	}
 }

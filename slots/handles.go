@@ -3,7 +3,6 @@ package slots
 import (
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -18,15 +17,14 @@ type object struct {
 
 // handles finds the handle that an object of one token already has: an object
 // has the same handle in all sessions, for as long as the application can see it.
-type handles struct {
-	mu   sync.Mutex
-	byID map[api.ObjectID]ck.ObjectHandle
-}
+// The lock of App.objects guards it, so that a handle comes and goes under one.
+type handles map[api.ObjectID]ck.ObjectHandle
 
-func (hs *handles) all() []ck.ObjectHandle {
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	return slices.Collect(maps.Values(hs.byID))
+// handles lists those of a token.
+func (a *App) handles(t *token) []ck.ObjectHandle {
+	a.objects.mu.Lock()
+	defer a.objects.mu.Unlock()
+	return slices.Collect(maps.Values(t.handles))
 }
 
 // object returns what h stands for in t; ok is false if that is nothing.
@@ -40,30 +38,22 @@ func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
 
 // handle returns the handle of an object of t, a new one if it has none yet.
 func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
-	t.handles.mu.Lock()
-	defer t.handles.mu.Unlock()
-	if h, ok := t.handles.byID[id]; ok {
+	a.objects.mu.Lock()
+	defer a.objects.mu.Unlock()
+	if h, ok := t.handles[id]; ok {
 		return h
 	}
-	h := ck.ObjectHandle(a.objects.add(func(_ uint64, o *object) { *o = object{t, id} }))
-	if t.handles.byID == nil {
-		t.handles.byID = map[api.ObjectID]ck.ObjectHandle{}
-	}
-	t.handles.byID[id] = h
+	h := ck.ObjectHandle(a.objects.add(object{t, id}))
+	t.handles[id] = h
 	return h
 }
 
 // forget makes h invalid.
 func (a *App) forget(h ck.ObjectHandle) {
-	o := a.objects.remove(uint64(h))
-	if o == nil {
-		return
-	}
-	hs := &o.token.handles
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	if hs.byID[o.id] == h {
-		delete(hs.byID, o.id)
+	a.objects.mu.Lock()
+	defer a.objects.mu.Unlock()
+	if o := a.objects.remove(uint64(h)); o != nil {
+		delete(o.token.handles, o.id)
 	}
 }
 

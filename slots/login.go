@@ -208,6 +208,6 @@ func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 		s.mu.Unlock()
 	}
 	err := t.partition.Logout(l.identity)
-	a.forgetGone(t, api.Caller{}, t.handles.all())
+	a.forgetGone(t, api.Caller{}, a.handles(t))
 	return err
 }

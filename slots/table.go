@@ -12,6 +12,9 @@ import (
 // A value whose place is kept (seat) goes in and out (admit, dismiss) without its
 // row being given away meanwhile: that is for values which come back often.
 //
+// Whoever changes the table holds mu, which may guard more than the table: a lock for
+// what always changes together with it would cost as much again.
+//
 // A handle is the number of a row, in the low 32 bits, and a sequence number of
 // 31 bits above it. Rows are used again, so that the table is as large as the
 // most values it ever held; the sequence number tells the next user of a row
@@ -21,7 +24,7 @@ type table[T any] struct {
 	// chunks only grows; a longer list holds the same chunks.
 	chunks atomic.Pointer[[]*chunk[T]]
 
-	mu   sync.Mutex // guards what follows, and all changes
+	mu   sync.Mutex // guards what follows
 	free []uint32   // rows that were used and are not
 	used uint32     // rows ever used
 	last uint32     // sequence number given last
@@ -63,20 +66,16 @@ func (t *table[T]) get(handle uint64) *T {
 	return nil
 }
 
-// add puts in a value, which fill makes of a zero one. Nobody finds it by its handle
-// before that is done.
-func (t *table[T]) add(fill func(handle uint64, value *T)) uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	e := new(entry[T])
+// add puts in a value. mu is held, here and up to remove.
+func (t *table[T]) add(value T) (handle uint64) {
+	e := &entry[T]{value: value}
 	t.seat(e)
-	handle := t.next(e)
-	fill(handle, &e.value)
+	handle = t.next(e)
 	t.admit(e, handle)
 	return handle
 }
 
-// seat gives e a row, for good or until unseat. mu is held, here and below.
+// seat gives e a row, for good or until unseat.
 func (t *table[T]) seat(e *entry[T]) {
 	e.row = t.freeRow()
 	t.row(uint64(e.row)).Store(e)
@@ -92,7 +91,7 @@ func (t *table[T]) admit(e *entry[T], handle uint64) { e.handle.Store(handle) }
 // dismiss is the opposite of admit: nobody finds e any more.
 func (t *table[T]) dismiss(e *entry[T]) { e.handle.Store(0) }
 
-// unseat is the opposite of seat, for an entry that was dismissed.
+// unseat is the opposite of seat; nobody finds e any more.
 func (t *table[T]) unseat(e *entry[T]) {
 	t.row(uint64(e.row)).Store(nil)
 	t.free = append(t.free, e.row)
@@ -101,18 +100,14 @@ func (t *table[T]) unseat(e *entry[T]) {
 // remove takes handle out and returns its value: nil if it was not there, so
 // that of two who remove the same one only the first gets it.
 func (t *table[T]) remove(handle uint64) *T {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	v := t.get(handle)
 	if v != nil {
-		e := t.row(handle).Load()
-		t.dismiss(e)
-		t.unseat(e)
+		t.unseat(t.row(handle).Load())
 	}
 	return v
 }
 
-// values returns all values there are; handles returns their handles.
+// values returns all values there are; handles returns their handles. They take mu.
 func (t *table[T]) values() (all []*T) {
 	t.each(func(e *entry[T], _ uint64) { all = append(all, &e.value) })
 	return all

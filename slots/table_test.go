@@ -6,6 +6,13 @@ import (
 	"testing"
 )
 
+// locked calls change under the lock of a table.
+func locked[T, R any](tab *table[T], change func() R) R {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	return change()
+}
+
 func TestTableAgainstMap(t *testing.T) {
 	var tab table[int]
 	twin := map[uint64]int{}
@@ -13,7 +20,7 @@ func TestTableAgainstMap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 20000 {
 		if len(handles) == 0 || rng.IntN(5) < 3 {
-			h := tab.add(func(_ uint64, v *int) { *v = i })
+			h := tab.add(i)
 			if _, taken := twin[h]; taken || h == 0 {
 				t.Fatalf("handle %#x given twice, or 0", h)
 			}
@@ -57,7 +64,7 @@ func TestTableStrangeHandles(t *testing.T) {
 	if tab.get(1<<32) != nil || tab.remove(1<<32) != nil {
 		t.Error("an empty table has a value")
 	}
-	h := tab.add(func(_ uint64, v *string) { *v = "x" })
+	h := tab.add("x")
 	for _, bad := range []uint64{0, h + 1, h + 1<<32, h | 1<<63, ^uint64(0), h + chunkRows, h &^ (1<<32 - 1) >> 1} {
 		if tab.get(bad) != nil || tab.remove(bad) != nil {
 			t.Errorf("%#x is taken for %#x", bad, h)
@@ -69,7 +76,7 @@ func TestTableStrangeHandles(t *testing.T) {
 func TestTableReusesRows(t *testing.T) {
 	var tab table[int]
 	for range 10 * chunkRows {
-		tab.remove(tab.add(func(uint64, *int) {}))
+		tab.remove(tab.add(0))
 	}
 	if tab.used != 1 {
 		t.Errorf("%d rows for one value at a time", tab.used)
@@ -78,7 +85,7 @@ func TestTableReusesRows(t *testing.T) {
 
 func TestTableSequenceWraps(t *testing.T) {
 	tab := table[int]{last: sequenceMask}
-	if h := tab.add(func(_ uint64, v *int) { *v = 7 }); h>>32 != 1 || *tab.get(h) != 7 {
+	if h := tab.add(7); h>>32 != 1 || *tab.get(h) != 7 {
 		t.Errorf("handle %#x after the last sequence number", h)
 	}
 }
@@ -86,18 +93,42 @@ func TestTableSequenceWraps(t *testing.T) {
 func TestTableThreads(t *testing.T) {
 	var tab table[uint64]
 	var wg sync.WaitGroup
-	for range 16 {
+	for i := range uint64(16) {
 		wg.Go(func() {
 			for range 2000 {
-				h := tab.add(func(h uint64, v *uint64) { *v = h })
-				if v := tab.get(h); v == nil || *v != h {
+				h := locked(&tab, func() uint64 { return tab.add(i) })
+				if v := tab.get(h); v == nil || *v != i {
 					t.Errorf("get %#x: %v", h, v)
 				}
-				if tab.remove(h) == nil || tab.get(h) != nil {
+				if locked(&tab, func() *uint64 { return tab.remove(h) }) == nil || tab.get(h) != nil {
 					t.Errorf("%#x is not gone", h)
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// An entry that keeps its row has another handle each time.
+func TestTableKeepsSeats(t *testing.T) {
+	var tab table[string]
+	e := &entry[string]{value: "x"}
+	tab.seat(e)
+	var before uint64
+	for range 5 {
+		if n := len(tab.values()); n != 0 || tab.get(tab.next(e)) != nil {
+			t.Fatalf("%d values are there, none is admitted", n)
+		}
+		h := tab.next(e)
+		tab.admit(e, h)
+		if v := tab.get(h); v != &e.value || tab.get(before) != nil || h == before || len(tab.values()) != 1 {
+			t.Fatalf("%#x after %#x: %v", h, before, v)
+		}
+		tab.dismiss(e)
+		before = h
+	}
+	tab.unseat(e)
+	if h := tab.add("y"); uint32(h) != e.row || tab.used != 1 || tab.get(before) != nil {
+		t.Errorf("the row is not used again: %#x", h)
+	}
 }

@@ -37,7 +37,7 @@ type token struct {
 
 func (a *App) newToken(s api.Slot) *token {
 	summer, _ := s.Partition.(api.Summer)
-	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu}
+	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu, handles: handles{}}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
@@ -122,7 +122,7 @@ func (a *App) InitToken(slot ck.SlotID, pin []byte, label string) error {
 		return notAPIN(err)
 	}
 	if pl.token != nil {
-		a.forgetGone(pl.token, api.Caller{}, pl.token.handles.all())
+		a.forgetGone(pl.token, api.Caller{}, a.handles(pl.token))
 	}
 	a.update()
 	return nil

@@ -93,7 +93,8 @@ func (e *entry) wipe() {
 // has let go of it (package secret), and at once if the key has never been used. The
 // caller holds p.mu for writing.
 func (e *entry) drop() {
-	if k := e.key.Swap(nil); k != nil {
+	if k := e.key.Load(); k != nil {
+		e.key.Store(nil)
 		k.Abandon()
 	} else {
 		e.material.Zero()
@@ -146,6 +147,9 @@ func (p *Partition) roleOf(who api.Caller) role {
 
 // roleNow is roleOf for who does not hold p.mu.
 func (p *Partition) roleNow(who api.Caller) role {
+	if who.Identity != 0 && uint64(who.Identity) == p.recent.user.Load() {
+		return roleUser
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.roleOf(who)
