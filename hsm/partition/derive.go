@@ -19,14 +19,7 @@ type derived struct {
 
 // DeriveKey is C_DeriveKey.
 func (p *Partition) DeriveKey(who api.Caller, m *ck.Mechanism, base api.ObjectID, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	if mechanism.Derive == nil {
-		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
-	}
-	so, err := p.mayCreate(who, tmpl)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return m.Derive != nil }, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}

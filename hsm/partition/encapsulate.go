@@ -26,14 +26,7 @@ type agreement struct {
 
 // EncapsulateKey is C_EncapsulateKey.
 func (p *Partition) EncapsulateKey(who api.Caller, m *ck.Mechanism, public api.ObjectID, tmpl ck.Template, dst []byte) (int, api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
-	if err != nil {
-		return 0, api.ObjectID{}, err
-	}
-	if mechanism.Encapsulate == nil {
-		return 0, api.ObjectID{}, ck.CKR_MECHANISM_INVALID
-	}
-	so, err := p.mayCreate(who, tmpl)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return m.Encapsulate != nil }, tmpl)
 	if err != nil {
 		return 0, api.ObjectID{}, err
 	}
@@ -55,14 +48,7 @@ func (p *Partition) EncapsulateKey(who api.Caller, m *ck.Mechanism, public api.O
 
 // DecapsulateKey is C_DecapsulateKey.
 func (p *Partition) DecapsulateKey(who api.Caller, m *ck.Mechanism, private api.ObjectID, tmpl ck.Template, ciphertext []byte) (api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	if mechanism.Decapsulate == nil {
-		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
-	}
-	so, err := p.mayCreate(who, tmpl)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return m.Decapsulate != nil }, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}

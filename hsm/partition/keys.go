@@ -15,14 +15,7 @@ import (
 
 // GenerateKey is C_GenerateKey.
 func (p *Partition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Template) (api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	if mechanism.GenerateKey == nil {
-		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
-	}
-	so, err := p.mayCreate(who, tmpl)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return m.GenerateKey != nil }, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
 	}
@@ -38,18 +31,9 @@ func (p *Partition) GenerateKey(who api.Caller, m *ck.Mechanism, tmpl ck.Templat
 
 // GenerateKeyPair is C_GenerateKeyPair: both halves are made or none.
 func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, private ck.Template) (pub, priv api.ObjectID, err error) {
-	mechanism, err := mechanismOf(m)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return m.GenerateKeyPair != nil }, public, private)
 	if err != nil {
 		return pub, priv, err
-	}
-	if mechanism.GenerateKeyPair == nil {
-		return pub, priv, ck.CKR_MECHANISM_INVALID
-	}
-	var so bool
-	for _, tmpl := range []ck.Template{public, private} {
-		if so, err = p.mayCreate(who, tmpl); err != nil {
-			return pub, priv, err
-		}
 	}
 	var madePublic, madePrivate ck.Template
 	secret.Do(func() { madePublic, madePrivate, err = mechanism.GenerateKeyPair(m, public, private) })
@@ -202,22 +186,14 @@ func (p *Partition) UnwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.Ob
 
 // unwrapKey is C_UnwrapKey and C_UnwrapKeyAuthenticated; as wrapKey.
 func (p *Partition) unwrapKey(who api.Caller, m *ck.Mechanism, unwrapping api.ObjectID, wrapped []byte, tmpl ck.Template, pick func(*service.Mechanism) unwrapFunc) (api.ObjectID, error) {
-	mechanism, err := mechanismOf(m)
+	mechanism, so, err := p.maker(who, m, func(m *service.Mechanism) bool { return pick(m) != nil }, tmpl)
 	if err != nil {
 		return api.ObjectID{}, err
-	}
-	open := pick(mechanism)
-	if open == nil {
-		return api.ObjectID{}, ck.CKR_MECHANISM_INVALID
 	}
 	if len(wrapped) > maxWrapped {
 		return api.ObjectID{}, ck.CKR_WRAPPED_KEY_LEN_RANGE
 	}
-	so, err := p.mayCreate(who, tmpl)
-	if err != nil {
-		return api.ObjectID{}, err
-	}
-	base, plain, err := p.unwrap(who, mechanism, m, unwrapping, wrapped, open)
+	base, plain, err := p.unwrap(who, mechanism, m, unwrapping, wrapped, pick(mechanism))
 	if err != nil {
 		return api.ObjectID{}, err
 	}

@@ -169,6 +169,16 @@ func (p *Partition) readMeta(tx store.Tx, name string) (payload, value []byte, e
 	return payload, value, err
 }
 
+// readMetaAs is readMeta through what decodes the payload, nil where there is no value.
+func readMetaAs[T any](p *Partition, tx store.Tx, name string, decode func(payload []byte) (T, error)) (T, error) {
+	payload, _, err := p.readMeta(tx, name)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return decode(payload)
+}
+
 // openMeta checks a value and returns the payload in it.
 func (p *Partition) openMeta(name string, value []byte) ([]byte, error) {
 	payload, mac, err := splitMeta(name, value)

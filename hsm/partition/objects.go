@@ -59,6 +59,20 @@ func (p *Partition) mayCreate(who api.Caller, tmpl ck.Template) (so bool, err er
 	return r == roleSO, nil
 }
 
+// maker finds a mechanism that makes keys, as has says, and checks who may create objects
+// of each template by it: mechanism, then rights, before anything is computed. so is that
+// the SO makes them.
+func (p *Partition) maker(who api.Caller, m *ck.Mechanism, has func(*service.Mechanism) bool, tmpls ...ck.Template) (found *service.Mechanism, so bool, err error) {
+	found, err = mechanismOf(m)
+	if err == nil && !has(found) {
+		err = ck.CKR_MECHANISM_INVALID
+	}
+	for i := 0; i < len(tmpls) && err == nil; i++ {
+		so, err = p.mayCreate(who, tmpls[i])
+	}
+	return found, so, err
+}
+
 // newObject makes one object of a request.
 func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, error) {
 	n, err := p.newPair(r)

@@ -67,20 +67,10 @@ func (p *Partition) pinKeysSeen() (pinKeys, error) {
 }
 
 func (p *Partition) readPINKeys(tx store.Tx) (pinKeys, error) {
-	payload, _, err := p.readMeta(tx, metaPINKeys)
-	if err != nil {
-		return pinKeys{}, err
-	}
-	return decodePINKeys(payload)
+	return readMetaAs(p, tx, metaPINKeys, decodePINKeys)
 }
 
-func (w *writer) putPINKeys(k pinKeys) error {
-	payload, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	return w.putLater(metaPINKeys, payload)
-}
+func (w *writer) putPINKeys(k pinKeys) error { return w.putLaterAs(metaPINKeys, k) }
 
 // before opens the key of the term before that of key.
 func (k *pinKeys) before(p *Partition, key *seal.Key, term uint32) (*seal.Key, error) {

@@ -154,10 +154,4 @@ func (p *Partition) changeRoots(change func([]rootWrap) ([]rootWrap, error)) err
 	return p.sync()
 }
 
-func (w *writer) putRoots(roots []rootWrap) error {
-	payload, err := json.Marshal(roots)
-	if err != nil {
-		return err
-	}
-	return w.putLater(metaRoots, payload)
-}
+func (w *writer) putRoots(roots []rootWrap) error { return w.putLaterAs(metaRoots, roots) }

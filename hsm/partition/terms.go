@@ -181,21 +181,9 @@ func (w *writer) newTerm(kind byte, term uint32) (termWrap, error) {
 }
 
 // readTerms reads metaTerms as it is in the store.
-func (w *writer) readTerms() (terms, error) {
-	payload, _, err := w.p.readMeta(w.tx, metaTerms)
-	if err != nil {
-		return terms{}, err
-	}
-	return decodeTerms(payload)
-}
+func (w *writer) readTerms() (terms, error) { return readMetaAs(w.p, w.tx, metaTerms, decodeTerms) }
 
-func (w *writer) putTerms(t terms) error {
-	payload, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	return w.putLater(metaTerms, payload)
-}
+func (w *writer) putTerms(t terms) error { return w.putLaterAs(metaTerms, t) }
 
 // errTerms says that another process has changed the terms since this one last
 // looked: update looks and tries again.

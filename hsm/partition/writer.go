@@ -156,6 +156,15 @@ func (w *writer) putLater(name string, payload []byte) error {
 	return w.putMeta(metaPartition, w.header)
 }
 
+// putLaterAs is putLater of v in JSON.
+func (w *writer) putLaterAs(name string, v any) error {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return w.putLater(name, payload)
+}
+
 // putMeta writes a value that the digest covers.
 func (w *writer) putMeta(name string, payload []byte) error {
 	if old, ok := w.tx.Meta(name); ok {
