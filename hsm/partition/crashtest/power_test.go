@@ -109,7 +109,7 @@ func losePowerOn(t *testing.T, base string, before world, name string, fault int
 			met = true
 		}
 		j.at = fmt.Sprintf("fault %d, call %d of %d, %s", fault, i, len(calls), c.Op)
-		disk.Images(soak.Or(20, 2), random, j.image)
+		disk.Images(soak.Or(8, 2), random, j.image)
 	}
 	if last, err := os.ReadFile(filepath.Join(base, "store.db")); err != nil || !j.later {
 		t.Errorf("the record does not end: %v", err)
