@@ -2,6 +2,7 @@ package partition
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -16,7 +17,8 @@ import (
 const rotateBatch = 128
 
 // RotateKeys gives the partition new keys to seal records under, seals all records
-// under them, and drops the old ones; or finishes that where it was cut off. Who must
+// under them, and drops the old ones, in the store's file too; or finishes that where it
+// was cut off. Who must
 // have logged in, as the user or the SO. Other processes go on meanwhile. progress is
 // told how many records of how many are done. ctx ends the work between two
 // transactions; what is left is done next time.
@@ -52,10 +54,23 @@ func (p *Partition) RotateKeys(ctx context.Context, who api.Caller, progress fun
 		}
 		if len(left) == 0 {
 			progress(total, total)
-			return nil
+			return p.forgetOld()
 		}
 		total += len(left)
 	}
+}
+
+// forgetOld rewrites the store's file, whose free pages have the records as they were under
+// the old keys, and these keys under those before: who has kept one would open them.
+func (p *Partition) forgetOld() error {
+	c, ok := p.store.(store.Compacter)
+	if !ok {
+		return nil
+	}
+	if _, _, err := c.Compact(); err != nil {
+		return storeError(fmt.Errorf("the keys are changed, but what was under the old ones is left in free pages: rotate again: %w", err))
+	}
+	return nil
 }
 
 // holdsPIN refuses a rotation by a login that it would end: that was made by a PIN which

@@ -1,9 +1,12 @@
 package partition
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -286,4 +289,50 @@ func TestUnknownTerm(t *testing.T) {
 	}
 	_, err = r.Find(user, nil)
 	expect(t, "Find", err, ck.CKR_DEVICE_ERROR)
+}
+
+// TestRotateForgets: who has kept the key that PINs open, and gets the disk after a
+// rotation, finds nothing in the file that this key opens: no record and no key as it was.
+func TestRotateForgets(t *testing.T) {
+	l := newLogged(t, false)
+	so, err := l.Login(ck.CKU_SO, soPIN)
+	l.do("Login", err)
+	l.do("InitPIN", l.InitPIN(api.Caller{Identity: so, ReadWrite: true}, userPIN))
+	l.do("Logout", l.Logout(so))
+	id, err := l.Login(ck.CKU_USER, userPIN)
+	l.do("Login", err)
+	who := api.Caller{Identity: id, Session: 1, ReadWrite: true}
+	l.data(who, 300)
+	old := l.sealed()
+	l.do("RotateKeys", l.RotateKeys(t.Context(), who, noProgress))
+	file, err := os.ReadFile(filepath.Join(l.dir, "store.db"))
+	l.do("ReadFile", err)
+	for what, b := range old {
+		if bytes.Contains(file, b) {
+			t.Fatalf("%s is in the file as it was before the rotation", what)
+		}
+	}
+	for what, b := range l.sealed() {
+		if !bytes.Contains(file, b) {
+			t.Errorf("%s is not found: this test looks in the wrong place", what)
+		}
+	}
+	l.do("again", l.open())
+}
+
+// sealed is what the store has sealed under keys that a rotation changes: the end of each
+// record, and of each wrapped key.
+func (l *logged) sealed() map[string][]byte {
+	all := map[string][]byte{}
+	l.do("View", l.store.View(func(tx store.Tx) error {
+		for id, b := range tx.All() {
+			all[fmt.Sprintf("record %x", id)] = bytes.Clone(b[len(b)-24:])
+		}
+		terms, _, err := l.readMeta(tx, metaTerms)
+		if len(terms) > 0 {
+			all["the value terms"] = bytes.Clone(terms)
+		}
+		return err
+	}))
+	return all
 }
