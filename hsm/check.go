@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -110,7 +111,9 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(h.dir); err != nil {
+	if _, err := os.Stat(h.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, h.noHome()
+	} else if err != nil {
 		return nil, homeError("home: %w: check COFFER_HOME", err)
 	}
 	x := &checker{home: h, o: o, report: &Report{Home: h.dir}, named: map[string]bool{}, serials: map[string]CheckedPartition{}, unread: map[string]error{}}

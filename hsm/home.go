@@ -49,6 +49,12 @@ func homeError(format string, args ...any) error {
 	return ck.Errorf(ck.CKR_DEVICE_ERROR, format, args...)
 }
 
+// ErrNoHome says that the home has not been made.
+var ErrNoHome = errors.New("there is no home yet")
+
+// noHome is ErrNoHome, with where it was looked for.
+func (h home) noHome() error { return homeError("%w in %s", ErrNoHome, h.dir) }
+
 // exists reports whether the home has been made. It refuses a directory that
 // others own or may write to: whoever can exchange files in it can undo a lockout
 // and set the rules for PINs.

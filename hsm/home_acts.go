@@ -139,7 +139,7 @@ func (m *Module) HomeLog(f func(*audit.Log) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.root == nil {
-		return homeError("there is no home at %s yet: make one first", m.home.dir)
+		return m.home.noHome()
 	}
 	l, err := m.home.openLog(m.root)
 	if errors.Is(err, ErrNoHomeLog) {
@@ -159,7 +159,7 @@ func (m *Module) AcceptHomeLog() (aside string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.root == nil {
-		return "", homeError("there is no home at %s yet: make one first", m.home.dir)
+		return "", m.home.noHome()
 	}
 	err = m.lockedHome(func() error {
 		why := m.home.verifyLog(m.root, nil)

@@ -67,7 +67,7 @@ var outside = map[string][]string{
 	"hsm/service":          {"golang.org/x/crypto/"},
 	"hsm/store":            {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"},
 	"hsm/store/storetest":  {"golang.org/x/sys/unix"},
-	"cmd/coffer":           {"filippo.io/age", "filippo.io/age/armor", "github.com/ProtonMail/go-crypto/openpgp/", "github.com/spf13/cobra", "golang.org/x/sys/unix", "golang.org/x/term"},
+	"cmd/coffer":           {"filippo.io/age", "filippo.io/age/armor", "github.com/ProtonMail/go-crypto/openpgp/", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys/unix", "golang.org/x/term"},
 	"hsm/importer/keyfile": {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "software.sslmate.com/src/go-pkcs12"},
 	"hsm/importer/pbes2":   {"golang.org/x/crypto/cryptobyte", "golang.org/x/crypto/cryptobyte/asn1", "golang.org/x/crypto/scrypt"},
 	"hsm/importer/sqlite":  {"github.com/mattn/go-sqlite3"},

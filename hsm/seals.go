@@ -42,7 +42,7 @@ func OpenSeals(c Config) (*Seals, error) {
 		return &Seals{h, roots[0], true}, nil // to be unlocked, so that coffer.home is made again
 	}
 	if err == nil && !made {
-		err = homeError("there is no home in %s yet: make one: coffer init", h.dir)
+		err = h.noHome()
 	}
 	if err != nil {
 		return nil, err
@@ -201,6 +201,18 @@ func (s *Seals) recorded(act audit.Act, detail string, change func(*seal.Root) e
 		e := audit.Event{Act: act, Detail: detail}
 		return s.home.recorded(root, e, func(*audit.Event) error { return asHomeError(change(root)) })
 	})
+}
+
+// CanRemove fails as Remove would, without removing anything: ErrLastSeal, or
+// seal.ErrSlotMissing.
+func (s *Seals) CanRemove(name string) error {
+	there := s.isStale(name) || s.home.has(rootName) && name == rootName
+	if !there {
+		if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err != nil {
+			return asHomeError(fmt.Errorf("%s: %w", name, seal.ErrSlotMissing))
+		}
+	}
+	return asHomeError(s.spares(name))
 }
 
 // Remove removes the copy of this name, or root.key, or all copies of a former root

@@ -200,12 +200,12 @@ func readRecipients(o *createOptions, how *backup.Options) error {
 		how.To = append(how.To, some...)
 		return nil
 	}
-	for _, one := range o.deal.recipients {
+	for i, one := range o.deal.recipients {
 		if strings.HasPrefix(one, pgpPrefix) {
 			return hintf("--threshold and --shares deal some, to one recipient each", "OpenPGP keys are for shares, not for a backup as a whole")
 		}
 		if err := add("--recipient", []byte(one)); err != nil {
-			return err
+			return &advised{fmt.Errorf("recipient %d is not one of age", i+1), adviceFor(err).hint, exitUsage}
 		}
 	}
 	for _, path := range o.files {

@@ -8,9 +8,13 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/seal/tpm"
 )
 
 // The exit codes, as the help of coffer tells them.
@@ -49,7 +53,24 @@ func flagError(c *cobra.Command, err error) error {
 		return &advised{errors.New("a PIN is never an argument: others could read it in the process list"),
 			"use --pin-file or --so-pin-file, COFFER_PIN or COFFER_SO_PIN, or wait to be asked", exitUsage}
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return usageError(c, "--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), kindOfFlag(invalid.GetFlag()))
+	}
 	return usageError(c, "%w", err)
+}
+
+// flagKinds are what flags take, by the type that the parser knows them by.
+var flagKinds = map[string]string{
+	"bool": "true or false", "duration": "a time such as 30m or 8h", "float64": "a number", "int": "a whole number",
+	"int64": "a whole number", "intSlice": "a list of whole numbers", "uintSlice": "a list of whole numbers",
+}
+
+func kindOfFlag(f *pflag.Flag) string {
+	if kind, ok := flagKinds[f.Value.Type()]; ok {
+		return kind
+	}
+	return "what it takes"
 }
 
 // pinAdvice is what to tell a person for the codes that PINs fail with. %s in a
@@ -122,10 +143,29 @@ func adviceFor(err error) *advised {
 		return &advised{err, "a home is used only where it can be written; a backup restores into another: coffer backup restore", exitFailed}
 	case errors.As(err, &a):
 		return a
+	case findAdvice(err) != nil:
+		return findAdvice(err)
 	case errors.Is(err, fs.ErrPermission):
 		return &advised{err, "work as the user who owns the home, or name another home in COFFER_HOME", exitFailed}
 	}
 	return &advised{error: err, code: exitFailed}
+}
+
+// furtherAdvice is for errors of other packages that several commands end in.
+var furtherAdvice = []advised{
+	{hsm.ErrNoHome, "make one: coffer init; or name another home in COFFER_HOME", exitFailed},
+	{seal.ErrSlotMissing, "those there are: coffer seal status", exitFailed},
+	{seal.ErrSlotName, "", exitUsage},
+	{tpm.ErrParams, "", exitUsage},
+}
+
+func findAdvice(err error) *advised {
+	for _, a := range furtherAdvice {
+		if errors.Is(err, a.error) {
+			return &advised{err, a.hint, a.code}
+		}
+	}
+	return nil
 }
 
 // isFull reports whether a file system has no room left, or none for this user.

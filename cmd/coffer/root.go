@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -59,7 +61,28 @@ func newRoot(t *tool) *cobra.Command {
 	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = false
 	c.AddCommand(newInit(t), newPartition(t), newKey(t), newAudit(t), newSeal(t), newUser(t), newImport(t), newBackup(t), newStatus(t), newCheck(t), newBench(t), newVersion(t))
+	refuseUnknown(c)
 	return c
+}
+
+// refuseUnknown has the commands that cobra adds, help and completion, refuse what they do
+// not know, as all others do.
+func refuseUnknown(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Args, c.RunE = subcommandOnly, showHelp
+		case "help":
+			c.Args = func(c *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return usageError(root, "unknown command %q", strings.Join(args, " "))
+				}
+				return nil
+			}
+		}
+	}
 }
 
 // subcommandOnly refuses arguments of a command that only has commands below it.

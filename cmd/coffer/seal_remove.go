@@ -27,6 +27,9 @@ func newSealRemove(t *tool) *cobra.Command {
 		ValidArgsFunction: completeSeal,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return withSeals(func(s *hsm.Seals) error {
+				if err := s.CanRemove(args[0]); err != nil {
+					return removeError(err, args[0])
+				}
 				if err := t.confirm(fmt.Sprintf("%s will not open the home any more.", args[0])); err != nil {
 					return err
 				}
@@ -39,13 +42,16 @@ func newSealRemove(t *tool) *cobra.Command {
 }
 
 func (t *tool) removeSeal(s *hsm.Seals, name string) error {
-	err := s.Remove(name)
-	if errors.Is(err, hsm.ErrLastSeal) {
-		return hintf("add another one first: coffer seal add", "%s is the last that opens the home", name)
-	}
-	if err != nil {
-		return err
+	if err := s.Remove(name); err != nil {
+		return removeError(err, name)
 	}
 	fmt.Fprintf(t.out, "removed %s\n", name)
 	return nil
+}
+
+func removeError(err error, name string) error {
+	if errors.Is(err, hsm.ErrLastSeal) {
+		return hintf("add another one first: coffer seal add", "%s is the last that opens the home", name)
+	}
+	return err
 }

@@ -106,6 +106,9 @@ func findPartition(m *hsm.Module, name string) (api.Slot, error) {
 				"%d partitions are called %s", len(fits), quote(name))
 		}
 	}
+	if len(all) == 0 {
+		return onlyPartition(m.Home(), all)
+	}
 	if err := firstBroken(all); err != nil {
 		return api.Slot{}, hintf("those there are: coffer partition list; what is wrong: coffer status",
 			"no partition %s among those that can be opened; one cannot: %w", quote(name), err)

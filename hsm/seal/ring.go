@@ -3,6 +3,7 @@ package seal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -84,7 +85,27 @@ type Attempt struct {
 
 func (n *NotOpened) add(by string, err error) { n.Tried = append(n.Tried, Attempt{by, err}) }
 
+// onlyLocked reports whether nothing is wrong but that nobody has unlocked it.
+func (n *NotOpened) onlyLocked() bool {
+	return n.Attended && !slices.ContainsFunc(n.Tried, func(a Attempt) bool {
+		return !errors.Is(a.Err, ErrNotHeld) && !errors.Is(a.Err, ErrAttended)
+	})
+}
+
+// attended are the ways in that somebody can take.
+func (n *NotOpened) attended() (names []string) {
+	for _, a := range n.Tried {
+		if errors.Is(a.Err, ErrAttended) {
+			names = append(names, a.By)
+		}
+	}
+	return names
+}
+
 func (n *NotOpened) Error() string {
+	if n.onlyLocked() {
+		return "locked: " + strings.Join(n.attended(), ", ")
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "nothing gives root key %s", n.Root)
 	mark := ":"

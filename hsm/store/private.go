@@ -54,7 +54,7 @@ func openError(path string, err error) error {
 		return &FileError{Path: path, Kind: ErrMissing, Detail: missingHint(path)}
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind, e.Detail = ErrPermission, "run as the user whose file it is, and who may write to it"
-	case errors.Is(err, unix.EROFS):
+	case errors.Is(err, unix.EROFS) && filepath.Base(path) == lockName:
 		e.Detail = "a store is used only where it can be written: wrong tries of a PIN are counted there before the PIN is looked at"
 	case errors.Is(err, unix.ELOOP):
 		return linkError(path)
