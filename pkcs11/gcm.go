@@ -5,11 +5,7 @@ package main
 */
 import "C"
 
-import (
-	"unsafe"
-
-	"github.com/coffer-hsm/coffer/hsm/ck"
-)
+import "unsafe"
 
 // decodeGCM reads CK_GCM_PARAMS in both of its layouts. ulIvBits is ignored:
 // callers leave nonsense in it.
@@ -30,7 +26,7 @@ func (r *room) copyGCM(iv C.CK_BYTE_PTR, ivLen C.CK_ULONG, aad C.CK_BYTE_PTR, aa
 		return nil, errParam
 	}
 	buf := r.take(ivLen + aadLen)
-	r.gcm = ck.GCMParams{IV: buf[:ivLen:ivLen], AAD: buf[ivLen:], TagBits: uint64(tagBits)}
+	r.gcm.IV, r.gcm.AAD, r.gcm.TagBits = buf[:ivLen:ivLen], buf[ivLen:], uint64(tagBits)
 	copy(r.gcm.IV, unsafe.Slice((*byte)(unsafe.Pointer(iv)), int(ivLen)))
 	copy(r.gcm.AAD, unsafe.Slice((*byte)(unsafe.Pointer(aad)), int(aadLen)))
 	return &r.gcm, nil

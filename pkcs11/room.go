@@ -33,7 +33,11 @@ var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // Released gives the room to the next operation. What is in it is no secret.
 func (r *room) Released() {
-	r.Mechanism, r.bytes, r.gcm = ck.Mechanism{}, ck.BytesParam{}, ck.GCMParams{}
+	// One by one: a structure that is made elsewhere and copied here makes the processor
+	// wait, as long as all the rest takes. The same holds where a room is filled.
+	r.Mechanism = ck.Mechanism{}
+	r.bytes = ck.BytesParam{}
+	r.gcm = ck.GCMParams{}
 	rooms.Put(r)
 }
 
@@ -76,7 +80,7 @@ func furnished(info *api.MechanismInfo, p unsafe.Pointer, n C.CK_ULONG) (*ck.Mec
 		r.Released()
 		return nil, err
 	}
-	r.Mechanism = ck.Mechanism{Type: info.Type, Registration: info.Registration, Param: param, Owner: r}
+	r.Type, r.Registration, r.Param, r.Owner = info.Type, info.Registration, param, r
 	return &r.Mechanism, nil
 }
 

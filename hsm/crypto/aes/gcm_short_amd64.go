@@ -16,15 +16,17 @@ type shortData struct {
 	rest   []byte
 }
 
-// hashAhead takes in what is too much, and leaves something.
-func (a *aead) hashAhead(aad []byte) (d shortData) {
+// hashAhead takes in what is too much, and leaves something. d is zero before: to fill it
+// in place takes a fraction of what a copy does.
+func (a *aead) hashAhead(d *shortData, aad []byte) {
 	if len(aad) <= maxShortData {
-		return shortData{rest: aad}
+		d.rest = aad
+		return
 	}
 	r := gcmRun{powers: a.powers}
 	n := (len(aad) - 1) / blockSize * blockSize
 	r.update(aad[:n])
-	return shortData{r.y, n, aad[n:]}
+	d.y, d.hashed, d.rest = r.y, n, aad[n:]
 }
 
 // pointer is where b begins. If it is empty that is anywhere that can be read, which
@@ -38,7 +40,9 @@ func pointer(b, other []byte) *byte {
 
 // sealShort is Seal, with the tag behind the text in out.
 func (a *aead) sealShort(out, iv, plain, aad []byte) {
-	d, n := a.hashAhead(aad), len(plain)
+	var d shortData
+	a.hashAhead(&d, aad)
+	n := len(plain)
 	sealShort(&a.key.encrypt, a.powers, &iv[0], &d.y, d.hashed, pointer(d.rest, iv), len(d.rest),
 		&out[0], pointer(plain, iv), n, &out[n], a.tagSize)
 }
@@ -46,7 +50,9 @@ func (a *aead) sealShort(out, iv, plain, aad []byte) {
 // openShort is Open, with the tag behind the text in sealed, and returns whether the tag
 // is right. If it is not, out is left as it was.
 func (a *aead) openShort(out, iv, sealed, aad []byte) bool {
-	d, n := a.hashAhead(aad), len(out)
+	var d shortData
+	a.hashAhead(&d, aad)
+	n := len(out)
 	return openShort(&a.key.encrypt, a.powers, &iv[0], &d.y, d.hashed, pointer(d.rest, iv), len(d.rest),
 		pointer(out, iv), &sealed[0], n, &sealed[n], a.tagSize)
 }
