@@ -46,6 +46,8 @@ type App struct {
 	// and C_GenerateRandom, which have nothing that Finalize takes from them.
 	life   sync.RWMutex
 	closed atomic.Bool
+	// asynchronous says that there ever was an asynchronous session.
+	asynchronous atomic.Bool
 
 	places   places
 	sessions table[session]

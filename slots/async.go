@@ -68,7 +68,7 @@ func (t *task) drop() {
 // later answers whether a call with the output dst is to be done in the background:
 // it returns the session then, nil otherwise.
 func (a *App) later(h ck.SessionHandle, dst []byte) *session {
-	if dst == nil {
+	if dst == nil || !a.asynchronous.Load() {
 		return nil
 	}
 	if s := a.sessions.get(uint64(h)); s != nil && s.asynchronous() {

@@ -140,6 +140,9 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, e
 		}
 		t.readOnly++
 	}
+	if flags&ck.CKF_ASYNC_SESSION != 0 {
+		a.asynchronous.Store(true)
+	}
 	s := a.spare(t, flags)
 	s.handle = ck.SessionHandle(a.sessions.next(s.entry))
 	t.sessions.add(s)
