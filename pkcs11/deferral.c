@@ -8,21 +8,22 @@
 
 #include "_cgo_export.h"
 
-coffer_deferral coffer_deferrals[COFFER_DEFERRAL_ROWS];
+coffer_deferral_table coffer_deferrals;
 
 /* The low half of a session's handle is its row in the table of sessions. */
 static coffer_deferral *note_of(CK_SESSION_HANDLE session) {
   uint32_t row = (uint32_t)session;
-  return row < COFFER_DEFERRAL_ROWS ? &coffer_deferrals[row] : NULL;
+  return row < COFFER_DEFERRAL_ROWS ? &coffer_deferrals.notes[row] : NULL;
 }
 
 /* A mechanism is read only where Go has read one before: a fault here would be the
  * host's end, and there it is an error. */
 static bool is_offered(coffer_deferral *note, CK_SESSION_HANDLE session, uint64_t kind, const CK_MECHANISM *mechanism,
                        CK_OBJECT_HANDLE key) {
+  uint64_t epoch = atomic_load_explicit(&coffer_deferrals.epoch, memory_order_acquire);
 #define NOTED(member) atomic_load_explicit(&note->member, memory_order_relaxed)
   return NOTED(session) == session && NOTED(kind) == kind && NOTED(pointer) == (uintptr_t)mechanism &&
-         NOTED(key) == key && NOTED(mechanism) == mechanism->mechanism && mechanism->ulParameterLen == 0;
+         NOTED(key) == key && (!key || NOTED(epoch) == epoch) && NOTED(mechanism) == mechanism->mechanism && mechanism->ulParameterLen == 0;
 #undef NOTED
 }
 
@@ -49,4 +50,10 @@ CK_RV coffer_deferring_C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR
   if (take(hSession, COFFER_DIGEST, pMechanism, 0))
     return CKR_OK;
   return answered(hSession, pMechanism, coffer_C_DigestInit(hSession, pMechanism));
+}
+
+CK_RV coffer_deferring_C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey) {
+  if (take(hSession, COFFER_SIGN, pMechanism, hKey))
+    return CKR_OK;
+  return answered(hSession, pMechanism, coffer_C_SignInit(hSession, pMechanism, hKey));
 }

@@ -11,8 +11,10 @@
 
 /* The Inits that are answered here where they may be. */
 #define DEFERRED_C_DigestInit LISTED
+#define DEFERRED_C_SignInit LISTED
 
 CK_RV coffer_deferring_C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism);
+CK_RV coffer_deferring_C_SignInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey);
 
 /* As slots.Deferrals, which deferral.go compares. */
 #define COFFER_DEFERRAL_ROWS 1024
@@ -20,16 +22,22 @@ CK_RV coffer_deferring_C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR
 #define COFFER_DEFERRAL_TAKEN 2
 #define COFFER_DEFERRAL_STEP 4
 
-/* As slots.DigestOperation. */
+/* As slots.DigestOperation and its like. */
 #define COFFER_DIGEST 4
+#define COFFER_SIGN 5
 
 typedef struct coffer_deferral {
   _Alignas(64) _Atomic uint64_t state;
-  _Atomic uint64_t session, kind, mechanism, key;
+  _Atomic uint64_t session, kind, mechanism, key, epoch;
   /* Where Go has last read a mechanism of the row's. */
   _Atomic uint64_t pointer;
 } coffer_deferral;
 
-extern coffer_deferral coffer_deferrals[COFFER_DEFERRAL_ROWS];
+typedef struct coffer_deferral_table {
+  _Alignas(64) _Atomic uint64_t epoch;
+  coffer_deferral notes[COFFER_DEFERRAL_ROWS];
+} coffer_deferral_table;
+
+extern coffer_deferral_table coffer_deferrals;
 
 #endif

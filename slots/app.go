@@ -12,7 +12,7 @@
 //
 // session.mu is held for the whole of a call on a session, so that a second
 // call on the same session waits for the first. Whoever takes it settles the session's
-// note first (deferral.go). Two sessions share nothing on
+// note first (deferral.go); to settle those of others, it is tried for under any lock. Two sessions share nothing on
 // the way to a cryptographic operation but atomic reads. To open a session takes
 // token.mu alone, to close one its own lock and that: programs do both for every
 // operation, and a lock costs as much as all the rest.
@@ -54,7 +54,8 @@ type App struct {
 	objects  table[object]
 	events   events
 
-	deferrals *Deferrals // nil without a shell that answers Inits
+	deferrals *Deferrals    // nil without a shell that answers Inits
+	noted     atomic.Uint32 // above the rows of sessions with a note
 }
 
 // New starts an application on module, which it closes in Finalize.

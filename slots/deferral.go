@@ -20,7 +20,13 @@ import (
 // now; one that was not is withdrawn, since the call may change what it was made for.
 
 // Deferrals is what the shell and an application share. The zero value is ready.
-type Deferrals [DeferralRows]Deferral
+type Deferrals struct {
+	// Epoch counts what may change whether an Init with a key is answered CKR_OK. An
+	// offer with a key holds while it is what it was when that was last found out.
+	Epoch atomic.Uint64
+	_     [56]byte
+	Notes [DeferralRows]Deferral
+}
 
 // DeferralRows is how many sessions have a note. Further ones do without.
 const DeferralRows = 1024
@@ -33,8 +39,9 @@ type Deferral struct {
 	Kind      atomic.Uint64 // of the operation that is offered: a Kind
 	Mechanism atomic.Uint64 // its type; there is no parameter
 	Key       atomic.Uint64 // its handle, or 0
+	Epoch     atomic.Uint64 // if there is a key
 	Pointer   atomic.Uint64 // the shell's own
-	_         [16]byte
+	_         [8]byte
 }
 
 // What has become of an offer, in the low bits of State. The shell moves Offered to
@@ -66,6 +73,7 @@ type deferred struct {
 	kind      Kind
 	mechanism *ck.Mechanism
 	key       ck.ObjectHandle
+	epoch     uint64
 }
 
 // attach gives the session the note of its row, on which nothing is offered: sessions
@@ -75,8 +83,10 @@ func (s *session) attach(a *App) {
 	if a.deferrals == nil || row >= DeferralRows || s.asynchronous() {
 		return
 	}
-	s.deferred.note = &a.deferrals[row]
+	s.deferred.note = &a.deferrals.Notes[row]
 	s.deferred.note.Session.Store(uint64(s.handle))
+	for n := a.noted.Load(); row >= n && !a.noted.CompareAndSwap(n, row+1); n = a.noted.Load() {
+	}
 }
 
 // detach settles the note for the last time and clears it. The session still has its row.
@@ -103,25 +113,74 @@ func (s *session) settle(a *App) {
 	if deferralOf(state) == DeferralOffered && d.note.State.CompareAndSwap(state, state-DeferralOffered) {
 		return
 	}
-	if s.unsettled(DigestOperation) {
+	switch {
+	case s.unsettled(DigestOperation):
 		d.settled = d.note.State.Load()
-		_ = startOn(a, s, &digestion, d.mechanism, d.key)
+		_ = startOn(a, s, &digestion, d.mechanism, 0)
+	case s.unsettled(SignOperation):
+		d.settled = d.note.State.Load()
+		_ = startOn(a, s, &signing, d.mechanism, d.key)
 	}
 }
 
-// offer lets the shell answer the Init of an operation that is ending well.
-func (s *session) offer(kind Kind, m *ck.Mechanism, key ck.ObjectHandle) {
-	d := &s.deferred
+// offer lets the shell answer the Init of p, an operation that is ending well.
+func offer[O api.Operation](a *App, s *session, kind Kind, p *operation[O]) {
+	d, m := &s.deferred, p.mechanism
 	if kind == NoOperation || d.note == nil || m.Param != nil {
 		return
 	}
-	if d.kind != kind || d.mechanism != m || d.key != key {
-		d.kind, d.mechanism, d.key = kind, m, key
+	if d.kind != kind || d.mechanism != m || d.key != p.handle || d.epoch != p.epoch {
+		if p.keyed && (p.handle == 0 || !s.token.repeats(p.key)) {
+			return
+		}
+		d.kind, d.mechanism, d.key, d.epoch = kind, m, p.handle, p.epoch
 		d.note.Kind.Store(uint64(kind))
 		d.note.Mechanism.Store(uint64(m.Type))
-		d.note.Key.Store(uint64(key))
+		d.note.Key.Store(uint64(p.handle))
+		d.note.Epoch.Store(p.epoch)
 	}
 	d.renew()
+}
+
+// repeats reports whether an Init with the key is answered the same until keysChanged.
+func (t *token) repeats(key api.ObjectID) bool {
+	r, ok := t.partition.(api.Repeater)
+	return ok && r.Repeats(key)
+}
+
+// epoch is what keysChanged counts. It is read before an operation is started, whose
+// Init is then offered for that epoch.
+func (a *App) epoch() uint64 {
+	if a.deferrals == nil {
+		return 0
+	}
+	return a.deferrals.Epoch.Load()
+}
+
+// keysChange is called before keys are destroyed or changed: operations that use them are
+// under way then, as they are where no Init is deferred. A session that somebody else has
+// locked is settled by who has.
+func (a *App) keysChange() {
+	for row := range a.noted.Load() {
+		note := &a.deferrals.Notes[row]
+		if note.Key.Load() == 0 || deferralOf(note.State.Load()) != DeferralTaken {
+			continue
+		}
+		h := note.Session.Load()
+		if s := a.sessions.get(h); s != nil && s.mu.TryLock() {
+			if s.is(ck.SessionHandle(h)) {
+				s.settle(a)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// keysChanged is called when they are: what was offered before holds no more.
+func (a *App) keysChanged() {
+	if a.deferrals != nil {
+		a.deferrals.Epoch.Add(1)
+	}
 }
 
 // renew makes the offer that is on the note once more.
@@ -166,5 +225,5 @@ func (a *App) sumTaken(h ck.SessionHandle, src, dst []byte) (n int, done bool) {
 // mayBeTaken looks at the note of h without a lock.
 func (a *App) mayBeTaken(h ck.SessionHandle) bool {
 	row := uint32(h)
-	return a.deferrals != nil && row < DeferralRows && deferralOf(a.deferrals[row].State.Load()) == DeferralTaken
+	return a.deferrals != nil && row < DeferralRows && deferralOf(a.deferrals.Notes[row].State.Load()) == DeferralTaken
 }

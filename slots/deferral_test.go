@@ -41,10 +41,10 @@ func (s *shell) take(h ck.SessionHandle, kind slots.Kind, m ck.MechanismType, ke
 	if row >= slots.DeferralRows {
 		return false
 	}
-	n := &s.notes[row]
+	n := &s.notes.Notes[row]
 	state := n.State.Load()
 	if state%slots.DeferralStep != slots.DeferralOffered || n.Session.Load() != uint64(h) ||
-		n.Kind.Load() != uint64(kind) || n.Mechanism.Load() != uint64(m) || n.Key.Load() != uint64(key) {
+		n.Kind.Load() != uint64(kind) || n.Mechanism.Load() != uint64(m) || n.Key.Load() != uint64(key) || key != 0 && n.Epoch.Load() != s.notes.Epoch.Load() {
 		return false
 	}
 	if !n.State.CompareAndSwap(state, state-slots.DeferralOffered+slots.DeferralTaken) {

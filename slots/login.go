@@ -209,5 +209,6 @@ func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 	}
 	err := t.partition.Logout(l.identity)
 	a.forgetGone(t, api.Caller{}, a.handles(t))
+	a.keysChanged()
 	return err
 }

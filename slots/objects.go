@@ -50,10 +50,12 @@ func (a *App) DestroyObject(h ck.SessionHandle, o ck.ObjectHandle) error {
 		return err
 	}
 	defer s.leave()
+	a.keysChange()
 	if err := s.token.partition.DestroyObject(s.caller(), id); err != nil {
 		return err
 	}
 	a.forget(o)
+	a.keysChanged()
 	return nil
 }
 
@@ -85,5 +87,7 @@ func (a *App) SetAttributeValue(h ck.SessionHandle, o ck.ObjectHandle, t ck.Temp
 		return err
 	}
 	defer s.leave()
+	a.keysChange()
+	defer a.keysChanged()
 	return s.token.partition.SetAttributes(s.caller(), id, t)
 }

@@ -16,6 +16,8 @@ type operation[O api.Operation] struct {
 	lent      *task         // the pending call that has it, if any
 	mechanism *ck.Mechanism // what it was started with
 	key       api.ObjectID  // the key it uses, if keyed
+	handle    ck.ObjectHandle
+	epoch     uint64 // when it was started: App.epoch
 	keyed     bool
 	private   bool // it ends with the login for another reason
 	admitted  bool // a login for this operation alone has been done
@@ -82,12 +84,14 @@ func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, k
 			return ck.CKR_KEY_HANDLE_INVALID
 		}
 	}
+	epoch := a.epoch()
 	op, err := k.start(s.token.partition, s.caller(), m, id)
 	if err != nil {
 		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
 	}
 	p := k.of(s)
 	p.op, p.active, p.mechanism, p.key, p.keyed = op, true, m, id, !k.keyless // all else is zero
+	p.handle, p.epoch = key, epoch
 	return nil
 }
 
@@ -143,7 +147,7 @@ func run[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st step, query
 	goesOn = outlives(st, query, err)
 	p.parts = p.parts || err == nil && st == part && !query
 	if st == whole && err == nil && !goesOn {
-		s.offer(k.defers, p.mechanism, 0)
+		offer(a, s, k.defers, p)
 	}
 	return told(n, err), err
 }

@@ -212,6 +212,10 @@ func (a *App) clearOut(s *session) {
 	s.giveUp()
 	made := s.made
 	s.made = nil
+	if len(made) > 0 {
+		a.keysChange()
+		defer a.keysChanged()
+	}
 	s.token.partition.CloseSession(api.SessionID(s.handle))
 	a.forgetGone(s.token, s.token.caller(), made)
 }

@@ -6,8 +6,9 @@ import (
 )
 
 var signing = spec[api.Signer]{
-	of:    func(s *session) *operation[api.Signer] { return &s.sign },
-	start: api.Partition.Sign,
+	of:     func(s *session) *operation[api.Signer] { return &s.sign },
+	start:  api.Partition.Sign,
+	defers: SignOperation,
 }
 
 var signRecovery = spec[api.Cipher]{

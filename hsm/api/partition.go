@@ -85,6 +85,15 @@ type Summer interface {
 	Sum(m *ck.Mechanism, dst, src []byte) (int, error)
 }
 
+// Repeater is a Partition that can say what it will say again.
+type Repeater interface {
+	// Repeats reports whether a signature with the key that could be started once can be
+	// again, until this application destroys or changes an object or logs out; that
+	// nothing else forbids it but what ends the login or the token, that nothing is
+	// recorded of it, and that it asks for no login of its own.
+	Repeats(key ObjectID) bool
+}
+
 // Objects makes, reads, changes and finds objects. An object that who may not
 // see does not exist: CKR_OBJECT_HANDLE_INVALID.
 type Objects interface {

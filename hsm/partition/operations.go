@@ -172,6 +172,15 @@ func (p *Partition) Digest(m *ck.Mechanism) (api.Digester, error) {
 	return mechanism.Digest(m)
 }
 
+// Repeats is true of session keys, which no other process changes, where neither the day
+// nor the use counts.
+func (p *Partition) Repeats(key api.ObjectID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e := p.objects[key]
+	return e != nil && e.session != 0 && !authenticates(e.object) && !p.dates && !p.uses.Load()
+}
+
 // Sum is C_DigestInit and C_Digest; CKR_FUNCTION_NOT_SUPPORTED if that is not cheaper
 // than Digest and what it makes.
 func (p *Partition) Sum(m *ck.Mechanism, dst, src []byte) (int, error) {

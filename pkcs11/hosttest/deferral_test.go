@@ -7,6 +7,7 @@ func TestDeferral(t *testing.T) {
 	h := newTokenHost(t, "deferral")
 	h.mustRun(t, "mechanisms", "5")
 	h.mustRun(t, "messages", "5")
+	h.mustRun(t, "keys", "5")
 	h.mustRun(t, "interrupted", "5")
 	t.Log(h.mustRun(t, "faster", "5"))
 }

@@ -67,6 +67,54 @@ static void messages(int count) {
   }
 }
 
+static CK_OBJECT_HANDLE hmac_key(CK_SESSION_HANDLE session, CK_BYTE fill) {
+  CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET;
+  CK_BYTE value[32];
+  memset(value, fill, sizeof value);
+  CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &class, sizeof class},
+                               {CKA_KEY_TYPE, &type, sizeof type},
+                               {CKA_TOKEN, &no, sizeof no},
+                               {CKA_SIGN, &yes, sizeof yes},
+                               {CKA_VALUE, value, sizeof value}};
+  CK_OBJECT_HANDLE key;
+  OK(p11->C_CreateObject(session, attributes, COUNT(attributes), &key));
+  return key;
+}
+
+static void sign(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, CK_BYTE out[32]) {
+  CK_ULONG size = 32;
+  OK(p11->C_SignInit(session, mechanism, key));
+  OK(p11->C_Sign(session, message, sizeof message, out, &size));
+  CHECK(size == 32);
+}
+
+/* An Init is answered for the key that it names, as that key is now. */
+static void keys(int count) {
+  OK(p11->C_Initialize(NULL));
+  CK_SESSION_HANDLE session = log_in(), other = open_session();
+  CK_MECHANISM mechanism = {CKM_SHA256_HMAC, NULL, 0};
+  CK_ATTRIBUTE forbid = {CKA_SIGN, &no, sizeof no};
+  CK_BYTE first[32], second[32], again[32];
+  for (int i = 0; i < count; i++) {
+    CK_OBJECT_HANDLE one = hmac_key(session, 1), two = hmac_key(session, 2);
+    sign(session, &mechanism, one, first);
+    sign(session, &mechanism, one, again);
+    CHECK(memcmp(first, again, 32) == 0);
+    sign(session, &mechanism, two, second);
+    CHECK(memcmp(first, second, 32) != 0);
+    sign(session, &mechanism, two, again);
+    CHECK(memcmp(second, again, 32) == 0);
+    EXPECT(CKR_KEY_HANDLE_INVALID, p11->C_SignInit(session, &mechanism, 0));
+    sign(session, &mechanism, two, again);
+    OK(p11->C_DestroyObject(other, two));
+    EXPECT(CKR_KEY_HANDLE_INVALID, p11->C_SignInit(session, &mechanism, two));
+    sign(session, &mechanism, one, again);
+    OK(p11->C_SetAttributeValue(other, one, &forbid, 1));
+    EXPECT(CKR_KEY_FUNCTION_NOT_PERMITTED, p11->C_SignInit(session, &mechanism, one));
+    OK(p11->C_DestroyObject(session, one));
+  }
+}
+
 /* Between Init and message the process forks, or starts the library anew. */
 static void interrupted(int count) {
   OK(p11->C_Initialize(NULL));
@@ -129,6 +177,6 @@ static void faster(int rounds) {
 }
 
 static const struct part parts[] = {
-    {"mechanisms", mechanisms}, {"messages", messages}, {"interrupted", interrupted}, {"faster", faster}};
+    {"mechanisms", mechanisms}, {"messages", messages}, {"keys", keys}, {"interrupted", interrupted}, {"faster", faster}};
 
 int main(int argc, char **argv) { return run_part(argc, argv, parts, COUNT(parts)); }
