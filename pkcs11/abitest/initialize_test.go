@@ -112,7 +112,7 @@ func TestInitializeCodes(t *testing.T) {
 		{name: "home is open to others", home: open, rv: ck.CKR_FUNCTION_FAILED, says: open},
 		{name: "wrong root key", home: foreign, rv: ck.CKR_GENERAL_ERROR, says: filepath.Join(foreign, "root.key")},
 		{name: "sealed and unlocked", home: sealed(t, true), rv: ck.CKR_OK},
-		{name: "sealed and locked", home: sealed(t, false), rv: ck.CKR_FUNCTION_FAILED, says: "kernel keyring of the user: not unlocked"},
+		{name: "sealed and locked", home: sealed(t, false), rv: ck.CKR_FUNCTION_FAILED, says: "unlock it: coffer seal unlock"},
 		{name: "sealed, by what", home: sealed(t, false), rv: ck.CKR_FUNCTION_FAILED, says: "sealed copy ops (passphrase)"},
 		{name: "a damaged home", home: damaged, rv: ck.CKR_FUNCTION_FAILED, says: filepath.Join(damaged, "coffer.home")},
 	} {

@@ -16,8 +16,8 @@
     sigset_t before;                                                                                                   \
     coffer_hold(&before);                                                                                              \
     CK_RV rv = core->name arguments;                                                                                   \
-    coffer_release(&before);                                                                                           \
     coffer_note_thread(core);                                                                                          \
+    coffer_release(&before);                                                                                           \
     return rv;                                                                                                         \
   }
 

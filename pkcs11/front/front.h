@@ -76,8 +76,8 @@ extern _Thread_local const coffer_core *coffer_thread_core __attribute__((tls_mo
 
 static inline bool coffer_knows_thread(const coffer_core *core) { return coffer_thread_core == core; }
 
-/* coffer_note_thread remembers that the calling thread has made a call, unless the
- * user wants a mask around each (see DESIGN.md). */
+/* coffer_note_thread sees to it that the calling thread has entered Go, and remembers
+ * that, unless the user wants a mask around each call (see DESIGN.md). Signals are held. */
 void coffer_note_thread(const coffer_core *core);
 
 /* coffer_read_signals reads what the user wants, COFFER_SIGNALS. */

@@ -43,9 +43,12 @@ void coffer_read_signals(void) {
   always_hold = wanted && *wanted && strcmp(wanted, "direct") != 0;
 }
 
+/* Not every call enters Go (DEFERRAL.md), but the first to do so must be held. */
 void coffer_note_thread(const coffer_core *core) {
-  if (!always_hold)
-    coffer_thread_core = core;
+  if (always_hold)
+    return;
+  core->warm();
+  coffer_thread_core = core;
 }
 
 /* What the core in this process, or in the one it was forked from, has replaced. */

@@ -8,6 +8,7 @@ func TestDeferral(t *testing.T) {
 	h.mustRun(t, "mechanisms", "5")
 	h.mustRun(t, "messages", "5")
 	h.mustRun(t, "keys", "5")
+	h.mustRun(t, "threads", "20")
 	h.mustRun(t, "interrupted", "5")
 	t.Log(h.mustRun(t, "faster", "5"))
 }

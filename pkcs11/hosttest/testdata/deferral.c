@@ -145,6 +145,40 @@ static void interrupted(int count) {
   }
 }
 
+static CK_SESSION_HANDLE shared;
+static CK_MECHANISM shared_mechanism = {CKM_SHA256, NULL, 0};
+
+/* Go unblocks these in a thread that enters it for the first time. */
+static void *first_call(void *unused) {
+  (void)unused;
+  sigset_t mask, after;
+  sigemptyset(&mask);
+  for (int s = 1; s < 32; s++)
+    if (s != SIGKILL && s != SIGSTOP)
+      sigaddset(&mask, s);
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
+  CK_BYTE out[32];
+  CK_ULONG size = sizeof out;
+  OK(p11->C_DigestInit(shared, &shared_mechanism));
+  OK(p11->C_Digest(shared, message, sizeof message, out, &size));
+  pthread_sigmask(SIG_SETMASK, NULL, &after);
+  for (int s = 1; s < 32; s++)
+    CHECK(sigismember(&mask, s) == sigismember(&after, s), "signal %d", s);
+  return NULL;
+}
+
+/* The first call of a thread may be one that C answers: its mask stays its own. */
+static void threads(int count) {
+  OK(p11->C_Initialize(NULL));
+  shared = open_session();
+  for (int i = 0; i < count; i++) {
+    prime(shared, &shared_mechanism);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, first_call, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+  }
+}
+
 static double cpu(void) {
   struct timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -177,6 +211,7 @@ static void faster(int rounds) {
 }
 
 static const struct part parts[] = {
-    {"mechanisms", mechanisms}, {"messages", messages}, {"keys", keys}, {"interrupted", interrupted}, {"faster", faster}};
+    {"mechanisms", mechanisms}, {"messages", messages}, {"keys", keys},
+    {"threads", threads},       {"interrupted", interrupted}, {"faster", faster}};
 
 int main(int argc, char **argv) { return run_part(argc, argv, parts, COUNT(parts)); }
