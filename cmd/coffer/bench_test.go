@@ -167,7 +167,7 @@ func TestBenchInterrupted(t *testing.T) {
 
 func TestBenchTable(t *testing.T) {
 	var out strings.Builder
-	table := newBenchTable(&tool{out: &out}, []int{1, 8}, []string{"a-long-name", "b"})
+	table := newBenchTable(&tool{out: &printed{w: &out}}, []int{1, 8}, []string{"a-long-name", "b"})
 	table.print(benchRow{Row: "b", Cells: []benchCell{{Threads: 1, Rate: 1234}, {Threads: 8, Absent: true}}})
 	table.print(benchRow{Row: "a-long-name", Cells: []benchCell{{Rate: 1}, {Failed: "C_Sign: CKR_DEVICE_ERROR\x1b"}}})
 	want := `OPERATION      1 THREAD   8 THREADS

@@ -13,6 +13,6 @@ import (
 
 func main() {
 	denyCoreDumps()
-	t := &tool{out: os.Stdout, err: os.Stderr}
+	t := &tool{out: &printed{w: os.Stdout}, err: os.Stderr}
 	os.Exit(t.run(os.Args[1:]))
 }

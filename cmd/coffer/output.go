@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,44 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/audit/export"
 )
+
+// printed is standard output, which remembers what could not be written to it: nobody
+// looks at the error of each line, and what was not printed must not pass for said.
+type printed struct {
+	w   io.Writer
+	err error // of the first write that failed
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.w.Write(b)
+	p.err = err
+	return n, err
+}
+
+// sync has what was written on the disk, if it went to a file there.
+func (p *printed) sync() error {
+	f, ok := p.w.(*os.File)
+	if p.err != nil || !ok {
+		return p.err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	p.err = f.Sync()
+	return p.err
+}
+
+// failed is what a command ends in that did its work and could not say so. It is not the
+// error of a full disk: to run the command again is no advice.
+func (p *printed) failed() error {
+	if p.err == nil {
+		return nil
+	}
+	return hintf("it was done all the same", "what it prints is lost: %v", p.err)
+}
 
 // show prints v as JSON with --json, and what text prints otherwise. Labels are anybody's:
 // what a terminal might obey is escaped in both.

@@ -94,16 +94,27 @@ func (t *tool) handOut(shares []*share.Share, name string, o *dealOptions) error
 	case o.dir != "":
 		return t.writeShares(texts, o.dir, name, to)
 	case to != nil:
-		for _, text := range texts {
-			t.out.Write(text.Expose())
-		}
-		return nil
+		return t.printShares(texts)
 	}
 	err = withTerminal(func(tty *os.File) error { return showShares(tty, texts) })
 	if errors.Is(err, errNoTerminal) {
 		return hintf("--out-dir writes them to files", "the shares are shown at the terminal: %w", err)
 	}
 	return err
+}
+
+// printShares prints shares that are encrypted. Nobody is to find out later that the
+// only ones there were did not get through.
+func (t *tool) printShares(texts []*secret.Bytes) error {
+	for _, text := range texts {
+		if _, err := t.out.Write(text.Expose()); err != nil {
+			return fmt.Errorf("nothing was sealed: %w", err)
+		}
+	}
+	if err := t.out.sync(); err != nil {
+		return fmt.Errorf("nothing was sealed: %w", err)
+	}
+	return nil
 }
 
 // clearScreen wipes a terminal and what it has scrolled away (ECMA-48, ED; xterm's 3).

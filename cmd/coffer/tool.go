@@ -13,7 +13,8 @@ import (
 
 // tool is what all commands share: the streams, and the flags that several have.
 type tool struct {
-	out, err   io.Writer
+	out        *printed
+	err        io.Writer
 	json       bool
 	yes        bool
 	user, so   pinSource
@@ -32,7 +33,11 @@ func (t *tool) run(args []string) int {
 	t.source = pinSource{who: "password of the source", flag: "password-file", env: "COFFER_IMPORT_PASSWORD"}
 	root := newRoot(t)
 	root.SetArgs(args)
-	return t.report(root.Execute())
+	err := root.Execute()
+	if err == nil {
+		err = t.out.failed()
+	}
+	return t.report(err)
 }
 
 func (t *tool) jsonFlag(c *cobra.Command) {
