@@ -25,13 +25,21 @@ func ReadPKCS12(path string, o Options, password Password) (*importer.Source, er
 	if len(whole.Expose()) == 0 || whole.Expose()[0] != 0x30 {
 		return nil, importer.Formatf("%s is no PKCS #12 file", path)
 	}
+	// Many files are under an empty password, which nobody is to be asked for.
+	if b, err := openPKCS12(whole.Expose(), path, o, nil); err == nil || errors.Is(err, importer.ErrUnsupported) {
+		return b, err
+	}
 	p, err := password()
 	if err != nil {
 		return nil, err
 	}
 	defer p.Zero()
+	return openPKCS12(whole.Expose(), path, o, p.Expose())
+}
+
+func openPKCS12(pfx []byte, path string, o Options, password []byte) (*importer.Source, error) {
 	b := newBatch("PKCS #12 file", path, o)
-	if err := b.readPKCS12(whole.Expose(), pbes2.AsString(p.Expose())); err != nil {
+	if err := b.readPKCS12(pfx, password); err != nil {
 		b.Wipe()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -42,7 +50,12 @@ func ReadPKCS12(path string, o Options, password Password) (*importer.Source, er
 // readPKCS12 reads the bags one by one, which tells their names; where the library
 // cannot do that (Ed25519, attributes it does not know), the key with its chain; and
 // last a file of certificates only.
-func (b *batch) readPKCS12(pfx []byte, password string) error {
+func (b *batch) readPKCS12(pfx, secret []byte) error {
+	bags := census{password: secret}
+	if err := bags.look(pfx); err != nil {
+		return err
+	}
+	password := pbes2.AsString(secret)
 	blocks, err := pkcs12.ToPEM(pfx, password) //nolint:staticcheck // DecodeChain does not tell the names
 	if err == nil {
 		return b.addBags(blocks)
@@ -53,6 +66,9 @@ func (b *batch) readPKCS12(pfx []byte, password string) error {
 	key, leaf, chain, err := pkcs12.DecodeChain(pfx, password)
 	if err != nil {
 		certs, again := pkcs12.DecodeTrustStore(pfx, password)
+		if again != nil && bags.unread() != nil {
+			return bags.unread()
+		}
 		if again != nil && strings.HasSuffix(err.Error(), "certificate missing") {
 			return fmt.Errorf("%w: a key without a certificate (openssl pkcs12 -nodes makes a PEM file of it)", importer.ErrUnsupported)
 		}
@@ -61,6 +77,7 @@ func (b *batch) readPKCS12(pfx []byte, password string) error {
 		}
 		return b.addChain(certs)
 	}
+	b.Left = append(b.Left, bags.left...)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return importer.Formatf("%v", err)

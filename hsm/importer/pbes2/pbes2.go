@@ -41,7 +41,7 @@ var (
 
 // The most that a file may ask for: minutes of computing, and memory for scrypt.
 const (
-	maxIterations   = 50_000_000
+	MaxIterations   = 50_000_000
 	maxScryptMemory = 1 << 30 // 128 * N * r, in bytes
 	maxScryptWork   = 1 << 26 // N * r * p
 )
@@ -216,7 +216,7 @@ func parsePBKDF2(in cryptobyte.String) (deriver, error) {
 		!in.ReadOptionalASN1(&prf, &hasPRF, asn1.SEQUENCE) {
 		return nil, ErrFormat
 	}
-	if iterations < 1 || iterations > maxIterations {
+	if iterations < 1 || iterations > MaxIterations {
 		return nil, fmt.Errorf("%w: %d iterations", ErrUnsupported, iterations)
 	}
 	h := sha1.New // the default
