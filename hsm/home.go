@@ -268,6 +268,7 @@ func removeContents(dir string) error {
 	if err := store.CheckInPlace(dir); err != nil {
 		return err
 	}
+	store.Moved(dir) // whoever has it open uses its keys no more
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() == auditName {

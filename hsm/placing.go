@@ -14,6 +14,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/sys/unix"
 )
 
@@ -146,6 +147,7 @@ func (h home) exchange(p *placed) error {
 				return err
 			}
 		}
+		store.Moved(from) // whoever has it open uses its keys no more
 		err := os.Rename(from, h.path(partitionsName, p.Aside))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // there was nobody in its place
 			return err

@@ -180,7 +180,11 @@ func (x *checker) movePartition(r *repair) (string, error) {
 	if err := os.Mkdir(dir+deletedSuffix, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
-	return x.aside.move(dir)
+	to, err := x.aside.move(dir)
+	if err == nil {
+		store.Moved(to) // whoever has it open uses its keys no more
+	}
+	return to, err
 }
 
 // exchangeLock puts an empty lock file in the place of one that is damaged.
