@@ -14,7 +14,13 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-const replacedSuffix = ".replaced-"
+const (
+	replacedSuffix = ".replaced-"
+
+	// lastWanted is the highest slot that a backup can ask for: slots are numbered with 31
+	// bits, upwards from the highest that is in use.
+	lastWanted = 1 << 30
+)
 
 // Export runs f on copies of the partitions in some slots, all of them made before f
 // begins. Others go on meanwhile; the copies take as much room as the partitions until
@@ -231,7 +237,7 @@ func (r *restoring) there(serial string) bool {
 // the next.
 func (h home) freeSlot(want ck.SlotID) (ck.SlotID, error) {
 	_, next, err := h.numbers()
-	if err != nil || want < firstSlot {
+	if err != nil || want < firstSlot || want > lastWanted {
 		return next, err
 	}
 	for _, dir := range []string{h.partitionDir(want), h.partitionDir(want) + deletedSuffix} {

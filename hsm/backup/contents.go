@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/partition"
 )
 
 const (
@@ -131,8 +133,9 @@ func isBeginning(text []byte) bool {
 func (c *Contents) check() error {
 	seen := map[string]bool{}
 	for _, p := range c.Partitions {
-		if _, ok := p.id(); !ok || seen[p.ID] {
-			return errContents
+		id, ok := p.id()
+		if !ok || seen[p.ID] || p.Serial != partition.SerialOf(id) {
+			return errContents // by the number it is held against what the home has (hsm.Undoes)
 		}
 		seen[p.ID] = true
 	}

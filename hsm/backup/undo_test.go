@@ -97,6 +97,13 @@ var undoable = map[string]struct {
 			t.Fatal(err)
 		}
 	}, "the PIN policy, which was changed since, would be the old one"},
+	"uses recorded": {func(t *testing.T, m *hsm.Module) {
+		who := asSO(t, partitionIn(m, 1))
+		defer partitionIn(m, 1).Logout(who.Identity)
+		if err := m.SetAuditUses(1, who, true); err != nil {
+			t.Fatal(err)
+		}
+	}, "uses of keys, which are recorded since, would not be"},
 	"rotated": {func(t *testing.T, m *hsm.Module) {
 		k := login(t, m, 1)
 		defer k.logout()

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -188,7 +189,7 @@ func (i *Import) check(generation uint64) error {
 }
 
 // leftOut are the values that belong to the home that a partition was in.
-var leftOut = []string{metaPartition, metaRoots, metaState, "audit"}
+var leftOut = []string{metaPartition, metaRoots, metaState, metaAudit}
 
 func (i *Import) writeValues(w *writer, wrap rootWrap) error {
 	if uint64(w.tx.Len()) != i.records.records {
@@ -199,6 +200,11 @@ func (i *Import) writeValues(w *writer, wrap rootWrap) error {
 			continue
 		}
 		if err := w.putMeta(name, m.payload); err != nil {
+			return err
+		}
+	}
+	if audit.RecordsUses(i.p.metas[metaAudit].payload) { // the log begins anew, and goes on with that
+		if err := w.putMeta(metaAudit, audit.Anchor{Uses: true}.Encode()); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,7 @@ func newHeader(label string) (header, error) {
 	rand.Read(epoch[:])
 	return header{
 		ID:      hex.EncodeToString(id[:]),
-		Serial:  serialOf(id),
+		Serial:  SerialOf(id),
 		Label:   label,
 		Created: time.Now().UTC().Truncate(time.Second),
 		Epoch:   hex.EncodeToString(epoch[:]),
@@ -105,8 +105,8 @@ func newHeader(label string) (header, error) {
 	}, nil
 }
 
-// serialOf makes the 16 characters of CK_TOKEN_INFO's serialNumber.
-func serialOf(id [16]byte) string { return hex.EncodeToString(id[:8]) }
+// SerialOf makes the 16 characters of CK_TOKEN_INFO's serialNumber.
+func SerialOf(id [16]byte) string { return hex.EncodeToString(id[:8]) }
 
 func decodeHeader(payload []byte) (header, error) {
 	var h header

@@ -289,7 +289,7 @@ func (p *Partition) Initialise(soPIN []byte, label string) error {
 		return err
 	}
 	h.id = p.id
-	h.Serial, h.ID = serialOf(p.id), hex.EncodeToString(p.id[:])
+	h.Serial, h.ID = SerialOf(p.id), hex.EncodeToString(p.id[:])
 	h.Policy, h.Dates = p.rules.Name(), p.dates
 	f, err := p.newFresh(h, soPIN, nil)
 	if err != nil {

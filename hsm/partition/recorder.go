@@ -41,7 +41,7 @@ func (noRecorder) Use(audit.Use)          {}
 func (noRecorder) Close() error           { return nil }
 
 // auditName is the name of the partition's log: the serial number of the token.
-func auditName(id [16]byte) string { return "coffer-audit-" + serialOf(id) }
+func auditName(id [16]byte) string { return "coffer-audit-" + SerialOf(id) }
 
 // openAudit opens the log in a directory, none if dir is empty.
 func (p *Partition) openAudit(dir string) error {
@@ -237,6 +237,9 @@ func (p *Partition) noteUse(who api.Caller, u use, m ck.MechanismType, id api.Ob
 	p.recorder.Use(e)
 }
 
+// usesOn is the detail of audit.ConfigSet where uses are recorded from then on.
+const usesOn = "uses are recorded"
+
 // AuditUses reports whether uses of keys are recorded.
 func (p *Partition) AuditUses() bool { return p.sync() == nil && p.uses.Load() }
 
@@ -249,7 +252,7 @@ func (p *Partition) SetAuditUses(who api.Caller, on bool) error {
 	if !so {
 		return ck.CKR_USER_NOT_LOGGED_IN
 	}
-	detail := map[bool]string{true: "uses are recorded", false: "uses are not recorded"}[on]
+	detail := map[bool]string{true: usesOn, false: "uses are not recorded"}[on]
 	err := p.update(func(w *writer) error {
 		w.uses = &on
 		w.note(audit.Event{Act: audit.ConfigSet, Who: name, Detail: detail})

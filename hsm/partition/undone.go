@@ -19,7 +19,7 @@ func (p *Partition) Undone(older store.Store) (reasons []string, err error) {
 	err = older.View(func(old store.Tx) error {
 		return p.store.View(func(now store.Tx) error {
 			reasons = destroyed(old, now)
-			for _, more := range []func(old, now store.Tx) ([]string, error){p.undonePINs, p.undonePolicy, p.undoneKeys} {
+			for _, more := range []func(old, now store.Tx) ([]string, error){p.undonePINs, p.undonePolicy, p.undoneKeys, p.undoneUses} {
 				list, err := more(old, now)
 				if err != nil {
 					return err
@@ -71,6 +71,19 @@ func (p *Partition) undoneKeys(old, now store.Tx) ([]string, error) {
 		return nil, err
 	}
 	return []string{sayRotated}, nil
+}
+
+// undoneUses tells of uses of keys that would not be recorded any more.
+func (p *Partition) undoneUses(old, now store.Tx) ([]string, error) {
+	was, err := p.readAnchor(old)
+	if err != nil {
+		return nil, err
+	}
+	is, err := p.readAnchor(now)
+	if err != nil || !is.Uses || was.Uses {
+		return nil, err
+	}
+	return []string{sayUses}, nil
 }
 
 // undonePINs tells of PINs that would be other ones, or have their wrong tries back.
@@ -131,6 +144,7 @@ func whose(name string, a auth) string {
 const (
 	sayRotated = "the key that PINs open, which was rotated since, would be the old one"
 	sayPolicy  = "the PIN policy, which was changed since, would be the old one"
+	sayUses    = "uses of keys, which are recorded since, would not be"
 )
 
 func sayDestroyed(n int) string {

@@ -70,6 +70,7 @@ type undoing struct {
 	destroyed int
 	rotated   bool
 	policy    bool
+	uses      bool // are recorded, and were not
 	anew      bool
 	pins      map[string]*undoingPIN // by the value in old that has the PIN's record
 	reasons   []string
@@ -133,6 +134,9 @@ func (u *undoing) takeDone(r audit.Record) {
 		u.rotated = true
 	case audit.PolicySet:
 		u.policy = true
+	case audit.ConfigSet:
+		before, err := u.p.readAnchor(u.old)
+		u.uses = err == nil && !before.Uses && r.Detail == usesOn
 	case audit.PINChange:
 		u.change(r.Who)
 	case audit.PINRecover:
@@ -202,6 +206,9 @@ func (u *undoing) told() []string {
 	}
 	if u.rotated {
 		u.reasons = append(u.reasons, sayRotated)
+	}
+	if u.uses {
+		u.reasons = append(u.reasons, sayUses)
 	}
 	return u.reasons
 }
