@@ -269,7 +269,7 @@ func (r *restoring) assign() (list []placed, err error) {
 			for ; taken[p.Slot]; next++ {
 				p.Slot = next
 			}
-			if r.there(want.Serial) {
+			if r.there(want.Serial) || r.twice(want.Serial) {
 				err = markDir(r.dirs[i], besideName)
 			}
 		}

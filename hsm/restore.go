@@ -233,6 +233,17 @@ func (r *restoring) there(serial string) bool {
 	return false
 }
 
+// twice reports whether the restore has several copies of a partition.
+func (r *restoring) twice(serial string) bool {
+	n := 0
+	for _, want := range r.list {
+		if want.Serial == serial {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // freeSlot is the slot that is wanted, if there never was a partition in it, or else
 // the next.
 func (h home) freeSlot(want ck.SlotID) (ck.SlotID, error) {

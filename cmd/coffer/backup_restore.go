@@ -50,7 +50,7 @@ func newBackupRestore(t *tool) *cobra.Command {
 		},
 	}
 	k.register(c)
-	c.Flags().StringVarP(&o.Name, "partition", "p", "", "only the `PARTITION` of this label or serial number in the backup")
+	c.Flags().StringVarP(&o.Name, "partition", "p", "", "only the `PARTITION` of this label, serial number or slot in the backup")
 	c.Flags().StringVar(&replace, "replace", "", "put it in the place of `PARTITION`, by label, serial number or slot")
 	c.Flags().BoolVar(&o.Force, "force", false, "restore even what undoes a destroyed key, a changed PIN or wrong tries")
 	return c

@@ -75,8 +75,8 @@ func (c *Chain) linked() error {
 // follows checks that partitions go on in file i from where the one before ends.
 func (c *Chain) follows(i int) error {
 	for _, p := range c.contents[i].Partitions {
-		base := c.contents[i-1].find(p.ID)
-		if p.Since != 0 && (base == nil || base.Epoch != p.Epoch || base.Generation != p.Since) {
+		base := c.contents[i-1].find(&p)
+		if p.Since != 0 && (base == nil || base.Generation != p.Since) {
 			return ErrLink
 		}
 	}
@@ -146,7 +146,7 @@ func (c *Chain) readFile(i int, parts []*part) error {
 	}
 	defer root.Zero()
 	for _, here := range c.contents[i].Partitions {
-		at := slices.IndexFunc(parts, func(p *part) bool { return p.ID == here.ID })
+		at := slices.IndexFunc(parts, func(p *part) bool { return p.same(&here) })
 		var v visitor = nobody{}
 		if at >= 0 && !parts[at].whole {
 			p := parts[at]

@@ -53,10 +53,14 @@ func newContents(program string) *Contents {
 	return &Contents{ID: hex.EncodeToString(id[:]), Time: time.Now().UTC().Truncate(time.Second), Program: program}
 }
 
-// find finds a partition by its ID; nil if there is none.
-func (c *Contents) find(id string) *Partition {
+// same reports whether two are states of one partition. Copies that were restored beside
+// each other share an ID, and each has an epoch of its own.
+func (p *Partition) same(o *Partition) bool { return p.ID == o.ID && p.Epoch == o.Epoch }
+
+// find finds an earlier state of a partition; nil if there is none.
+func (c *Contents) find(p *Partition) *Partition {
 	for i := range c.Partitions {
-		if c.Partitions[i].ID == id {
+		if c.Partitions[i].same(p) {
 			return &c.Partitions[i]
 		}
 	}
@@ -131,13 +135,12 @@ func isBeginning(text []byte) bool {
 
 // check refuses what no backup says.
 func (c *Contents) check() error {
-	seen := map[string]bool{}
-	for _, p := range c.Partitions {
+	for i := range c.Partitions {
+		p := &c.Partitions[i]
 		id, ok := p.id()
-		if !ok || seen[p.ID] || p.Serial != partition.SerialOf(id) {
+		if !ok || c.find(p) != p || p.Serial != partition.SerialOf(id) {
 			return errContents // by the number it is held against what the home has (hsm.Undoes)
 		}
-		seen[p.ID] = true
 	}
 	if len(c.Partitions) == 0 || c.ID == "" {
 		return errContents

@@ -57,7 +57,9 @@ func Create(w io.Writer, m *hsm.Module, slots []ck.SlotID, o Options) (*Contents
 	err := m.Export(slots, func(list []*partition.Export) error {
 		b := &creation{Options: o, contents: c}
 		for i, e := range list {
-			b.plan(uint64(slots[i]), e)
+			if err := b.plan(uint64(slots[i]), e); err != nil {
+				return err
+			}
 		}
 		if err := b.record(m, slots); err != nil {
 			return err
@@ -83,15 +85,18 @@ type planned struct {
 }
 
 // plan finds out what has to be in the file.
-func (b *creation) plan(slot uint64, e *partition.Export) {
+func (b *creation) plan(slot uint64, e *partition.Export) error {
 	id := e.ID()
 	p := Partition{
 		Slot: slot, ID: hex.EncodeToString(id[:]), Serial: e.Serial(), Label: e.Label(),
 		Epoch: e.Epoch(), Generation: e.Generation(), Objects: e.Len(),
 	}
+	if twin := b.contents.find(&p); twin != nil {
+		return ck.Errorf(ck.CKR_DEVICE_ERROR, "slot %d has a copy of the files of slot %d, and a backup cannot tell them apart: name one of the two", slot, twin.Slot)
+	}
 	part := planned{Export: e, all: true}
 	if b.Since != nil {
-		if base := b.Since.find(p.ID); base != nil && base.Epoch == p.Epoch {
+		if base := b.Since.find(&p); base != nil {
 			if ids, ok := e.Changes(base.Generation); ok {
 				part.all, part.changed, p.Since = false, ids, base.Generation
 			}
@@ -104,6 +109,7 @@ func (b *creation) plan(slot uint64, e *partition.Export) {
 	}
 	b.contents.Partitions = append(b.contents.Partitions, p)
 	b.parts = append(b.parts, part)
+	return nil
 }
 
 func (b *creation) write(w io.Writer) error {

@@ -20,7 +20,9 @@ func forge(t *testing.T, m *hsm.Module, slot ck.SlotID, to Recipients, change fu
 	err := WriteFile(path, func(w io.Writer) error {
 		return m.Export([]ck.SlotID{slot}, func(list []*partition.Export) error {
 			b := &creation{Options: Options{To: to}, contents: newContents("forged")}
-			b.plan(uint64(slot), list[0])
+			if err := b.plan(uint64(slot), list[0]); err != nil {
+				return err
+			}
 			change(&b.contents.Partitions[0])
 			return b.write(w)
 		})

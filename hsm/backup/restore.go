@@ -21,26 +21,32 @@ func (c *Chain) Verify() error {
 	return c.read(parts, nil)
 }
 
-// parts are the partitions of the newest file; with a name, the one of that label or
-// serial number: ErrNone.
+// parts are the partitions of the newest file; with a name, the one that it means best
+// (hsm.NamedBy): ErrNone.
 func (c *Chain) parts(name string) (parts []*part, err error) {
+	best := hsm.BySlot
 	for _, p := range c.Contents().Partitions {
-		if name == "" || p.Label == name || p.Serial == name {
-			parts = append(parts, &part{Partition: p})
+		way := hsm.NamedBy(name, p.Label, p.Serial, ck.SlotID(p.Slot))
+		if name != "" && (way == hsm.NotNamed || way > best) {
+			continue
 		}
+		if name != "" && way < best {
+			best, parts = way, nil
+		}
+		parts = append(parts, &part{Partition: p})
 	}
 	if len(parts) == 0 {
 		err = fmt.Errorf("%s: %w: %q", strings.Join(c.paths, ", "), ErrNone, name)
 	}
 	if len(parts) > 1 && name != "" {
-		err = fmt.Errorf("%d partitions in it are called %q: name one by its serial number", len(parts), name)
+		err = fmt.Errorf("%d partitions in it are called %q: name one by its serial number or its slot (coffer backup list)", len(parts), name)
 	}
 	return parts, err
 }
 
 // Restoring says what is restored, and to where.
 type Restoring struct {
-	Name    string    // of one partition in the backup, by label or serial number; empty: all
+	Name    string    // of one partition in the backup, by label, serial number or slot there; empty: all
 	Replace ck.SlotID // the partition whose place the one takes; 0: none's
 	Force   bool      // even if something would be undone: hsm.Undoes
 }
