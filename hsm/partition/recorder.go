@@ -143,10 +143,16 @@ func (w *writer) ready() error {
 	return auditError(w.p.recorder.Ready(a))
 }
 
+// What the log calls those who are nobody.
+const (
+	logPublic  = "public"
+	logUnknown = "unknown"
+)
+
 // whoIs names a caller in the log. The caller holds p.mu.
 func (p *Partition) whoIs(who api.Caller) string {
 	if who.Identity == 0 || p.roleOf(who) == rolePublic {
-		return "public"
+		return logPublic
 	}
 	return p.identities[who.Identity].inLog()
 }
@@ -166,7 +172,7 @@ func (of account) inLog() string {
 // written down: it may be a PIN in the wrong place.
 func (of account) triedBy(a auth) string {
 	if of.name != "" && !a.initialised() {
-		return "unknown"
+		return logUnknown
 	}
 	return of.inLog()
 }

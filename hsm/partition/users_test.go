@@ -41,6 +41,11 @@ func TestUserNames(t *testing.T) {
 		"":                       ck.CKR_ARGUMENTS_BAD,
 		"alice":                  ck.CKR_ARGUMENTS_BAD, // is there
 		"Alice":                  ck.CKR_OK,
+		"so":                     ck.CKR_ARGUMENTS_BAD, // as the log calls others
+		"user":                   ck.CKR_ARGUMENTS_BAD,
+		"public":                 ck.CKR_ARGUMENTS_BAD,
+		"unknown":                ck.CKR_ARGUMENTS_BAD,
+		"SO":                     ck.CKR_OK,
 		"no\nlines":              ck.CKR_ARGUMENTS_BAD,
 		"\x7f":                   ck.CKR_ARGUMENTS_BAD,
 		"\u0085":                 ck.CKR_ARGUMENTS_BAD,
@@ -56,7 +61,7 @@ func TestUserNames(t *testing.T) {
 		}
 	}
 	users, err := r.Users(so)
-	if err != nil || len(users) != 5 || users[0].Name != "Alice" || users[1].Name != "Zoe\u0308 with spaces" || users[3].Name != "alice" {
+	if err != nil || len(users) != 6 || users[0].Name != "Alice" || users[2].Name != "Zoe\u0308 with spaces" || users[4].Name != "alice" {
 		t.Errorf("users: %+v, %v", users, err)
 	}
 }
