@@ -105,7 +105,7 @@ func (m *Module) refresh() error {
 	}
 	for n, p := range m.partitions {
 		if !present[n] {
-			p.Close()
+			p.Abandon()
 			delete(m.partitions, n)
 		}
 	}

@@ -291,7 +291,7 @@ func (m *Module) finishRestore() error {
 	}
 	for _, p := range list {
 		if old := m.partitions[p.Slot]; old != nil && p.Aside != "" {
-			old.Close()
+			old.Abandon()
 			delete(m.partitions, p.Slot)
 		}
 	}

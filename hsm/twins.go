@@ -57,7 +57,7 @@ func (m *Module) refuseTwins(used []ck.SlotID) {
 		if isBeside(m.home.partitionDir(n)) {
 			continue
 		}
-		p.Close()
+		p.Abandon()
 		err := ck.Errorf(ck.CKR_DEVICE_ERROR, "partition %s: %w", m.home.partitionDir(n), twinError(n, other, serial))
 		m.partitions[n] = partition.Broken("(a copy of another)", err)
 		m.twins[n] = other

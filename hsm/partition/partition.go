@@ -251,15 +251,23 @@ func Broken(label string, err error) *Partition {
 // Err is why the partition cannot be used; nil if it can.
 func (p *Partition) Err() error { return p.sync() }
 
-// Close forgets everything that was open and closes the store.
-func (p *Partition) Close() error {
+// Close forgets everything that was open, wipes the keys and closes the store. No
+// operation is under way.
+func (p *Partition) Close() error { return p.close((*entry).wipe) }
+
+// Abandon is Close where operations may be under way, because the partition is gone for
+// this process: they end with the keys that they have, which are wiped after that.
+func (p *Partition) Abandon() error { return p.close((*entry).drop) }
+
+// close closes the partition, and lets go of the keys by leave.
+func (p *Partition) close(leave func(*entry)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed.Swap(true) {
 		return nil
 	}
 	for _, e := range p.objects {
-		e.wipe()
+		leave(e)
 	}
 	open := make([]string, 0, len(p.identities))
 	for id := range p.identities {
