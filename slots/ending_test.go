@@ -1,6 +1,7 @@
 package slots_test
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -241,4 +242,53 @@ func state(t *testing.T, a *slots.App, h ck.SessionHandle) ck.State {
 		t.Fatal(err)
 	}
 	return info.State
+}
+
+// asked is a twin that waits for goOn when it is asked whether a login is good.
+type asked struct {
+	*twinPartition
+	asks, goOn chan struct{}
+}
+
+func (p *asked) LoggedIn(id api.Identity) bool {
+	select {
+	case p.asks <- struct{}{}:
+		<-p.goOn
+	case <-p.goOn:
+	}
+	return p.twinPartition.LoggedIn(id)
+}
+
+type askedModule struct {
+	*twin
+	p *asked
+}
+
+func (m askedModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition: m.p}} }
+
+// With the last session goes the login, though a new one is opened before whoever has
+// closed it has come to that.
+func TestLoginEndsBeforeTheNextSession(t *testing.T) {
+	p := &asked{newTwinPartition("asked", []byte("sopin")), make(chan struct{}), make(chan struct{})}
+	p.pins[unnamed] = []byte("userpin")
+	a := slots.New(askedModule{new(twin), p})
+	h := open(t, a, "rw")
+	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() { _ = a.Login(h, ck.CKU_USER, []byte("userpin")) }) // no login ends meanwhile
+	<-p.asks
+	all.Go(func() { want(t, "CloseSession", "the last", a.CloseSession(h), ck.CKR_OK) })
+	for info, err := a.GetTokenInfo(1); err != nil || info.Sessions > 0; info, err = a.GetTokenInfo(1) {
+		time.Sleep(time.Millisecond)
+	}
+	all.Go(func() {
+		if h, err := a.OpenSession(1, openFlags["ro"]); err != nil || state(t, a, h) != ck.CKS_RO_PUBLIC_SESSION {
+			t.Errorf("the next session, %v, has the login of the last", err)
+		}
+	})
+	time.Sleep(20 * time.Millisecond)
+	close(p.goOn)
+	all.Wait()
 }

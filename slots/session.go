@@ -116,27 +116,30 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 		case pl.token == nil:
 			return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
 		}
-		h, frozen, err := a.open(pl.token, flags&(ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION|ck.CKF_ASYNC_SESSION))
-		if !frozen {
+		h, first, err := a.open(pl.token, flags&(ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION|ck.CKF_ASYNC_SESSION))
+		if first == nil {
 			return h, err
 		}
-		a.places.settle()
+		first(a, pl.token)
 	}
 }
 
-// open makes a session and counts it among those of the token, unless that is frozen.
-func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, err error) {
+// open makes a session and counts it among those of the token; or it returns what has to
+// come first.
+func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, first func(*App, *token), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case a.closed.Load(): // Finalize does not wait for this call
-		return 0, false, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+		return 0, nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
 	case t.frozen:
-		return 0, true, nil
+		return 0, (*App).settleTokens, nil
+	case t.sessions.count == 0 && t.login.Load() != nil: // who closed the last one is about to log out
+		return 0, (*App).endDeserted, nil
 	}
 	if flags&ck.CKF_RW_SESSION == 0 {
 		if l := t.login.Load(); l != nil && l.user == ck.CKU_SO {
-			return 0, false, ck.CKR_SESSION_READ_WRITE_SO_EXISTS
+			return 0, nil, ck.CKR_SESSION_READ_WRITE_SO_EXISTS
 		}
 		t.readOnly++
 	}
@@ -147,7 +150,7 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, frozen bool, e
 	s.handle = ck.SessionHandle(a.sessions.next(s.entry))
 	t.sessions.add(s)
 	a.sessions.admit(s.entry, uint64(s.handle))
-	return s.handle, false, nil
+	return s.handle, nil, nil
 }
 
 // spare returns a session that was closed, or a new one. t.mu is held.
@@ -183,11 +186,19 @@ func (a *App) CloseSession(h ck.SessionHandle) error {
 	if !closed {
 		return a.absent(ck.CKR_SESSION_HANDLE_INVALID)
 	}
-	if last && a.hold() == nil { // or Finalize logs out
-		defer a.release()
-		a.logoutIfDeserted(s.token)
+	if last {
+		a.endDeserted(s.token)
 	}
 	return nil
+}
+
+// endDeserted is logoutIfDeserted for who does not hold life. If the application ends
+// meanwhile, Finalize logs out.
+func (a *App) endDeserted(t *token) {
+	if a.hold() == nil {
+		defer a.release()
+		a.logoutIfDeserted(t)
+	}
 }
 
 // closeSession closes s, which has the handle h, unless another thread does, and reports

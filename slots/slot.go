@@ -67,10 +67,10 @@ func (p *places) all() []place {
 	return nil
 }
 
-// settle waits until no token changes.
-func (p *places) settle() {
-	p.admission.Lock()
-	defer p.admission.Unlock()
+// settleTokens waits until no token changes.
+func (a *App) settleTokens(*token) {
+	a.places.admission.Lock()
+	defer a.places.admission.Unlock()
 }
 
 // keep returns the token that is in a slot already, nil if it is not.
