@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -43,9 +46,9 @@ func useEverything(c Config) error {
 	return errors.Join(verify(l), m.HomeLog(verify))
 }
 
-// TestLinks puts a symbolic link in the place of each file and directory of a home, to
-// what was there: it is refused, found by Check, and nothing is written behind it.
-func TestLinks(t *testing.T) {
+// fullHome makes a home in which everything was used that has a file of its own.
+func fullHome(t *testing.T) Config {
+	t.Helper()
 	made := smallHome(t)
 	s, err := OpenSeals(made)
 	must(t, err)
@@ -53,6 +56,58 @@ func TestLinks(t *testing.T) {
 	must(t, err)
 	must(t, s.Add("stick", with))
 	must(t, useEverything(made))
+	return made
+}
+
+// TestPipes puts a pipe in the place of each file of a home, and of those it has only at
+// times: nobody waits for somebody to write to it.
+func TestPipes(t *testing.T) {
+	made := fullHome(t)
+	paths := []string{configName, nextRootName, placingName}
+	must(t, filepath.WalkDir(made.Home, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			rel, _ := filepath.Rel(made.Home, path)
+			paths = append(paths, rel)
+		}
+		return err
+	}))
+	for _, rel := range paths {
+		t.Run(rel, func(t *testing.T) { refusePipe(t, made, rel) })
+	}
+}
+
+func refusePipe(t *testing.T, made Config, rel string) {
+	t.Parallel()
+	c := made
+	c.Home = filepath.Join(t.TempDir(), "home")
+	must(t, os.CopyFS(c.Home, os.DirFS(made.Home)))
+	must(t, makePrivate(c.Home))
+	path := filepath.Join(c.Home, rel)
+	must(t, os.RemoveAll(path))
+	must(t, unix.Mkfifo(path, 0o600))
+	found := make(chan error)
+	go func() {
+		_ = useEverything(c)
+		report, err := Check(c, CheckOptions{})
+		if err == nil && report.Sound() {
+			err = errors.New("Check has not found it")
+		} else {
+			err = nil
+		}
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		must(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("somebody waits for it")
+	}
+}
+
+// TestLinks puts a symbolic link in the place of each file and directory of a home, to
+// what was there: it is refused, found by Check, and nothing is written behind it.
+func TestLinks(t *testing.T) {
+	made := fullHome(t)
 	must(t, filepath.WalkDir(made.Home, func(path string, _ fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(made.Home, path)
 		if err != nil || rel == "." {

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // Key signs checkpoints. Sign may fail where the key has been wiped.
@@ -146,7 +148,7 @@ func parseCheckpoint(b []byte, v note.Verifier) (Checkpoint, error) {
 // NameIn is the name that the last checkpoint of the log in dir has, which nobody has
 // checked; empty if there is none. fs.ErrNotExist, ErrDamaged.
 func NameIn(dir string) (string, error) {
-	f, err := os.Open(filepath.Join(dir, logName))
+	f, err := store.OpenInPlace(filepath.Join(dir, logName), os.O_RDONLY)
 	if err != nil {
 		return "", err
 	}

@@ -10,10 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// inPlace are the flags that a file of a home is opened with: a symbolic link goes
+// nowhere, and nobody waits for the other end of a pipe.
+const inPlace = unix.O_NOFOLLOW | unix.O_NONBLOCK
+
 // openPrivate opens a file that must be a regular one, ours, and for nobody else
 // to read. What is checked is what was opened.
 func openPrivate(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, flag|inPlace, 0o600)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -25,13 +29,20 @@ func openPrivate(path string, flag int) (*os.File, error) {
 }
 
 // OpenInPlace opens a file as os.OpenFile does, with mode 600 for a new one, where it is
-// and nowhere else: ErrDamaged if it is a symbolic link.
+// and nowhere else: ErrDamaged if it is a symbolic link, or no regular file.
 func OpenInPlace(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, flag|inPlace, 0o600)
 	if errors.Is(err, unix.ELOOP) {
 		return nil, linkError(path)
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(err, damaged(path, "not a regular file"))
+	}
+	return f, nil
 }
 
 // CheckInPlace refuses a directory that is a symbolic link: ErrDamaged. One that is not
