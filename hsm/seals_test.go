@@ -97,6 +97,38 @@ func TestSealsChange(t *testing.T) {
 	open(t, c)
 }
 
+// A key file that is lost, or has another key, opens nothing: what does stays.
+func TestLostKeyIsNoSeal(t *testing.T) {
+	c := newHome(t, "")
+	_, err := Init(c)
+	must(t, err)
+	s := openSeals(t, c)
+	stick := filepath.Join(t.TempDir(), "stick.key")
+	with, err := seal.NewKeyFile(stick)
+	must(t, err)
+	must(t, s.Add("stick", with))
+	for name, spoil := range map[string]func() error{
+		"another key": func() error {
+			if err := os.Remove(stick); err != nil {
+				return err
+			}
+			_, err := seal.NewKeyFile(stick)
+			return err
+		},
+		"no key": func() error { return os.Remove(stick) },
+	} {
+		text, err := os.ReadFile(stick)
+		must(t, err)
+		must(t, spoil())
+		if err := s.Remove(RootKeyName); !errors.Is(err, ErrLastSeal) {
+			t.Fatalf("%s in the file that is left: %v", name, err)
+		}
+		must(t, os.WriteFile(stick, text, 0o600))
+	}
+	must(t, s.Remove(RootKeyName))
+	open(t, c)
+}
+
 // Nothing but the last can be removed, and what cannot be read does not count.
 func TestLastSealStays(t *testing.T) {
 	c := newHome(t, "")

@@ -48,6 +48,9 @@ func (t *tool) rekeySeal(s *hsm.Seals, name string, o *sealOptions) error {
 		return err
 	}
 	defer with.Zero()
+	if opens(slot, with.Key) == nil {
+		return &advised{fmt.Errorf("this is the key that %s has: it would go on opening it", name), "--path names a file that is not there yet", exitUsage}
+	}
 	if err := s.Rekey(name, with); err != nil {
 		return err
 	}
