@@ -2,10 +2,12 @@ package clienttest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -88,11 +90,15 @@ func counter() error {
 	return t.close()
 }
 
-// newToken makes a token in a home of its own and returns the environment in
-// which programs find it.
-func newToken(t *testing.T) []string {
+// newToken makes a token in a home of its own, whose section [pin] has the given lines
+// too, and returns the environment in which programs find it.
+func newToken(t *testing.T, pin ...string) []string {
 	t.Helper()
-	env, err := coffer(t.TempDir())
+	folder := t.TempDir()
+	env, err := coffer(folder)
+	if err == nil {
+		err = addLines(filepath.Join(folder, "home", "coffer.toml"), pin)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +111,17 @@ func newToken(t *testing.T) []string {
 		}
 	}
 	return env
+}
+
+func addLines(path string, lines []string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		_, err = fmt.Fprintln(f, line)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // A process is a command of this test program that runs beside the test.
@@ -244,7 +261,8 @@ func (l *ledger) check(t *testing.T, env []string) {
 // told is lost, and the other goes on.
 func TestKilledWriters(t *testing.T) {
 	t.Parallel()
-	env, kills, random := newToken(t), soak.Or(500, 30), soak.Random(t)
+	// Who is killed during a login has used up a try, for half a minute at least.
+	env, kills, random := newToken(t, "tries = 100"), soak.Or(500, 30), soak.Random(t)
 	book := &ledger{state: map[string]string{}}
 	for i := range kills {
 		victim := start(t, env, "maker", fmt.Sprintf("victim%d", i))
