@@ -106,6 +106,36 @@ func TestUsedSecretOutlivesItsKey(t *testing.T) {
 	t.Errorf("the secret is still there: %x", mem)
 }
 
+// A partition that is closed wipes its keys at once, used or not; one that is abandoned
+// leaves those alone that an operation may be using.
+func TestClosingWipes(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*Partition) error
+		left bool
+	}{"closed": {(*Partition).Close, false}, "abandoned": {(*Partition).Abandon, true}} {
+		r := newRig(t)
+		who := r.login(ck.CKU_USER, userPIN)
+		id, err := r.CreateObject(who, sessionKey("used"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		op, err := r.Encrypt(who, &ck.Mechanism{Type: ck.CKM_AES_ECB}, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := r.objects[id].key.Load()
+		mem := key.Material.Secret().Expose()
+		if err := c.end(r.Partition); err != nil {
+			t.Fatal(err)
+		}
+		if isWiped(mem) == c.left {
+			t.Errorf("%s: the secret is %x", name, mem)
+		}
+		runtime.KeepAlive(key)
+		op.Close()
+	}
+}
+
 // Objects that were made since the last search, and those that are gone again, do not
 // disturb the order of a search, nor a change of what is searched for.
 func TestFreshObjectsAreFound(t *testing.T) {
