@@ -270,6 +270,11 @@ func TestWrongFiles(t *testing.T) {
 		{"a store of another user", owner(store(c, "1"), 4321), "4321"},
 		{"a root key of another user", owner(filepath.Join(c.Home, rootName), 4321), "4321"},
 		{"a home that others write to", mode(c.Home, 0o777), "chmod 700"},
+		{"a first file for all to read", mode(filepath.Join(c.Home, homeName), 0o644), "chmod 600"},
+		{"a first file of another user", owner(filepath.Join(c.Home, homeName), 4321), "4321"},
+		{"partitions that others write to", mode(filepath.Join(c.Home, partitionsName), 0o770), "chmod 700"},
+		{"partitions of another user", owner(filepath.Join(c.Home, partitionsName), 4321), "4321"},
+		{"a home's log that others write to", mode(filepath.Join(c.Home, auditName), 0o777), "chmod 700"},
 		{"a partition that others write to", mode(filepath.Dir(store(c, "1")), 0o770), "chmod 700"},
 		{"a store that is a link", link(store(c, "1")), "symbolic link"},
 	} {
@@ -293,7 +298,9 @@ func TestWrongFiles(t *testing.T) {
 			for path := range before {
 				os.Remove(path)
 				must(t, os.WriteFile(path, before[path], 0o600))
-				must(t, os.Chmod(filepath.Dir(path), 0o700))
+				for dir := filepath.Dir(path); dir != filepath.Dir(c.Home); dir = filepath.Dir(dir) {
+					must(t, errors.Join(os.Chmod(dir, 0o700), os.Chown(dir, os.Geteuid(), -1)))
+				}
 			}
 			if got, err := useAll(c); err != nil || !maps.Equal(got, want) {
 				t.Errorf("when it was put right: %v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // CheckOptions say what Check does. The zero value looks at everything.
@@ -164,12 +165,12 @@ func (x *checker) rootKey() {
 		return
 	}
 	if err != nil {
-		r.find(h.dir, err, "")
+		x.key(placeOf(err, h.dir), err, "")
 	}
 	print, err := h.fingerprint()
 	if err != nil {
 		if made {
-			r.find(h.path(homeName), err, fromBackup)
+			x.key(h.path(homeName), err, fromBackup)
 		} else if !h.has(homeName) {
 			r.note(h.dir, "the home is not made yet", "coffer init")
 		}
@@ -203,10 +204,18 @@ func (x *checker) rootKey() {
 	x.nextRoot(print)
 }
 
-// key reports a key that cannot be had, unless it is only that its mode or owner is wrong:
-// then the file itself says more, and what to do.
+// placeOf is the file that err is about, or else the given one.
+func placeOf(err error, otherwise string) string {
+	if file := new(store.FileError); errors.As(err, &file) {
+		return file.Path
+	}
+	return otherwise
+}
+
+// key reports a key, or what else the home needs, that cannot be had, unless it is only that
+// its mode or owner is wrong: then the file itself says more, and what to do.
 func (x *checker) key(path string, err error, advice string) {
-	if errors.Is(err, seal.ErrKeyFilePermission) {
+	if errors.Is(err, seal.ErrKeyFilePermission) || errors.Is(err, store.ErrPermission) {
 		x.unread[path] = err
 		return
 	}

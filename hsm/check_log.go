@@ -16,7 +16,7 @@ func (x *checker) homeLog() {
 	path := x.home.path(auditName)
 	var r audit.Report
 	if err := x.home.verifyLog(x.root, &r); err != nil && !errors.Is(err, ErrNoHomeLog) {
-		x.report.find(path, err, "keep a copy of it; coffer audit accept --home goes on with a new one")
+		x.key(path, err, "keep a copy of it; coffer audit accept --home goes on with a new one")
 		return
 	}
 	x.tornLog(path, r.Torn)

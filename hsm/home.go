@@ -75,7 +75,7 @@ func (h home) exists() (bool, error) {
 	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
 		return false, homeError("home %s belongs to user %d and this process to user %d: run as its owner or chown it", h.dir, uid, me)
 	}
-	if err := h.refuseLinks(); err != nil {
+	if err := h.checkDirectories(); err != nil {
 		return false, err
 	}
 	if _, err := os.Lstat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
@@ -86,9 +86,9 @@ func (h home) exists() (bool, error) {
 	return true, nil
 }
 
-// refuseLinks keeps a home from being partly elsewhere (FORMAT.md): its directories here,
-// its files where they are opened.
-func (h home) refuseLinks() error {
+// checkDirectories keeps a home from being partly elsewhere (FORMAT.md), or others' to
+// change: its directories here, its files where they are opened.
+func (h home) checkDirectories() error {
 	for _, name := range []string{partitionsName, sealsName, auditName} {
 		if err := store.CheckInPlace(h.path(name)); err != nil {
 			return homeError("home: %w", err)
@@ -141,6 +141,9 @@ func (h home) fingerprint() (string, error) {
 		return "", homeError("home: %w", err)
 	}
 	defer f.Close()
+	if err := store.CheckPrivate(f); err != nil {
+		return "", homeError("home: %w", err)
+	}
 	var lines []string
 	for s := bufio.NewScanner(f); len(lines) < 3 && s.Scan(); {
 		lines = append(lines, s.Text())

@@ -21,7 +21,7 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := checkPrivate(f); err != nil {
+	if err := CheckPrivate(f); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -45,13 +45,21 @@ func OpenInPlace(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// CheckInPlace refuses a directory that is a symbolic link: ErrDamaged. One that is not
-// there is none.
+// CheckInPlace refuses a directory that is a symbolic link, ErrDamaged, or in which others
+// than its owner, who is the caller or root, could replace files: ErrPermission. One that
+// is not there is none of these.
 func CheckInPlace(dir string) error {
-	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return linkError(dir)
+	var st unix.Stat_t
+	err := unix.Lstat(dir, &st)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return openError(dir, err)
+	case st.Uid == 0:
+		st.Uid = uint32(os.Geteuid())
 	}
-	return nil
+	return checkDirStat(dir, &st)
 }
 
 func linkError(path string) error {
@@ -83,7 +91,9 @@ func missingHint(path string) string {
 	return "there is no store here; if there was one, put it back from your copy of the home or with coffer backup restore"
 }
 
-func checkPrivate(f *os.File) error {
+// CheckPrivate refuses what is not a regular file, ErrDamaged, or not the caller's alone to
+// read and to write: ErrPermission.
+func CheckPrivate(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return &FileError{Path: f.Name(), Err: err}
@@ -112,6 +122,10 @@ func checkDir(dir string) error {
 	if err := unix.Lstat(dir, &st); err != nil {
 		return openError(dir, err)
 	}
+	return checkDirStat(dir, &st)
+}
+
+func checkDirStat(dir string, st *unix.Stat_t) error {
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return linkError(dir)
 	}
