@@ -3,7 +3,7 @@
 # make purego  the tests of cryptography without assembly; make test has it
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
-# make soak    the long forms of the tests, and fuzzing: an hour; SOAK='./hsm ...' for some packages
+# make soak    the long forms of the tests, and fuzzing: an hour or two; SOAK='./hsm ...' for some packages
 # make bench   compare and scale, ten minutes, with charts in RESULTS (bench/results)
 # make compare Coffer beside other tokens; BENCH='...' is for options
 # make scale   Coffer by threads, sessions, objects, length; SCALE='...' is for options
