@@ -141,22 +141,36 @@ func TestReadReportRefuses(t *testing.T) {
 	}
 }
 
-// What is committed can be drawn: reports of earlier versions open for ever.
+// What is committed can be drawn: reports and plots of earlier versions open for ever.
 func TestOldReports(t *testing.T) {
 	files, err := filepath.Glob("results/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
+	plots := 0
 	for _, name := range files {
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := ReadReport(f)
+		var draw func(io.Writer) error
+		if strings.HasPrefix(filepath.Base(name), "scale-") {
+			var p Plot
+			p, err = ReadPlot(f)
+			draw = p.WriteSVG
+			plots++
+		} else {
+			var r Report
+			r, err = ReadReport(f)
+			draw = r.Bars().WriteSVG
+		}
 		f.Close()
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		elements(t, r.Bars().WriteSVG)
+		elements(t, draw)
+	}
+	if plots == 0 {
+		t.Error("no plots")
 	}
 }
