@@ -2,34 +2,20 @@ package testvectors
 
 import (
 	"os"
-	"sync"
 	"testing"
 )
 
 // TestCAVP runs every file of the table. With -v it prints the summary of README.md.
 func TestCAVP(t *testing.T) {
-	var (
-		mu      sync.Mutex
-		tallies []*Tally
-	)
+	var all gathered
 	t.Run("files", func(t *testing.T) {
 		for i := range cavpRuns {
 			row := &cavpRuns[i]
-			t.Run(row.pattern, func(t *testing.T) {
-				t.Parallel()
-				tally := runCAVP(t, row)
-				mu.Lock()
-				defer mu.Unlock()
-				tallies = append(tallies, tally)
-			})
+			all.run(t, row.pattern, func(t *testing.T) *Tally { return runCAVP(t, row) })
 		}
 	})
-	if len(tallies) == 0 {
-		t.Fatal("no file was run")
-	}
-	summary := Summary(tallies)
-	t.Logf("\n%s", summary)
-	if all := len(tallies) == len(cavpRuns); all && !foreign && os.Getenv("COFFER_SOAK") == "" {
+	tallies, summary := all.summary(t)
+	if len(tallies) == len(cavpRuns) && !foreign && os.Getenv("COFFER_SOAK") == "" {
 		compareReadme(t, "CAVP", summary)
 	}
 }

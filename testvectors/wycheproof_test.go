@@ -1,7 +1,6 @@
 package testvectors
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
@@ -14,32 +13,19 @@ func TestWycheproof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var (
-		mu      sync.Mutex
-		tallies []*Tally
-		files   int
-	)
+	var all gathered
+	files := 0
 	t.Run("files", func(t *testing.T) {
 		for _, name := range names {
 			if excluded(name) != nil {
 				continue
 			}
 			files++
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				tally := runFile(t, name)
-				mu.Lock()
-				defer mu.Unlock()
-				tallies = append(tallies, tally)
-			})
+			all.run(t, name, func(t *testing.T) *Tally { return runFile(t, name) })
 		}
 	})
-	if len(tallies) == 0 {
-		t.Fatal("no file was run")
-	}
-	summary := Summary(tallies)
-	t.Logf("\n%s", summary)
-	if all := len(tallies) == files; all && !foreign {
+	tallies, summary := all.summary(t)
+	if len(tallies) == files && !foreign {
 		compareReadme(t, "summary", summary)
 	}
 }

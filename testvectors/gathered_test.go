@@ -1,0 +1,34 @@
+package testvectors
+
+import (
+	"sync"
+	"testing"
+)
+
+// gathered is what files that run side by side have counted.
+type gathered struct {
+	mu      sync.Mutex
+	tallies []*Tally
+}
+
+// run runs a file as a parallel test of the name.
+func (g *gathered) run(t *testing.T, name string, count func(*testing.T) *Tally) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		tally := count(t)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.tallies = append(g.tallies, tally)
+	})
+}
+
+// summary logs the table of all that was counted, once all have ended.
+func (g *gathered) summary(t *testing.T) ([]*Tally, string) {
+	t.Helper()
+	if len(g.tallies) == 0 {
+		t.Fatal("no file was run")
+	}
+	summary := Summary(g.tallies)
+	t.Logf("\n%s", summary)
+	return g.tallies, summary
+}
