@@ -187,7 +187,7 @@ func (x *checker) rootKey() {
 			x.key(h.path(name), err, "put it back from a backup, or remove it if something else opens the home")
 		} else {
 			if other, err := root.Fingerprint(); err == nil && other != print && !h.rotating() {
-				r.find(h.path(name), errors.New("it is not the root key of this home"), "put back the one that was there")
+				r.find(h.path(name), errOtherRoot, "put back the one that was there")
 			}
 			root.Zero()
 		}

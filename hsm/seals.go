@@ -244,51 +244,6 @@ func (s *Seals) isStale(root string) bool {
 	return err == nil && slices.Contains(stale, root)
 }
 
-// spares fails unless something but name opens the home: a copy that is whole and works,
-// or a root.key that is the home's.
-func (s *Seals) spares(name string) error {
-	list, err := s.home.slots().List(s.root)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if e.Err == nil && e.Name != name && s.works(e.Slot) {
-			return nil
-		}
-	}
-	if name == rootName {
-		return fmt.Errorf("%s: %w", name, ErrLastSeal)
-	}
-	root, err := s.home.unseal(rootName)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, ErrLastSeal)
-	}
-	defer root.Zero()
-	if print, err := root.Fingerprint(); err != nil || print != s.root {
-		return fmt.Errorf("%s: %w", name, ErrLastSeal)
-	}
-	return nil
-}
-
-// works reports whether a copy opens the home, as far as that can be told here and now:
-// its key is looked for, but where a person or systemd has it.
-func (s *Seals) works(c *seal.Slot) bool {
-	if c.Kind == seal.KindCredential || s.home.methods[c.Kind] == nil {
-		return true
-	}
-	key, err := s.home.methods.Find(c)
-	if err != nil {
-		return false
-	}
-	defer key.Zero()
-	root, err := c.Open(key)
-	if err != nil {
-		return false
-	}
-	root.Zero()
-	return true
-}
-
 // Unlock opens the copy of this name with its key and keeps the root key for d where
 // the programs of the same user find it. It says where: seal.ErrSlotKey.
 func (s *Seals) Unlock(name string, key *secret.Bytes, d time.Duration) (string, error) {

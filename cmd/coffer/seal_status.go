@@ -1,23 +1,28 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coffer-hsm/coffer/hsm"
+	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
 const sealStatusText = `Show what opens the home, and whether it is unlocked; and a change of the root key
-that was cut off, with the command that continues it. Nothing secret is needed. The
-exit code is 1 if something is damaged.`
+that was cut off, with the command that continues it. Nothing secret is needed. Key
+files are read, and a key file that is away, on a stick say, is named; what a person, a
+TPM or systemd keeps is not asked for. The exit code is 1 if something is damaged.`
 
 // sealView is the JSON of coffer seal status.
 type sealView struct {
-	Root     string         `json:"root_key"`    // fingerprint
-	KeyFile  bool           `json:"key_file"`    // whether there is a root.key
-	Unlocked string         `json:"unlocked_in"` // "" if it is not
+	Root     string         `json:"root_key"`         // fingerprint
+	KeyFile  bool           `json:"key_file"`         // whether there is a root.key
+	Problem  string         `json:"key_file_problem"` // "" if there is none
+	Unlocked string         `json:"unlocked_in"`      // "" if it is not
 	Copies   []sealCopyView `json:"copies"`
 	Stale    []string       `json:"former_root_keys"` // fingerprints of those that copies are left of
 	Change   *sealChange    `json:"change"`           // null if none is under way or was cut off
@@ -37,7 +42,7 @@ type sealCopyView struct {
 	Kind     string            `json:"kind"`
 	Params   map[string]string `json:"parameters"`
 	Attended bool              `json:"attended"` // whether it takes coffer seal unlock
-	Problem  string            `json:"problem"`  // "" if there is none
+	Problem  string            `json:"problem"`  // why it does not open the home; "" if nothing is known
 }
 
 func newSealStatus(t *tool) *cobra.Command {
@@ -65,16 +70,17 @@ func (t *tool) sealStatus(s *hsm.Seals) error {
 	v := sealView{Root: s.Fingerprint(), KeyFile: keyFile, Unlocked: s.Held(), Copies: []sealCopyView{}, Stale: append([]string{}, stale...)}
 	var damaged error
 	for _, e := range list {
-		c := sealCopyView{Name: e.Name}
-		if e.Err != nil {
-			c.Problem, damaged = oneLine(e.Err.Error()), hintf("remove it, or put a backup back", "a sealed copy of the root key cannot be read")
-		} else {
-			c.Kind, c.Params, c.Attended = e.Slot.Kind, e.Slot.Params, !hsm.Unattended(e.Slot.Kind)
-		}
+		c, err := viewCopy(s, e)
+		damaged = cmp.Or(damaged, err)
 		v.Copies = append(v.Copies, c)
 	}
 	if v.Change, err = changeView(s); err != nil {
 		return err
+	}
+	if keyFile && v.Change == nil { // while it is changed there are two
+		if err := s.TryKeyFile(); err != nil {
+			v.Problem, damaged = oneLine(err.Error()), hintf("put the right one back, or remove it", "%s does not open the home", hsm.RootKeyName)
+		}
 	}
 	if v.Change != nil && v.Change.Problem != "" {
 		damaged = hintf("coffer seal rotate --restart begins the change anew", "the next root key cannot be read")
@@ -83,6 +89,28 @@ func (t *tool) sealStatus(s *hsm.Seals) error {
 		return err
 	}
 	return damaged
+}
+
+// viewCopy tells of a sealed copy. The error says that it, or the file with its key, is
+// damaged; that such a file is not there is no damage.
+func viewCopy(s *hsm.Seals, e seal.SlotEntry) (c sealCopyView, damaged error) {
+	c.Name = e.Name
+	if e.Err != nil {
+		c.Problem = oneLine(e.Err.Error())
+		return c, hintf("remove it, or put a backup back", "a sealed copy of the root key cannot be read")
+	}
+	c.Kind, c.Params, c.Attended = e.Slot.Kind, e.Slot.Params, !hsm.Unattended(e.Slot.Kind)
+	if c.Kind != seal.KindKeyFile {
+		return c, nil
+	}
+	err := s.Try(e.Slot)
+	if err != nil {
+		c.Problem = oneLine(err.Error())
+	}
+	if err != nil && !errors.Is(err, seal.ErrKeyFileMissing) {
+		damaged = hintf("put the right key back, or remove the copy", "the key file of %s does not open it", e.Name)
+	}
+	return c, damaged
 }
 
 // changeView tells of a change of the root key; nil if there is none.
@@ -125,7 +153,7 @@ func (c *sealChange) lines() [][2]string {
 func printSeals(w io.Writer, v sealView) {
 	rows := [][]string{}
 	if v.KeyFile {
-		rows = append(rows, []string{hsm.RootKeyName, "the key itself", "by themselves", "ok"})
+		rows = append(rows, []string{hsm.RootKeyName, "the key itself", "by themselves", cmp.Or(sentence(v.Problem), "ok")})
 	}
 	for _, c := range v.Copies {
 		opens, state := "by themselves", "ok"
@@ -133,7 +161,7 @@ func printSeals(w io.Writer, v sealView) {
 			opens = "when unlocked"
 		}
 		if c.Problem != "" {
-			opens, state = "-", c.Problem
+			opens, state = "-", sentence(c.Problem)
 		}
 		rows = append(rows, []string{c.Name, orDash(c.Kind), opens, state})
 	}

@@ -31,8 +31,8 @@ func (m Methods) Find(s *Slot) (*secret.Bytes, error) {
 // ErrAttended says that a copy takes somebody who unlocks it.
 var ErrAttended = errors.New("somebody has to unlock it")
 
-// open opens s with the key that is found.
-func (m Methods) open(s *Slot) (*Root, error) {
+// Open opens s with the key that is found; the caller wipes what it gives.
+func (m Methods) Open(s *Slot) (*Root, error) {
 	key, err := m.Find(s)
 	if err != nil {
 		return nil, err

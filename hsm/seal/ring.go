@@ -34,7 +34,7 @@ func (r Ring) Open(root string) (found *Root, by string, err error) {
 		name := "sealed copy " + e.Name
 		if err = e.Err; err == nil {
 			name += " (" + e.Slot.Kind + ")"
-			if found, err = r.Methods.open(e.Slot); err == nil {
+			if found, err = r.Methods.Open(e.Slot); err == nil {
 				return found, name, nil
 			}
 		}
