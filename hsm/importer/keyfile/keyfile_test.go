@@ -2,9 +2,12 @@ package keyfile
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,6 +117,33 @@ func (f form) refuses(t *testing.T) {
 		if _, err := f.read(part, Options{}, answer("open")); !errors.Is(err, importer.ErrFormat) && !errors.Is(err, importer.ErrPassword) {
 			t.Errorf("%d bytes of %s: %v", n, f.name, err)
 		}
+	}
+}
+
+// TestOldPadding: some wrong passwords fit the padding of a block that is sealed as in RFC
+// 1423, which has nothing else to tell them by. They are wrong passwords all the same.
+func TestOldPadding(t *testing.T) {
+	t.Chdir(t.TempDir())
+	importertest.PublicKey(t, "key.pem", algorithms["ec"]...)
+	importertest.Run(t, "openssl", "pkey", "-in", "key.pem", "-traditional", "-aes256", "-passout", "pass:open", "-out", "sealed.pem")
+	text, err := os.ReadFile("sealed.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	fits := 0
+	for n := 0; fits < 3 && n < 10_000; n++ {
+		wrong := strconv.Itoa(n)
+		if _, err := x509.DecryptPEMBlock(block, []byte(wrong)); err != nil { //nolint:staticcheck // as in openLegacy
+			continue
+		}
+		fits++
+		if _, err := ReadPEM("sealed.pem", Options{}, answer(wrong)); !errors.Is(err, importer.ErrPassword) {
+			t.Errorf("password %s: %v", wrong, err)
+		}
+	}
+	if fits == 0 {
+		t.Error("no wrong password fits")
 	}
 }
 

@@ -109,7 +109,17 @@ func openLegacy(block *pem.Block, password Password) ([]byte, error) {
 	if err != nil {
 		return nil, importer.Formatf("%v", err)
 	}
+	if !isSequence(plain) {
+		clear(plain)
+		return nil, importer.ErrPassword // one time in 256 the padding of a wrong one fits
+	}
 	return plain, nil
+}
+
+// isSequence reports whether der is one SEQUENCE and no more, as keys and certificates are.
+func isSequence(der []byte) bool {
+	s := cryptobyte.String(der)
+	return s.SkipASN1(asn1.SEQUENCE) && s.Empty()
 }
 
 // readDER tries what a DER file can be.
