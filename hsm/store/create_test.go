@@ -252,7 +252,7 @@ func TestRestoreLock(t *testing.T) {
 	if err := RestoreLock(dir, Options{}); err != nil {
 		t.Error(err)
 	}
-	if err := s.View(func(Tx) error { return nil }); !errors.Is(err, ErrDamaged) {
+	if err := s.View(func(Tx) error { return nil }); !errors.Is(err, ErrReplaced) {
 		t.Errorf("who had it open: %v", err)
 	}
 	if s, err = OpenFile(dir, Options{}); err != nil {

@@ -150,26 +150,48 @@ func TestCutOffWhileOpen(t *testing.T) {
 // The lock file may be cut off or replaced under a running program: Generation
 // still answers, and the next transaction says what is wrong.
 func TestLockFileGone(t *testing.T) {
-	for what, spoil := range map[string]func(path string) error{
-		"cut off":  func(path string) error { return os.Truncate(path, 0) },
-		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
-		"removed":  os.Remove,
+	replace := func(path string) error {
+		return errors.Join(os.Rename(path, path+".aside"), os.WriteFile(path, make([]byte, lockSize), 0o600))
+	}
+	for what, c := range map[string]struct {
+		spoil func(path string) error
+		want  error
+	}{
+		"cut off":  {func(path string) error { return os.Truncate(path, 0) }, ErrDamaged},
+		"replaced": {replace, ErrReplaced},
+		"removed":  {os.Remove, ErrMissing},
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := newDir(t)
 			s := reopen(t, dir)
 			word := s.Generation()
-			if err := spoil(filepath.Join(dir, lockName)); err != nil {
+			if err := c.spoil(filepath.Join(dir, lockName)); err != nil {
 				t.Fatal(err)
 			}
 			if what == "cut off" && s.Generation() == word {
 				t.Error("Generation says that nothing happened")
 			}
 			err := s.Update(put(1, "x"))
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrMissing) {
+			if !errors.Is(err, c.want) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A store in whose place another was put is not damaged: nobody is to restore a backup
+// over the one that is there.
+func TestReplacedWhileOpen(t *testing.T) {
+	dir, other := newDir(t), newDir(t)
+	s := reopen(t, dir)
+	aside := dir + "-aside"
+	if err := errors.Join(os.Rename(dir, aside), os.Rename(other, dir)); err != nil {
+		t.Fatal(err)
+	}
+	Moved(aside)
+	err := s.View(func(Tx) error { return nil })
+	if !errors.Is(err, ErrReplaced) || strings.Contains(err.Error(), "backup") || strings.Contains(err.Error(), "damaged") {
+		t.Errorf("got %v", err)
 	}
 }
 

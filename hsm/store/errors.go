@@ -16,6 +16,9 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrDamaged: a file is not of a store, or damaged.
 	ErrDamaged = errors.New("damaged or not of this program")
+	// ErrReplaced: another store is where the open one was, which was moved away, as a
+	// restore in its place does; or its lock file was made again.
+	ErrReplaced = errors.New("another store has taken its place")
 	// ErrNewer: a newer version of this program wrote the store.
 	ErrNewer = errors.New("written by a newer version")
 	// ErrPermission: a file may be read by others, belongs to another user, or

@@ -131,8 +131,12 @@ func (g *guard) drain(k hook) (*held, error) {
 // back if not.
 func (g *guard) sameLock(h *held) error {
 	dev, ino, size, err := identity(h.f)
-	if err == nil && (size != lockSize || dev != g.page.dev || ino != g.page.ino) {
-		err = damaged(g.path, "the lock file was replaced while in use; start the program again if that was meant")
+	switch {
+	case err != nil:
+	case dev != g.page.dev || ino != g.page.ino:
+		err = &FileError{Path: g.path, Kind: ErrReplaced, Detail: "start the program again to go on with what is there now"}
+	case size != lockSize:
+		err = damaged(g.path, "not a lock file of this program")
 	}
 	if err != nil {
 		h.release()
