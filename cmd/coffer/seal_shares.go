@@ -30,6 +30,16 @@ type shareSetView struct {
 	Root   string `json:"root_key"`
 }
 
+// checkedShareView is the JSON of a share that was checked.
+type checkedShareView struct {
+	File    string `json:"file"`
+	Name    string `json:"name"`   // of the sealed copy that it is of; "" if it is of none
+	Number  int    `json:"number"` // 0 if it cannot be read, and so are the next two
+	Needed  int    `json:"needed"`
+	Total   int    `json:"total"`
+	Problem string `json:"problem"` // "" if it is good
+}
+
 func newSealShares(t *tool) *cobra.Command {
 	var o collectOptions
 	c := &cobra.Command{
@@ -86,37 +96,48 @@ func (t *tool) showSets(names []string, sets []share.Known) error {
 
 // checkShares holds each share to the sets there are.
 func (t *tool) checkShares(names []string, sets []share.Known, files []string, o *collectOptions) error {
+	views := []checkedShareView{}
 	var problems []error
 	for _, path := range files {
-		line, err := checkShare(names, sets, path, o)
+		v, err := checkShare(names, sets, path, o)
 		if err != nil {
 			problems = append(problems, err)
-			continue
+			v.Problem = oneLine(err.Error())
 		}
-		fmt.Fprintf(t.out, "%s: %s\n", plain(path), line)
+		v.File = path
+		views = append(views, v)
 	}
-	return errors.Join(problems...)
+	err := t.show(views, func(w io.Writer) {
+		for _, v := range views {
+			if v.Problem == "" {
+				fmt.Fprintf(w, "%s: share %d of %d of %s, which takes %d: good\n", plain(v.File), v.Number, v.Total, v.Name, v.Needed)
+			}
+		}
+	})
+	return errors.Join(append(problems, err)...)
 }
 
-func checkShare(names []string, sets []share.Known, path string, o *collectOptions) (string, error) {
+func checkShare(names []string, sets []share.Known, path string, o *collectOptions) (v checkedShareView, err error) {
 	s, err := getShare(path, o)
 	if err != nil {
-		return "", err
+		return v, err
 	}
 	if s == nil {
-		return "", errors.New("no share was given")
+		return v, errors.New("no share was given")
 	}
 	defer s.Zero()
+	v.Number, v.Needed, v.Total = s.Number, s.Needed, s.Total
 	err = errors.New("no sealed copy of the root key is opened by shares: coffer seal add shares")
 	for i, k := range sets {
 		if err = k.Refuses(s); err == nil {
-			return fmt.Sprintf("share %d of %d of %s, which takes %d: good", s.Number, s.Total, names[i], s.Needed), nil
+			v.Name = names[i]
+			return v, nil
 		}
 		if k.ID == s.ID {
 			break // it claims to be of this set: that is what is wrong with it
 		}
 	}
-	return "", fmt.Errorf("%s: %w", plain(path), err)
+	return v, fmt.Errorf("%s: %w", plain(path), err)
 }
 
 // getShare reads a share, or asks for it.

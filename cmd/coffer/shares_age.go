@@ -20,7 +20,7 @@ func ageCustodian(name string) (custodian, error) {
 	if err != nil || len(one) != 1 {
 		return custodian{}, &advised{errors.New("neither one of age nor a file with an OpenPGP key"), "age1... or pgp:FILE", exitUsage}
 	}
-	return custodian{suffix: ".age", encrypt: func(w io.Writer) (io.WriteCloser, error) {
+	return custodian{key: fmt.Sprint(one[0]), suffix: ".age", encrypt: func(w io.Writer) (io.WriteCloser, error) {
 		armored := armor.NewWriter(w)
 		inside, err := age.Encrypt(armored, one[0])
 		return layered{inside, armored}, err

@@ -34,7 +34,7 @@ func openPGPCustodian(path string) (custodian, error) {
 	if err != nil {
 		return custodian{}, &advised{fmt.Errorf("%s: %w", plain(path), err), exportHint, exitUsage}
 	}
-	return custodian{who: openPGPName(key), suffix: ".asc", encrypt: func(w io.Writer) (io.WriteCloser, error) {
+	return custodian{key: fmt.Sprintf("%X", key.PrimaryKey.Fingerprint), who: openPGPName(key), suffix: ".asc", encrypt: func(w io.Writer) (io.WriteCloser, error) {
 		return encryptOpenPGP(w, key)
 	}}, nil
 }

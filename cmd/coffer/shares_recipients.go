@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -13,6 +14,7 @@ import (
 
 // custodian is whom a share is encrypted to.
 type custodian struct {
+	key    string // names the key that it is encrypted to, however it was given
 	who    string // said when the share is written; empty: the recipient said it all
 	suffix string // of the file
 	// encrypt makes a writer of what is encrypted, armored, to w.
@@ -53,10 +55,18 @@ func (o *dealOptions) custodians(n int) (all []custodian, err error) {
 		if err != nil {
 			return nil, inRecipient(i+1, err)
 		}
+		same := func(c custodian) bool { return c.key == one.key }
+		if n := slices.IndexFunc(all, same); n >= 0 {
+			return nil, inRecipient(i+1, fmt.Errorf("%w: recipient %d", errTwoShares, n+1))
+		}
 		all = append(all, one)
 	}
 	return all, nil
 }
+
+// errTwoShares keeps a custodian from counting as two: fewer people than --threshold says
+// would then be enough.
+var errTwoShares = &advised{errors.New("this custodian has a share already"), "each share goes to somebody else", exitUsage}
 
 // inRecipient says which recipient err is about, and keeps what it advises.
 func inRecipient(number int, err error) error {
