@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -36,19 +35,19 @@ func (t *tool) anchor(o *anchorOptions) error {
 }
 
 // verifyAnchor holds the home against the TPM, if that was asked for, and returns the
-// heads that the logs of partitions had.
-func (t *tool) verifyAnchor(o *anchorOptions) (heads []audit.Checkpoint, err error) {
+// heads that the logs of partitions had and the value of the counter.
+func (t *tool) verifyAnchor(o *anchorOptions) (heads []audit.Checkpoint, at *uint64, err error) {
 	if !o.tpm {
-		return nil, nil
+		return nil, nil, nil
 	}
 	err = t.withModule(func(m *hsm.Module) error {
 		var value uint64
 		if heads, value, err = m.VerifyAnchor(o.counter); err == nil {
-			fmt.Fprintf(t.out, "the home is not older than its last anchor, at %d\n", value)
+			at = &value
 		}
 		return anchorError(err)
 	})
-	return heads, err
+	return heads, at, err
 }
 
 // anchorError says what to do about an anchor that does not hold.

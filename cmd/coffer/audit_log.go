@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -45,21 +46,30 @@ func (t *tool) withAudit(which *logChoice, f func(*audit.Log) error) error {
 }
 
 // eachAudit runs f with every log there is, first the home's; name is the log's, for
-// people. All are gone through, whatever is wrong with one.
-func (t *tool) eachAudit(f func(name string, l *audit.Log) error) error {
+// people, and failed why there is no log. All are gone through, whatever is wrong with one.
+func (t *tool) eachAudit(f func(name string, l *audit.Log, failed error) error) error {
 	return t.withModule(func(m *hsm.Module) error {
-		err := m.HomeLog(func(l *audit.Log) error { return f("the home", l) })
-		if errors.Is(err, hsm.ErrNoHomeLog) {
+		opened := false
+		err := m.HomeLog(func(l *audit.Log) error {
+			opened = true
+			return f("the home", l, nil)
+		})
+		switch {
+		case errors.Is(err, hsm.ErrNoHome):
+			return err
+		case errors.Is(err, hsm.ErrNoHomeLog):
 			t.warn("%v", err)
 			err = nil
+		case !opened:
+			err = f("the home", nil, err)
 		}
 		for _, s := range partitions(m) {
 			name := "partition " + quote(s.Partition.Info().Label)
 			l, failed := m.AuditLog(s.ID)
-			if failed == nil {
-				failed = f(name, l)
+			if failed != nil {
+				name = fmt.Sprintf("slot %d", s.ID) // its label is not to be had
 			}
-			err = errors.Join(err, failed)
+			err = errors.Join(err, f(name, l, failed))
 		}
 		return err
 	})

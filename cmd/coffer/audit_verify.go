@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -27,26 +28,63 @@ func newAuditVerify(t *tool) *cobra.Command {
 		Use:     "verify",
 		Short:   "Check that the logs are whole, and continue a checkpoint",
 		Long:    auditVerifyText,
-		Example: "  coffer audit verify\n  coffer audit verify --home\n  coffer audit verify --since /elsewhere/demo.checkpoint",
+		Example: "  coffer audit verify\n  coffer audit verify --home\n  coffer audit verify --since /elsewhere/demo.checkpoint\n  coffer audit verify --json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			kept, err := readCheckpoints(since)
 			if err != nil {
 				return err
 			}
-			heads, failed := t.verifyAnchor(&anchor)
-			if which.named() {
-				err = t.withAudit(&which, func(l *audit.Log) error { return t.verifyAudit("", l, kept, heads) })
-			} else {
-				err = t.eachAudit(func(name string, l *audit.Log) error { return t.verifyAudit(name+": ", l, kept, heads) })
-			}
-			return errors.Join(failed, err, unused(kept))
+			return t.verifyAudits(&logVerifier{kept: kept}, &which, &anchor)
 		},
 	}
 	which.register(c)
 	anchor.register(c, "hold the home against the counter of the TPM")
 	c.Flags().StringArrayVar(&since, "since", nil, "a checkpoint in `FILE` that was kept elsewhere; may be given again")
+	t.jsonFlag(c)
 	return c
+}
+
+// verifiedView is the JSON of coffer audit verify.
+type verifiedView struct {
+	// Anchor is the value of the TPM's counter, which the home is not older than; null
+	// without --tpm, and if the home does not hold against it.
+	Anchor *uint64           `json:"anchor"`
+	Logs   []verifiedLogView `json:"logs"`
+}
+
+// verifiedLogView is one log. Records are as coffer audit export has them.
+type verifiedLogView struct {
+	Of       string         `json:"of"`  // for people
+	Name     string         `json:"log"` // as checkpoints have it; "" if the log cannot be opened
+	Sound    bool           `json:"sound"`
+	Problem  string         `json:"problem"` // "" if it is sound
+	Records  int64          `json:"records"`
+	Accepted []audit.Record `json:"accepted"`       // where store and log did not fit, and the SO went on
+	Open     []audit.Record `json:"open"`           // that do not say how they ended
+	Lost     []audit.Record `json:"uses_not_ended"` // each of a process that may have used keys n times more than is told
+}
+
+// logVerifier checks logs, one after the other.
+type logVerifier struct {
+	kept  []*keptCheckpoint
+	heads []audit.Checkpoint // those that a TPM anchors, of logs of all names
+	found verifiedView
+}
+
+// verifyAudits checks the logs that were chosen, all of them whatever is wrong with one,
+// and tells of them.
+func (t *tool) verifyAudits(v *logVerifier, which *logChoice, anchor *anchorOptions) error {
+	var failed, err error
+	v.found.Logs = []verifiedLogView{}
+	v.heads, v.found.Anchor, failed = t.verifyAnchor(anchor)
+	if which.named() {
+		err = t.withAudit(which, func(l *audit.Log) error { return v.verify("", l, nil) })
+	} else {
+		err = t.eachAudit(v.verify)
+	}
+	shown := t.show(v.found, func(w io.Writer) { printVerified(w, v.found) })
+	return errors.Join(failed, err, unused(v.kept), shown)
 }
 
 // keptCheckpoint is a file with a checkpoint that nobody has checked yet.
@@ -98,32 +136,68 @@ func earlier(kept []*keptCheckpoint, l *audit.Log) (list []audit.Checkpoint, err
 	return list, nil
 }
 
-// verifyAudit checks a log and tells of it, each line after a prefix. heads are of logs of
-// all names.
-func (t *tool) verifyAudit(prefix string, l *audit.Log, kept []*keptCheckpoint, heads []audit.Checkpoint) error {
-	since, err := earlier(kept, l)
-	if err != nil {
-		return fmt.Errorf("%s%w", prefix, err)
+// verify checks a log, which failed keeps from being opened. of is the log for people;
+// empty: there is only one.
+func (v *logVerifier) verify(of string, l *audit.Log, failed error) error {
+	found := verifiedLogView{Of: of, Accepted: []audit.Record{}, Open: []audit.Record{}, Lost: []audit.Record{}}
+	if failed == nil {
+		found.Name = l.Name()
+		failed = v.read(l, &found)
 	}
-	for _, head := range heads {
+	if failed != nil {
+		found.Problem = oneLine(failed.Error())
+		if of != "" {
+			failed = fmt.Errorf("%s: %w", of, failed)
+		}
+	}
+	found.Sound = failed == nil
+	v.found.Logs = append(v.found.Logs, found)
+	return failed
+}
+
+// read reads the whole of a log, and fills in what it tells.
+func (v *logVerifier) read(l *audit.Log, found *verifiedLogView) error {
+	since, err := earlier(v.kept, l)
+	if err != nil {
+		return err
+	}
+	for _, head := range v.heads {
 		if head.Name == l.Name() {
 			since = append(since, head)
 		}
 	}
 	r, err := audit.Verify(l.Dir(), l.Verifier(), since...)
 	if err != nil {
-		return fmt.Errorf("%s%w", prefix, err)
+		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(t.out, prefix+format+"\n", args...) }
-	say("the log is sound: %d records", r.Last.Size)
-	for _, a := range r.Accepted {
-		say("accepted at record %d: %s", a.Seq, plain(a.Detail))
-	}
-	for _, o := range r.Open {
-		say("record %d (%s, process %d) does not say how it ended", o.Seq, plain(string(o.Act)), o.PID)
-	}
-	for _, b := range r.Lost {
-		say("process %d (%s) has not ended its record of uses: at most %d are not in the log", b.PID, plain(b.Program), b.Count)
-	}
+	found.Records = r.Last.Size
+	found.Accepted, found.Open, found.Lost = append(found.Accepted, r.Accepted...), append(found.Open, r.Open...), append(found.Lost, r.Lost...)
 	return nil
+}
+
+// printVerified tells of the logs that are sound; what is wrong with others is the error.
+func printVerified(w io.Writer, v verifiedView) {
+	if v.Anchor != nil {
+		fmt.Fprintf(w, "the home is not older than its last anchor, at %d\n", *v.Anchor)
+	}
+	for _, l := range v.Logs {
+		if !l.Sound {
+			continue
+		}
+		prefix := ""
+		if l.Of != "" {
+			prefix = l.Of + ": "
+		}
+		say := func(format string, args ...any) { fmt.Fprintf(w, "%s"+format+"\n", append([]any{prefix}, args...)...) }
+		say("the log is sound: %d records", l.Records)
+		for _, a := range l.Accepted {
+			say("accepted at record %d: %s", a.Seq, plain(a.Detail))
+		}
+		for _, o := range l.Open {
+			say("record %d (%s, process %d) does not say how it ended", o.Seq, plain(string(o.Act)), o.PID)
+		}
+		for _, b := range l.Lost {
+			say("process %d (%s) has not ended its record of uses: at most %d are not in the log", b.PID, plain(b.Program), b.Count)
+		}
+	}
 }
