@@ -1,0 +1,86 @@
+package acvp
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+)
+
+// A Case is one test: the fields of its group, of the prompt and of the answer.
+type Case struct {
+	// Where is algorithm, group and test, for messages.
+	Where     string
+	Algorithm string
+	fields    fields
+}
+
+// Has reports whether there is a field.
+func (c *Case) Has(name string) bool { _, ok := c.fields[name]; return ok }
+
+// Text is a field that is text, or a number or a truth value as JSON writes it; empty if
+// there is none.
+func (c *Case) Text(name string) string {
+	raw := c.fields[name]
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw)
+	}
+	var text string
+	c.parse(name, &text)
+	return text
+}
+
+// parse reads a field that a test asks for. What cannot be read is a fault of the test: it
+// panics.
+func (c *Case) parse(name string, v any) {
+	if err := json.Unmarshal(c.fields[name], v); err != nil {
+		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
+	}
+}
+
+// Bytes is a field in hex. What is not hex panics, as in all that follows.
+func (c *Case) Bytes(name string) []byte {
+	b, err := hex.DecodeString(c.Text(name))
+	if err != nil {
+		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
+	}
+	return b
+}
+
+// Number is a field in hex as a number.
+func (c *Case) Number(name string) *big.Int { return new(big.Int).SetBytes(c.Bytes(name)) }
+
+// Int is a number in decimal.
+func (c *Case) Int(name string) int {
+	n, err := strconv.Atoi(c.Text(name))
+	if err != nil {
+		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
+	}
+	return n
+}
+
+// Passes reports whether the answer is that it is accepted: it does not say that the test
+// did not pass.
+func (c *Case) Passes() bool { return c.Text("testPassed") != "false" }
+
+// Object is the fields of a field. One that is not there has none.
+func (c *Case) Object(name string) *Case {
+	o := &Case{Where: c.Where, Algorithm: c.Algorithm}
+	if c.Has(name) {
+		c.parse(name, &o.fields)
+	}
+	return o
+}
+
+// List is the fields of each object in a list, such as resultsArray, which has the steps
+// of a Monte Carlo test.
+func (c *Case) List(name string) []*Case {
+	var list []fields
+	c.parse(name, &list)
+	cases := make([]*Case, len(list))
+	for i, f := range list {
+		cases[i] = &Case{fmt.Sprintf("%s, %d of %s", c.Where, i, name), c.Algorithm, f}
+	}
+	return cases
+}
