@@ -73,7 +73,10 @@ func (c *curve) publicKey(point []byte) (*ecPublicKey, error) {
 	if !c.hasLength(point) {
 		return nil, errECPoint
 	}
-	if c.kt != ck.CKK_EC { // any 32 bytes will do (RFC 7748, section 5)
+	if c.kt == ck.CKK_EC_EDWARDS && !isEdwardsPoint(point) {
+		return nil, errECPoint
+	}
+	if c.kt != ck.CKK_EC { // for X25519 any 32 bytes will do (RFC 7748, section 5)
 		return &ecPublicKey{curve: c, point: slices.Clone(point)}, nil
 	}
 	pub, err := c.weierstrassPoint(point)

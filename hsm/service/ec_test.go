@@ -248,6 +248,7 @@ func TestPointForms(t *testing.T) {
 func TestPointsRefused(t *testing.T) {
 	p256, _ := parseCurve(named(t, "P-256").Value)
 	x25519, _ := parseCurve(named(t, "X25519").Value)
+	ed25519, _ := parseCurve(named(t, "Ed25519").Value)
 	g := p256.nist.Params()
 	base := elliptic.Marshal(p256.nist, g.Gx, g.Gy)
 	with := func(i int, b byte) []byte { p := bytes.Clone(base); p[i] = b; return p }
@@ -256,24 +257,54 @@ func TestPointsRefused(t *testing.T) {
 		curve *curve
 		point []byte
 	}{
-		"off the curve":   {p256, with(64, base[64]^1)},
-		"hybrid":          {p256, with(0, 6)},
-		"infinity":        {p256, []byte{0}},
-		"zeros":           {p256, append([]byte{4}, make([]byte, 64)...)},
-		"no sign":         {p256, append([]byte{4}, compressed[1:]...)},
-		"no x":            {p256, append([]byte{2}, bytes.Repeat([]byte{255}, 32)...)},
-		"short":           {p256, base[:64]},
-		"long":            {p256, append(bytes.Clone(base), 0)},
-		"empty":           {p256, nil},
-		"DER and more":    {p256, append(octetString(base), 0)},
-		"DER in DER":      {p256, octetString(octetString(base))},
-		"31 bytes":        {x25519, make([]byte, 31)},
-		"33 bytes":        {x25519, make([]byte, 33)},
-		"of another kind": {x25519, base},
+		"off the curve":    {p256, with(64, base[64]^1)},
+		"hybrid":           {p256, with(0, 6)},
+		"infinity":         {p256, []byte{0}},
+		"zeros":            {p256, append([]byte{4}, make([]byte, 64)...)},
+		"no sign":          {p256, append([]byte{4}, compressed[1:]...)},
+		"no x":             {p256, append([]byte{2}, bytes.Repeat([]byte{255}, 32)...)},
+		"short":            {p256, base[:64]},
+		"long":             {p256, append(bytes.Clone(base), 0)},
+		"empty":            {p256, nil},
+		"DER and more":     {p256, append(octetString(base), 0)},
+		"DER in DER":       {p256, octetString(octetString(base))},
+		"31 bytes":         {x25519, make([]byte, 31)},
+		"33 bytes":         {x25519, make([]byte, 33)},
+		"of another kind":  {x25519, base},
+		"off edwards25519": {ed25519, append([]byte{2}, make([]byte, 31)...)},
 	} {
 		if _, err := c.curve.publicKey(c.point); err != errECPoint {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestIsEdwardsPoint holds the first y to the equation of the curve (RFC 8032, section 5.1):
+// x^2 = (y^2 - 1) / (d y^2 + 1) has to be a square. The
+// standard library takes x = 0 with either sign.
+func TestIsEdwardsPoint(t *testing.T) {
+	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	d := new(big.Int).ModInverse(big.NewInt(121666), p)
+	d.Mul(d, big.NewInt(-121665))
+	points := 0
+	for y := range byte(64) {
+		square := big.NewInt(int64(y) * int64(y))
+		v := new(big.Int).Mul(d, square)
+		v.ModInverse(v.Add(v, big.NewInt(1)).Mod(v, p), p)
+		x2 := new(big.Int).Mul(square.Sub(square, big.NewInt(1)), v)
+		symbol := big.Jacobi(x2.Mod(x2, p), p)
+		for _, sign := range []byte{0, 0x80} {
+			point := make([]byte, 32)
+			point[0], point[31] = y, sign
+			want := symbol >= 0
+			if got := isEdwardsPoint(point); got != want {
+				t.Errorf("y = %d, sign %x: %v, want %v", y, sign, got, want)
+			}
+			points += symbol
+		}
+	}
+	if points == 0 || points == 128 {
+		t.Errorf("of 128 the sum of the symbols is %d", points)
 	}
 }
 

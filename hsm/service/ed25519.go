@@ -1,9 +1,11 @@
 package service
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/sha512"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -44,6 +46,27 @@ func edOptions(m *ck.Mechanism) (*ed25519.Options, intake, error) {
 	}
 	return opts, &wholeIntake{}, nil
 }
+
+// isEdwardsPoint reports whether 32 bytes are a point on edwards25519 (RFC 8032, section
+// 5.1.3; FIPS 186-5 has public keys checked so). The standard library has no function for
+// it, but it reads the key before it looks at the signature: what it says of one that is
+// none is not what it says of the base point.
+func isEdwardsPoint(point []byte) bool { return emptyVerdict(point) == ofBasePoint() }
+
+// emptyVerdict is why no signature at all is refused with a key.
+func emptyVerdict(point []byte) string {
+	if err := ed25519.VerifyWithOptions(point, nil, nil, &ed25519.Options{}); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// ofBasePoint is the verdict with B (RFC 8032, section 5.1): its y is 4/5.
+var ofBasePoint = sync.OnceValue(func() string {
+	b := bytes.Repeat([]byte{0x66}, ed25519.PublicKeySize)
+	b[0] = 0x58
+	return emptyVerdict(b)
+})
 
 func signEdDSA(k *Key, m *ck.Mechanism) (api.Signer, error) {
 	priv, err := parsedAs[*ecPrivateKey](k)
