@@ -42,19 +42,47 @@ func aesPlain(mech ck.MechanismType) func(*runner, *wycheproof.Group) {
 	return func(r *runner, g *wycheproof.Group) {
 		for i := range g.Tests {
 			c := &g.Tests[i]
-			new := func() p11.Mechanism {
-				switch mech {
-				case ck.CKM_AES_ECB:
-					return p11.Plain(mech)
-				case ck.CKM_AES_CTR:
-					return p11.CTR(c.IV, 128)
-				}
-				return p11.Bytes(mech, c.IV)
-			}
+			new := func() p11.Mechanism { return aesMechanism(mech, c.IV) }
 			r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) {
 				r.check(c, k, r.crypt(c, new, c.Msg, c.CT, parts)...)
 			})
 		}
+	}
+}
+
+// aesMechanism is a mode without padding or tag: ECB, CBC or CTR.
+func aesMechanism(mech ck.MechanismType, iv []byte) p11.Mechanism {
+	switch mech {
+	case ck.CKM_AES_ECB:
+		return p11.Plain(mech)
+	case ck.CKM_AES_CTR:
+		return p11.CTR(iv, 128)
+	}
+	return p11.Bytes(mech, iv)
+}
+
+// aesMonteCarlo runs steps of the Monte Carlo tests of ECB or CBC (AESAVS, section 6.4): a
+// thousand blocks one after the other, each the output before; in CBC mode the one before
+// that, which is the IV at first.
+func aesMonteCarlo(mech ck.MechanismType) func(*runner, *wycheproof.Group) {
+	return func(r *runner, g *wycheproof.Group) {
+		c := &g.Tests[0]
+		do, from, t := r.EncryptOn, c.Msg, trial{"encrypt", mech, ck.CKF_ENCRYPT, c.CT, nil}
+		if g.Type == "decrypt" {
+			do, from, t = r.DecryptOn, c.CT, trial{"decrypt", mech, ck.CKF_DECRYPT, c.Msg, nil}
+		}
+		t.do = func(k p11.Key) ([]byte, error) {
+			before := []byte(c.IV)
+			return do(aesMechanism(mech, c.IV), k, from, 1000, func(out []byte) []byte {
+				if mech == ck.CKM_AES_ECB {
+					return out
+				}
+				next := before
+				before = out
+				return next
+			})
+		}
+		r.with(p11.Secret(ck.CKK_AES, c.Key), func(k handle) { r.check(c, k, t) })
 	}
 }
 

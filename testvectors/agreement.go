@@ -31,13 +31,18 @@ func agreement(f format) func(*runner, *wycheproof.Group) {
 				r.unreachable(c, err.Error())
 				continue
 			}
-			r.with(p11.ECPrivate(on.keyType, ck.CKA_DERIVE, on.params(), value), func(k handle) {
-				r.check(c, k, trial{"derive", ck.CKM_ECDH1_DERIVE, ck.CKF_DERIVE, c.Shared, func(k p11.Key) ([]byte, error) {
-					return r.agree(k, on, peer)
-				}})
-			})
+			r.agreement(c, on, value, peer)
 		}
 	}
+}
+
+// agreement runs a test with a private key of that value.
+func (r *runner) agreement(c *wycheproof.Case, on *curve, value []byte, peer publicKey) {
+	r.with(p11.ECPrivate(on.keyType, ck.CKA_DERIVE, on.params(), value), func(k handle) {
+		r.check(c, k, trial{"derive", ck.CKM_ECDH1_DERIVE, ck.CKF_DERIVE, c.Shared, func(k p11.Key) ([]byte, error) {
+			return r.agree(k, on, peer)
+		}})
+	})
 }
 
 // errOtherCurve is the refusal of a module that keeps the peer's key and finds

@@ -2,8 +2,7 @@ package testvectors
 
 import (
 	"encoding/binary"
-	"fmt"
-	"os"
+	"math/big"
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -51,47 +50,28 @@ var cavpRuns = []cavpRun{
 	{"asymmetric/RSA/FIPS_186-2/SigVerPSS_186-3.rsp", "s", 1, "", cavpRSA(10), rsaPSS},
 }
 
-// load reads the files of a row as one of Wycheproof's, and counts what has no form in
-// PKCS #11. Where there are very many cases some are left out here: those are run in full
-// in hsm/crypto.
-func (c *cavpRun) load() (*wycheproof.File, *Tally, error) {
+// load reads the files of a row. Where there are very many cases some are left out: those
+// are run in full in hsm/crypto.
+func (c *cavpRun) load() (*selection, error) {
 	names, err := cavp.Names(c.pattern)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	every := c.every
-	if os.Getenv("COFFER_SOAK") != "" {
-		every = 1
-	}
-	file := &wycheproof.File{Name: c.pattern, Algorithm: c.algorithm}
-	if every > 1 {
-		file.Name += fmt.Sprintf(", each %dth", every)
-	}
-	left, seen := &Tally{}, 0
+	s := newSelection(c.pattern, c.algorithm, c.every)
 	for _, name := range names {
 		f, err := cavp.Load(name, c.mark)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, one := range f.Cases {
-			if seen++; seen%every != 0 {
-				continue
-			}
-			file.Total++
-			g, whyNot := c.convert(one)
-			if whyNot != "" {
-				left.skip(whyNot)
-				continue
-			}
-			g.Tests[0].ID, g.Tests[0].Comment = file.Total, one.Where
-			file.Groups = append(file.Groups, *g)
+			s.add(one.Where, func() (*wycheproof.Group, string) { return c.convert(one) })
 		}
 	}
-	return file, left, nil
+	return s, nil
 }
 
-// cavpGroup is a group of one test.
-func cavpGroup(from *cavp.Case, c wycheproof.Case) *wycheproof.Group {
+// single is a group of one test, which is valid or not as the case says.
+func single(from interface{ Passes() bool }, c wycheproof.Case) *wycheproof.Group {
 	c.Result = wycheproof.Valid
 	if !from.Passes() {
 		c.Result = wycheproof.Invalid
@@ -100,13 +80,13 @@ func cavpGroup(from *cavp.Case, c wycheproof.Case) *wycheproof.Group {
 }
 
 func cavpCipher(c *cavp.Case) (*wycheproof.Group, string) {
-	return cavpGroup(c, wycheproof.Case{
+	return single(c, wycheproof.Case{
 		Key: c.Bytes("key"), IV: c.Bytes("iv"), Msg: c.Bytes("plaintext"), CT: c.Bytes("ciphertext"),
 	}), ""
 }
 
 func cavpGCM(c *cavp.Case) (*wycheproof.Group, string) {
-	g := cavpGroup(c, wycheproof.Case{
+	g := single(c, wycheproof.Case{
 		Key: c.Bytes("key"), IV: c.Bytes("iv"), AAD: c.Bytes("aad"), CT: c.Bytes("ct"), Tag: c.Bytes("tag"),
 	})
 	if c.Passes() {
@@ -123,7 +103,7 @@ func cavpCCM(c *cavp.Case) (*wycheproof.Group, string) {
 	if len(ct) != plain+tag {
 		panic(c.Where + ": ciphertext of another length")
 	}
-	g := cavpGroup(c, wycheproof.Case{
+	g := single(c, wycheproof.Case{
 		Key: c.Bytes("key"), IV: c.Bytes("nonce"), AAD: c.Bytes("adata")[:c.Int("alen")], CT: ct[:plain], Tag: ct[plain:],
 	})
 	if c.Passes() {
@@ -142,11 +122,11 @@ func cavpXTS(c *cavp.Case) (*wycheproof.Group, string) {
 	if !c.Has("i") {
 		number = binary.LittleEndian.AppendUint64(nil, uint64(c.Int("dataunitseqnumber")))
 	}
-	return cavpGroup(c, wycheproof.Case{Key: c.Bytes("key"), IV: number, Msg: c.Bytes("pt"), CT: c.Bytes("ct")}), ""
+	return single(c, wycheproof.Case{Key: c.Bytes("key"), IV: number, Msg: c.Bytes("pt"), CT: c.Bytes("ct")}), ""
 }
 
 func cavpKeyWrap(c *cavp.Case) (*wycheproof.Group, string) {
-	g := cavpGroup(c, wycheproof.Case{Key: c.Bytes("k"), CT: c.Bytes("c")})
+	g := single(c, wycheproof.Case{Key: c.Bytes("k"), CT: c.Bytes("c")})
 	if c.Passes() {
 		g.Tests[0].Msg = c.Bytes("p")
 	}
@@ -155,7 +135,7 @@ func cavpKeyWrap(c *cavp.Case) (*wycheproof.Group, string) {
 
 func cavpMAC(message, answer string) func(*cavp.Case) (*wycheproof.Group, string) {
 	return func(c *cavp.Case) (*wycheproof.Group, string) {
-		g := cavpGroup(c, wycheproof.Case{Key: c.Bytes("key"), Msg: c.Bytes(message), Tag: c.Bytes(answer)})
+		g := single(c, wycheproof.Case{Key: c.Bytes("key"), Msg: c.Bytes(message), Tag: c.Bytes(answer)})
 		g.TagSize = 8 * len(g.Tests[0].Tag)
 		return g, ""
 	}
@@ -171,7 +151,7 @@ func cavpDigest(c *cavp.Case) (*wycheproof.Group, string) {
 	} else if c.Int("count") > 0 {
 		msg = c.Before("md")
 	}
-	g := cavpGroup(c, wycheproof.Case{Msg: msg, Tag: c.Bytes("md")})
+	g := single(c, wycheproof.Case{Msg: msg, Tag: c.Bytes("md")})
 	g.SHA = cavpFileHash(c.Where)
 	return g, ""
 }
@@ -196,15 +176,14 @@ func cavpECDSA(c *cavp.Case) (*wycheproof.Group, string) {
 	if on == nil {
 		return nil, noCurve
 	}
-	g := cavpGroup(c, wycheproof.Case{Msg: c.Bytes("msg"), Sig: cavpPair(c, "r", "s", on.size)})
+	g := single(c, wycheproof.Case{Msg: c.Bytes("msg"), Sig: sideBySide(c.Number("r"), c.Number("s"), on.size)})
 	g.SHA, g.PublicKey.Curve = hash, name
-	g.PublicKey.Point = append([]byte{4}, cavpPair(c, "qx", "qy", on.size)...)
+	g.PublicKey.Point = append([]byte{4}, sideBySide(c.Number("qx"), c.Number("qy"), on.size)...)
 	return g, ""
 }
 
-// cavpPair is two numbers side by side, in size bytes each, more if one is longer.
-func cavpPair(c *cavp.Case, first, second string, size int) []byte {
-	a, b := c.Number(first), c.Number(second)
+// sideBySide is two numbers in size bytes each, more if one is longer.
+func sideBySide(a, b *big.Int, size int) []byte {
 	size = max(size, (a.BitLen()+7)/8, (b.BitLen()+7)/8)
 	pair := make([]byte, 2*size)
 	a.FillBytes(pair[:size])
@@ -218,7 +197,7 @@ func cavpRSA(salt int) func(*cavp.Case) (*wycheproof.Group, string) {
 	return func(c *cavp.Case) (*wycheproof.Group, string) {
 		n := c.Number("n")
 		signature := c.Number("s").FillBytes(make([]byte, (n.BitLen()+7)/8))
-		g := cavpGroup(c, wycheproof.Case{Msg: c.Bytes("msg"), Sig: signature})
+		g := single(c, wycheproof.Case{Msg: c.Bytes("msg"), Sig: signature})
 		g.SHA = strings.Replace(c.Text("shaalg"), "SHA", "SHA-", 1)
 		g.MGFSHA, g.SaltLen = g.SHA, salt
 		g.PublicKey.Modulus, g.PublicKey.Exponent = n.Bytes(), c.Number("e").Bytes()
@@ -245,7 +224,11 @@ func ecPoint(r *runner, g *wycheproof.Group) {
 	if on == nil {
 		return
 	}
-	r.with(p11.ECPublic(on.keyType, on.params(), der([]byte(g.PublicKey.Point))), func(k handle) {
-		r.check(&g.Tests[0], k, trial{"import", ck.CKM_ECDSA, ck.CKF_VERIFY, nil, func(p11.Key) ([]byte, error) { return nil, nil }})
+	mech, point := ck.MechanismType(ck.CKM_ECDSA), g.PublicKey.Point
+	if on.keyType == ck.CKK_EC_EDWARDS {
+		mech, point = ck.CKM_EDDSA, g.PublicKey.Edwards
+	}
+	r.with(p11.ECPublic(on.keyType, on.params(), der([]byte(point))), func(k handle) {
+		r.check(&g.Tests[0], k, trial{"import", mech, ck.CKF_VERIFY, nil, func(p11.Key) ([]byte, error) { return nil, nil }})
 	})
 }

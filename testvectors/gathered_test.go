@@ -3,6 +3,8 @@ package testvectors
 import (
 	"sync"
 	"testing"
+
+	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
 )
 
 // gathered is what files that run side by side have counted.
@@ -31,4 +33,16 @@ func (g *gathered) summary(t *testing.T) ([]*Tally, string) {
 	summary := Summary(g.tallies)
 	t.Logf("\n%s", summary)
 	return g.tallies, summary
+}
+
+// run puts what was selected to the module.
+func (s *selection) run(t *testing.T, run func(*runner, *wycheproof.Group)) *Tally {
+	t.Helper()
+	tally, err := Run(token, foreign, s.file, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally.Add(s.left)
+	report(t, tally, s.file.Total)
+	return tally
 }

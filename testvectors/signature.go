@@ -67,14 +67,15 @@ func rawSignature(sig []byte, size int) (raw []byte, reason string) {
 	if r.Sign() < 0 || s.Sign() < 0 {
 		return nil, "negative number in the signature"
 	}
-	size = max(size, (r.BitLen()+7)/8, (s.BitLen()+7)/8)
-	raw = make([]byte, 2*size)
-	r.FillBytes(raw[:size])
-	s.FillBytes(raw[size:])
-	return raw, ""
+	return sideBySide(r, s, size), ""
 }
 
 func ed25519(r *runner, g *wycheproof.Group) {
+	r.ed25519(g, func() p11.Mechanism { return p11.Plain(ck.CKM_EDDSA) })
+}
+
+// ed25519 runs a group with the mechanism that new makes for each test.
+func (r *runner) ed25519(g *wycheproof.Group, new func() p11.Mechanism) {
 	on := r.curve(g.PublicKey.Curve)
 	if on == nil {
 		return
@@ -82,7 +83,7 @@ func ed25519(r *runner, g *wycheproof.Group) {
 	r.with(p11.ECPublic(on.keyType, on.params(), der([]byte(g.PublicKey.Edwards))), func(k handle) {
 		for i := range g.Tests {
 			c := &g.Tests[i]
-			r.check(c, k, r.verify(p11.Plain(ck.CKM_EDDSA), c.Msg, c.Sig, nil)...)
+			r.check(c, k, r.verify(new(), c.Msg, c.Sig, nil)...)
 		}
 	})
 }

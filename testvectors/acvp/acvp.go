@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // fields are what an object of JSON has.
@@ -42,26 +44,26 @@ func (g *group) UnmarshalJSON(text []byte) error {
 
 // Keys lists what can be loaded: the names of the sets, with a slash and the mode where
 // there is one. A file of the source may have several of different modes.
-func Keys() ([]string, error) {
-	var keys []string
+var Keys = sync.OnceValues(keys)
+
+func keys() (list []string, err error) {
 	for i := range sources {
-		names, err := sources[i].names()
+		s := &sources[i]
+		names, err := s.names()
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			prompts, _, err := sources[i].load(name)
+			prompts, err := s.load(s.prompts, name)
 			if err != nil {
 				return nil, err
 			}
 			for j := range prompts {
-				if key := prompts[j].key(name); len(keys) == 0 || keys[len(keys)-1] != key {
-					keys = append(keys, key)
-				}
+				list = append(list, prompts[j].key(name))
 			}
 		}
 	}
-	return keys, nil
+	return slices.Compact(list), nil
 }
 
 func (s *set) key(name string) string {
@@ -78,7 +80,11 @@ func Load(key string) ([]*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	prompts, answers, err := s.load(name)
+	prompts, err := s.load(s.prompts, name)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := s.load(s.answers, name)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +112,9 @@ func join(key string, prompts, answers []set) (cases []*Case, err error) {
 	return cases, nil
 }
 
-// join pairs each test of the prompt with its answer.
+// join pairs each test of the prompt with its answer. Some answers do not say the mode.
 func (s *set) join(answers *set) (cases []*Case, err error) {
-	if s.Algorithm != answers.Algorithm || s.Mode != answers.Mode || len(s.Groups) != len(answers.Groups) {
+	if s.Algorithm != answers.Algorithm || answers.Mode != "" && s.Mode != answers.Mode || len(s.Groups) != len(answers.Groups) {
 		return nil, fmt.Errorf("the answers are to %s %s", answers.Algorithm, answers.Mode)
 	}
 	for i := range s.Groups {

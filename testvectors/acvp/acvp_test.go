@@ -9,7 +9,7 @@ import (
 const (
 	samplePrompt = `[{"url": "x"}, {"algorithm": "A", "mode": "m", "testGroups": [
 		{"tgId": 3, "testType": "AFT", "n": "0A", "tests": [{"tcId": 7, "key": "00ff", "len": 24}]},
-		{"tgId": 4, "testType": "MCT", "tests": [{"tcId": 8, "o": {"salt": "01"}}]}]}]`
+		{"tgId": 4, "testType": "MCT", "tests": [{"tcId": 8, "o": {"salt": "01"}, "msg": "01", "len": 8}]}]}]`
 	sampleAnswer = `[{"url": "x"}, {"algorithm": "A", "mode": "m", "testGroups": [
 		{"tgId": 3, "tests": [{"tcId": 7, "testPassed": false}]},
 		{"tgId": 4, "tests": [{"tcId": 8, "resultsArray": [{"md": "02"}, {"md": "03"}]}]}]}]`
@@ -34,14 +34,17 @@ func TestCases(t *testing.T) {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
 	first, second := cases[0], cases[1]
+	if one := first.Steps(); len(one) != 1 || one[0] != first {
+		t.Errorf("the first has %d steps", len(one))
+	}
 	if first.Where != "A m, group 3, test 7" || first.Passes() || first.Int("len") != 24 || first.Text("testType") != "AFT" {
 		t.Errorf("the first: %+v", first)
 	}
 	if !slices.Equal(first.Bytes("key"), []byte{0, 0xff}) || first.Number("n").Int64() != 10 || first.Has("o") || first.Text("o") != "" {
 		t.Errorf("the first: %+v", first)
 	}
-	steps := second.List("resultsArray")
-	if len(steps) != 2 || steps[1].Bytes("md")[0] != 3 || second.Object("o").Bytes("salt")[0] != 1 || !second.Passes() || second.Object("none").Has("salt") {
+	steps := second.Steps()
+	if len(steps) != 2 || steps[0].Bytes("msg")[0] != 1 || steps[1].Bytes("msg")[0] != 2 || steps[1].Bytes("md")[0] != 3 || steps[0].Has("len") || second.Object("o").Bytes("salt")[0] != 1 || !second.Passes() || second.Object("none").Has("salt") {
 		t.Errorf("the second: %+v", second)
 	}
 }

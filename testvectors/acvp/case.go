@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"strconv"
 )
@@ -73,8 +74,7 @@ func (c *Case) Object(name string) *Case {
 	return o
 }
 
-// List is the fields of each object in a list, such as resultsArray, which has the steps
-// of a Monte Carlo test.
+// List is the fields of each object in a list.
 func (c *Case) List(name string) []*Case {
 	var list []fields
 	c.parse(name, &list)
@@ -83,4 +83,30 @@ func (c *Case) List(name string) []*Case {
 		cases[i] = &Case{fmt.Sprintf("%s, %d of %s", c.Where, i, name), c.Algorithm, f}
 	}
 	return cases
+}
+
+// MonteCarlo is the testType of tests whose answer is a list of steps, each of a thousand
+// operations one after the other.
+const MonteCarlo = "MCT"
+
+// Steps are those of a Monte Carlo test; of another it is the only one. Each has the fields
+// of the test with its own in their place. A step of digests starts from a message, msg:
+// that is what the one before has come to, md.
+func (c *Case) Steps() []*Case {
+	if c.Text("testType") != MonteCarlo {
+		return []*Case{c}
+	}
+	steps := c.List("resultsArray")
+	msg, ofDigests := c.fields["msg"]
+	for _, s := range steps {
+		own := s.fields
+		s.fields = maps.Clone(c.fields)
+		delete(s.fields, "resultsArray")
+		delete(s.fields, "len") // of the first message
+		maps.Copy(s.fields, own)
+		if ofDigests {
+			s.fields["msg"], msg = msg, own["md"]
+		}
+	}
+	return steps
 }

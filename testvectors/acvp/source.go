@@ -112,25 +112,21 @@ func sourceOf(name string) (*source, error) {
 	return nil, fmt.Errorf("%s: no module has vectors of that name", name)
 }
 
-// load reads the sets of a name.
-func (s *source) load(name string) (prompts, answers []set, err error) {
+// load reads the sets of a name, prompts or answers as the pattern says.
+func (s *source) load(pattern, name string) ([]set, error) {
 	dir, err := s.fetch()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for _, file := range []struct {
-		pattern string
-		into    *[]set
-	}{{s.prompts, &prompts}, {s.answers, &answers}} {
-		text, err := s.read(filepath.Join(dir, strings.Replace(file.pattern, "*", name, 1)))
-		if err != nil {
-			return nil, nil, err
-		}
-		if *file.into, err = parse(text); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
-		}
+	text, err := s.read(filepath.Join(dir, strings.Replace(pattern, "*", name, 1)))
+	if err != nil {
+		return nil, err
 	}
-	return prompts, answers, nil
+	all, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return all, nil
 }
 
 func (s *source) read(path string) ([]byte, error) {

@@ -37,6 +37,9 @@ func CCM(nonce, aad []byte, size, tagSize int) Mechanism {
 	return Mechanism{ck.CKM_AES_CCM, pointing(size, nonce, aad, tagSize)}
 }
 
+// Ed25519ph is CKM_EDDSA over the SHA-512 of the data (phFlag, and an empty context).
+func Ed25519ph() Mechanism { return Mechanism{ck.CKM_EDDSA, pointing(1, 0, 0)} }
+
 // ChaCha20Poly1305 is CKM_CHACHA20_POLY1305. The length of the nonce is in bits.
 func ChaCha20Poly1305(nonce, aad []byte) Mechanism {
 	s := pointing(nonce, aad)

@@ -106,17 +106,52 @@ func (s *Session) run(o operation, m Mechanism, k Key, data []byte, parts []int)
 	return append(out, more...), nil
 }
 
+// feed puts data through an operation n times, each time what next makes of the output
+// before, and returns the last output.
+func (s *Session) feed(o operation, m Mechanism, k Key, data []byte, n int, next func(out []byte) []byte) (out []byte, err error) {
+	defer m.free()
+	if err := o.init(s.handle, m.binding(), k); err != nil {
+		return nil, code(err)
+	}
+	for range n {
+		if out, err = o.update(s.handle, data); err != nil {
+			return nil, code(err)
+		}
+		data = next(out)
+	}
+	_, err = o.final(s.handle)
+	return out, code(err)
+}
+
+// EncryptOn encrypts a block n times in one operation, see feed.
+func (s *Session) EncryptOn(m Mechanism, k Key, block []byte, n int, next func(out []byte) []byte) ([]byte, error) {
+	return s.feed(s.encrypt(), m, k, block, n, next)
+}
+
+// DecryptOn decrypts a block n times in one operation, see feed.
+func (s *Session) DecryptOn(m Mechanism, k Key, block []byte, n int, next func(out []byte) []byte) ([]byte, error) {
+	return s.feed(s.decrypt(), m, k, block, n, next)
+}
+
+func (s *Session) encrypt() operation {
+	c := s.ctx
+	return operation{c.EncryptInit, c.Encrypt, c.EncryptUpdate, c.EncryptFinal}
+}
+
+func (s *Session) decrypt() operation {
+	c := s.ctx
+	return operation{c.DecryptInit, c.Decrypt, c.DecryptUpdate, c.DecryptFinal}
+}
+
 // Encrypt encrypts data. parts are the sizes of the parts it is handed over in,
 // none for one call.
 func (s *Session) Encrypt(m Mechanism, k Key, data []byte, parts ...int) ([]byte, error) {
-	c := s.ctx
-	return s.run(operation{c.EncryptInit, c.Encrypt, c.EncryptUpdate, c.EncryptFinal}, m, k, data, parts)
+	return s.run(s.encrypt(), m, k, data, parts)
 }
 
 // Decrypt decrypts data; see Encrypt for parts.
 func (s *Session) Decrypt(m Mechanism, k Key, data []byte, parts ...int) ([]byte, error) {
-	c := s.ctx
-	return s.run(operation{c.DecryptInit, c.Decrypt, c.DecryptUpdate, c.DecryptFinal}, m, k, data, parts)
+	return s.run(s.decrypt(), m, k, data, parts)
 }
 
 // Sign signs data, or computes its MAC; see Encrypt for parts.
