@@ -17,6 +17,9 @@ type Case struct {
 	fields    fields
 }
 
+// String is Where.
+func (c *Case) String() string { return c.Where }
+
 // Has reports whether there is a field.
 func (c *Case) Has(name string) bool { _, ok := c.fields[name]; return ok }
 

@@ -146,6 +146,9 @@ func (p *parser) end() {
 	p.own = map[string]string{}
 }
 
+// String is Where.
+func (c *Case) String() string { return c.Where }
+
 // Has reports whether the case itself has a field.
 func (c *Case) Has(name string) bool { _, ok := c.own[name]; return ok }
 

@@ -1,0 +1,56 @@
+package drbg
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"testing"
+
+	"github.com/coffer-hsm/coffer/testvectors/acvp"
+)
+
+// TestACVP runs NIST's vector for CTR_DRBG with AES-256 and no derivation function. It
+// reseeds and has additional input, which Read does without; both are CTR_DRBG_Update of
+// what is provided (SP 800-90A Rev. 1, sections 10.2.1.4.1 and 10.2.1.5.1).
+func TestACVP(t *testing.T) {
+	cases, err := acvp.Load("ctrDRBG")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if c.Text("mode") != "AES-256" || c.Text("derFunc") != "false" || c.Int("persoStringLen") != 0 {
+			t.Fatalf("%s is of another generator", c)
+		}
+		seed := [seedSize]byte(c.Bytes("entropyInput"))
+		g, err := instantiate(&seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := make([]byte, c.Int("returnedBitsLen")/8)
+		for _, step := range c.List("otherInput") {
+			provided := [seedSize]byte(step.Bytes("additionalInput"))
+			if step.Text("intendedUse") == "reSeed" {
+				subtle.XORBytes(provided[:], provided[:], step.Bytes("entropyInput"))
+				g = updated(t, g, &provided)
+				continue
+			}
+			g = updated(t, g, &provided)
+			g.generate(out)
+			g = updated(t, g, &provided)
+		}
+		if !bytes.Equal(out, c.Bytes("returnedBits")) {
+			t.Errorf("%s: %x", c, out)
+		}
+	}
+}
+
+// updated is CTR_DRBG_Update with what is provided.
+func updated(t *testing.T, g *generator, provided *[seedSize]byte) *generator {
+	t.Helper()
+	var stream [seedSize]byte
+	g.generate(stream[:])
+	next, err := newState(&stream, provided)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
