@@ -78,7 +78,7 @@ func (r *restoring) undoneOf(i int, past *past) (found []undone, err error) {
 			continue
 		}
 		there = true
-		reasons, err := p.Undone(r.stores[i])
+		reasons, err := p.Undone(r.stores[i], r.backed(i))
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +134,10 @@ func (r *restoring) undoneOfGone(i int, past *past) (found []undone, err error) 
 
 // undoneByLog compares one with the log of the partition in a directory.
 func (r *restoring) undoneByLog(i int, dir string) (reasons []string, ours bool, err error) {
-	want := r.list[i]
-	return partition.UndoneByLog(r.stores[i], r.m.root, auditDir(dir), partition.Backed{Generation: want.Generation, At: want.Made})
+	return partition.UndoneByLog(r.stores[i], r.m.root, auditDir(dir), r.backed(i))
+}
+
+// backed says which state of its partition one is.
+func (r *restoring) backed(i int) partition.Backed {
+	return partition.Backed{Generation: r.list[i].Generation, At: r.list[i].Made}
 }

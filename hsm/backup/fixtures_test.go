@@ -125,6 +125,18 @@ func (k *token) destroy(t testing.TB, label string) {
 	}
 }
 
+// change sets attributes of the key with a label.
+func (k *token) change(t testing.TB, label string, to ...ck.Attribute) {
+	t.Helper()
+	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, label), ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("%d keys are called %s: %v", len(ids), label, err)
+	}
+	if err := k.SetAttributes(k.user, ids[0], to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // world is what a partition holds: keys by label, told apart by what they encrypt zeros to.
 type world map[string]string
 

@@ -73,6 +73,11 @@ var undoable = map[string]struct {
 	"new key": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).create(t, "k9") }, ""},
 	"destroyed": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).destroy(t, "k1") },
 		"objects that were destroyed since would be back: 2"},
+	"made sensitive": {func(t *testing.T, m *hsm.Module) {
+		login(t, m, 1).change(t, "k1", ck.Bool(ck.CKA_COPYABLE, false), ck.Bool(ck.CKA_WRAP_WITH_TRUSTED, true))
+		login(t, m, 1).change(t, "k1", ck.Bool(ck.CKA_COPYABLE, false))
+	}, "objects that were made sensitive, not extractable or the like since would not be so: 1"},
+	"changed": {func(t *testing.T, m *hsm.Module) { login(t, m, 1).change(t, "k1", ck.Bool(ck.CKA_DERIVE, false)) }, ""},
 	"tried": {func(t *testing.T, m *hsm.Module) { partitionIn(m, 1).Login(ck.CKU_USER, []byte("another PIN")) },
 		"wrong tries of the PIN of the user would be forgotten: 1"},
 	"user locked": {func(t *testing.T, m *hsm.Module) { lock(t, partitionIn(m, 1), ck.CKU_USER) },

@@ -23,6 +23,17 @@ func (o *Object) Set(tmpl ck.Template, so bool) (*Object, error) {
 	return o.changed(o.id, o.list(), tmpl, mayModify, so)
 }
 
+// Held are the attributes that an object was given for good by a change from o to c: those
+// that Set lets change in one direction only.
+func (o *Object) Held(c *Object) (list []ck.AttributeType) {
+	for _, r := range o.schema.rows {
+		if r.is(onceTrue|onceFalse) && o.Bool(r.typ) != c.Bool(r.typ) {
+			list = append(list, r.typ)
+		}
+	}
+	return list
+}
+
 // Copy answers C_CopyObject: a copy of the object and of m (which may be nil)
 // with tmpl, under a new id. CKR_ACTION_PROHIBITED if CKA_COPYABLE is false, else
 // the codes of Set. The copy of a private object cannot be public

@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -79,6 +80,26 @@ func TestSet(t *testing.T) {
 				t.Error("the new object is not what was asked for")
 			}
 		})
+	}
+}
+
+// TestHeld: what a change leaves no way back from is told, and nothing else.
+func TestHeld(t *testing.T) {
+	open, _ := create(t, plus(aesTemplate(), ck.Bool(ck.CKA_SENSITIVE, false), ck.Bool(ck.CKA_EXTRACTABLE, true)))
+	set, err := open.Set(ck.Template{
+		ck.Bool(ck.CKA_SENSITIVE, true), ck.Bool(ck.CKA_COPYABLE, true), ck.Bool(ck.CKA_EXTRACTABLE, false),
+		ck.Bool(ck.CKA_SIGN, false), ck.String(ck.CKA_LABEL, "x"),
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := open.Held(set)
+	slices.Sort(got)
+	if want := []ck.AttributeType{ck.CKA_SENSITIVE, ck.CKA_EXTRACTABLE}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := set.Held(set); len(got) > 0 {
+		t.Errorf("by nothing: %v", got)
 	}
 }
 

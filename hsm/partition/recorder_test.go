@@ -100,17 +100,27 @@ func TestRecorded(t *testing.T) {
 	})
 	l.do("CreateObject", err)
 	l.do("SetAttributes", l.SetAttributes(user, key, ck.Template{ck.String(ck.CKA_LABEL, "label-that-is-new")}))
+	l.do("SetAttributes", l.SetAttributes(user, key, ck.Template{ck.Bool(ck.CKA_COPYABLE, false), ck.Bool(ck.CKA_WRAP_WITH_TRUSTED, true)}))
 	op, err := l.Encrypt(user, &ck.Mechanism{Type: ck.CKM_AES_ECB}, key)
 	l.do("Encrypt", err)
 	op.Close()
 	l.do("DestroyObject", l.DestroyObject(user, key))
 	l.do("Logout", l.Logout(user.Identity))
+	var held []string
 	want := []audit.Act{
 		audit.TokenInit, audit.Login, audit.PINSet, audit.UserCreate, audit.Logout, audit.Login, audit.Login,
-		audit.Generate, audit.Create, audit.Modify, audit.Destroy, audit.UseBegin, audit.Encrypt, audit.Logout,
+		audit.Generate, audit.Create, audit.Modify, audit.Modify, audit.Destroy, audit.UseBegin, audit.Encrypt, audit.Logout,
 	}
 	if got := l.acts(); !slices.Equal(got, want) {
 		t.Errorf("the log tells of %v, want %v", got, want)
+	}
+	for _, r := range l.records() {
+		if r.Act == audit.Modify {
+			held = append(held, r.Detail)
+		}
+	}
+	if want := []string{"", "CKA_COPYABLE=false, CKA_WRAP_WITH_TRUSTED=true"}; !slices.Equal(held, want) {
+		t.Errorf("the log tells that %q was changed for good, want %q", held, want)
 	}
 	l.do("Close", l.recorder.Close())
 	l.holdsNone(soPIN, userPIN, value, []byte("label-"), []byte("of the session"), []byte("alice's own PIN"), []byte("mistyped"))

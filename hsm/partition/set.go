@@ -1,9 +1,13 @@
 package partition
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -17,8 +21,12 @@ func (p *Partition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.Templ
 		return err
 	}
 	err = p.update(func(w *writer) error {
-		w.note(kind.event)
-		return w.setAttributes(id, kind.private, tmpl, kind.so)
+		e := kind.event
+		if e.Detail, err = w.setAttributes(id, kind.private, tmpl, kind.so); err != nil {
+			return err
+		}
+		w.note(e)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -72,25 +80,34 @@ func (p *Partition) changeSession(e *entry, tmpl ck.Template, so bool) error {
 }
 
 // setAttributes changes a token object as it is in the store now, which may be
-// newer than the cache.
-func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, so bool) error {
+// newer than the cache. It says for the log what was changed for good.
+func (w *writer) setAttributes(id api.ObjectID, private bool, tmpl ck.Template, so bool) (held string, err error) {
 	b, found := w.tx.Get(store.ID(id))
 	if !found || !w.rings.of(private).open() {
-		return ck.CKR_OBJECT_HANDLE_INVALID
+		return "", ck.CKR_OBJECT_HANDLE_INVALID
 	}
 	n, born, err := w.openRecord(id, b)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if n.material != nil {
 		defer n.material.Zero()
 	}
 	o, err := n.object.Set(tmpl, so)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := w.p.changed(n.object, o, so); err != nil {
-		return err
+		return "", err
 	}
-	return w.putObject(pair{o, n.material}, born)
+	return describeHeld(n.object, o), w.putObject(pair{o, n.material}, born)
+}
+
+// describeHeld names the attributes that an object was given for good, with what they are.
+func describeHeld(was, is *object.Object) string {
+	var list []string
+	for _, t := range was.Held(is) {
+		list = append(list, fmt.Sprintf("%v=%t", t, is.Bool(t)))
+	}
+	return strings.Join(list, ", ")
 }

@@ -2,128 +2,153 @@ package partition
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
+// undoing gathers what was done to a partition since a backup, and would be undone by it.
+type undoing struct {
+	p     *Partition // whose keys open old
+	old   store.Tx   // what was restored of the backup
+	since Backed
+
+	destroyed int
+	held      map[store.ID]bool // objects that were given an attribute for good
+	anew      bool              // the token was initialised
+	rotated   bool
+	policy    bool
+	uses      bool                   // are recorded, and were not
+	pins      map[string]*undoingPIN // by the value in old that has the PIN's record
+	unknown   error                  // why the log cannot tell
+}
+
+// undoingPIN is what became of somebody's PIN.
+type undoingPIN struct {
+	who                      string
+	tries                    int
+	locked, changed, removed bool
+}
+
+// Backed says which state of a partition a backup is of.
+type Backed struct {
+	Generation uint64
+	At         time.Time // when the backup was made
+}
+
+func newUndoing(p *Partition, old store.Tx, since Backed) *undoing {
+	return &undoing{p: p, old: old, since: since, held: map[store.ID]bool{}, pins: map[string]*undoingPIN{}}
+}
+
 // Undone says, a sentence each, what would be undone if older took the place of p or
 // was used beside it: older is a partition of the same ID in a store, restored from a
-// backup. What was destroyed, locked or changed since is told; what would only be
-// missing is not.
-func (p *Partition) Undone(older store.Store) (reasons []string, err error) {
+// backup. What was destroyed, locked, restricted or changed since is told; what would only
+// be missing is not.
+func (p *Partition) Undone(older store.Store, since Backed) (reasons []string, err error) {
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
 	err = older.View(func(old store.Tx) error {
-		return p.store.View(func(now store.Tx) error {
-			reasons = destroyed(old, now)
-			for _, more := range []func(old, now store.Tx) ([]string, error){p.undonePINs, p.undonePolicy, p.undoneKeys, p.undoneUses} {
-				list, err := more(old, now)
-				if err != nil {
-					return err
-				}
-				reasons = append(reasons, list...)
-			}
-			return nil
-		})
+		u := newUndoing(p, old, since)
+		if err := p.store.View(u.compare); err != nil {
+			return err
+		}
+		if l := p.Log(); l != nil { // what is in a private object, only it tells
+			u.unknown = u.read(l, u.takeHeld)
+		}
+		reasons = u.told()
+		return nil
 	})
 	return reasons, storeError(err)
 }
 
-// destroyed tells of objects that would be back.
-func destroyed(old, now store.Tx) []string {
-	n := 0
-	for id := range old.All() {
+// compare holds the store as it is now against the old one.
+func (u *undoing) compare(now store.Tx) error {
+	for id := range u.old.All() {
 		if _, there := now.Get(id); !there {
-			n++
+			u.destroyed++
 		}
 	}
-	if n == 0 {
-		return nil
+	for _, compare := range []func(now store.Tx) error{u.comparePINs, u.comparePolicy, u.compareKeys, u.compareUses} {
+		if err := compare(now); err != nil {
+			return err
+		}
 	}
-	return []string{sayDestroyed(n)}
+	return nil
 }
 
-// undonePolicy tells of other rules for PINs.
-func (p *Partition) undonePolicy(old, now store.Tx) ([]string, error) {
-	was, err := p.readPINPolicy(old)
+// comparePolicy looks for other rules for PINs.
+func (u *undoing) comparePolicy(now store.Tx) error {
+	was, err := u.p.readPINPolicy(u.old)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	is, err := p.readPINPolicy(now)
-	if err != nil || is == was {
-		return nil, err
-	}
-	return []string{sayPolicy}, nil
+	is, err := u.p.readPINPolicy(now)
+	u.policy = is != was
+	return err
 }
 
-// undoneKeys tells of a rotation: who had the key before it would open again what is
+// compareKeys looks for a rotation: who had the key before it would open again what is
 // written from then on.
-func (p *Partition) undoneKeys(old, now store.Tx) ([]string, error) {
-	was, err := p.readPINKeys(old)
+func (u *undoing) compareKeys(now store.Tx) error {
+	was, err := u.p.readPINKeys(u.old)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	is, err := p.readPINKeys(now)
-	if err != nil || is.Term <= was.Term {
-		return nil, err
-	}
-	return []string{sayRotated}, nil
+	is, err := u.p.readPINKeys(now)
+	u.rotated = is.Term > was.Term
+	return err
 }
 
-// undoneUses tells of uses of keys that would not be recorded any more.
-func (p *Partition) undoneUses(old, now store.Tx) ([]string, error) {
-	was, err := p.readAnchor(old)
+// compareUses looks for uses of keys that would not be recorded any more.
+func (u *undoing) compareUses(now store.Tx) error {
+	was, err := u.p.readAnchor(u.old)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	is, err := p.readAnchor(now)
-	if err != nil || !is.Uses || was.Uses {
-		return nil, err
-	}
-	return []string{sayUses}, nil
+	is, err := u.p.readAnchor(now)
+	u.uses = is.Uses && !was.Uses
+	return err
 }
 
-// undonePINs tells of PINs that would be other ones, or have their wrong tries back.
-func (p *Partition) undonePINs(old, now store.Tx) (reasons []string, err error) {
-	policy, err := p.readPINPolicy(now)
+// comparePINs looks for PINs that would be other ones, or have their wrong tries back.
+func (u *undoing) comparePINs(now store.Tx) error {
+	policy, err := u.p.readPINPolicy(now)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for name := range old.Metas() {
+	for name := range u.old.Metas() {
 		if !isPIN(name) {
 			continue
 		}
-		a, _, err := p.readPIN(old, name)
+		was, _, err := u.p.readPIN(u.old, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		b, _, err := p.readPIN(now, name)
+		is, _, err := u.p.readPIN(now, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		reasons = append(reasons, undonePIN(whose(name, a), a, b, policy)...)
+		u.pins[name] = comparePIN(whose(name, was), was, is, policy)
 	}
-	return reasons, nil
+	return nil
 }
 
-// undonePIN compares the records of somebody's PIN, as it was and as it is.
-func undonePIN(who string, was, is auth, policy api.PINPolicy) (reasons []string) {
+// comparePIN compares the records of somebody's PIN, as it was and as it is.
+func comparePIN(who string, was, is auth, policy api.PINPolicy) *undoingPIN {
 	if !is.initialised() {
-		return []string{sayRemoved(who)}
+		return &undoingPIN{who: who, removed: true}
 	}
 	now := time.Now()
-	if is.locked(policy, now) && !was.locked(policy, now) {
-		reasons = append(reasons, sayLocked(who))
-	} else if n := is.failed(now) - was.failed(now); n > 0 {
-		reasons = append(reasons, sayTries(who, n))
+	return &undoingPIN{
+		who:     who,
+		tries:   max(0, is.failed(now)-was.failed(now)),
+		locked:  is.locked(policy, now) && !was.locked(policy, now),
+		changed: string(was.Wrap) != string(is.Wrap) && !is.follows(&was),
 	}
-	if string(was.Wrap) != string(is.Wrap) && !is.follows(&was) {
-		reasons = append(reasons, sayChanged(who))
-	}
-	return reasons
 }
 
 // isPIN reports whether a value is the record of a PIN.
@@ -140,29 +165,46 @@ func whose(name string, a auth) string {
 	return fmt.Sprintf("user %q", a.Name)
 }
 
-// What is said of what would be undone.
-const (
-	sayRotated = "the key that PINs open, which was rotated since, would be the old one"
-	sayPolicy  = "the PIN policy, which was changed since, would be the old one"
-	sayUses    = "uses of keys, which are recorded since, would not be"
-)
-
-func sayDestroyed(n int) string {
-	return fmt.Sprintf("objects that were destroyed since would be back: %d", n)
+// told is all of it, a sentence each.
+func (u *undoing) told() (reasons []string) {
+	if u.unknown != nil {
+		reasons = append(reasons, fmt.Sprintf("not all that was done since can be told: %v", u.unknown))
+	}
+	if u.destroyed > 0 {
+		reasons = append(reasons, fmt.Sprintf("objects that were destroyed since would be back: %d", u.destroyed))
+	}
+	if n := len(u.held); n > 0 {
+		reasons = append(reasons, fmt.Sprintf("objects that were made sensitive, not extractable or the like since would not be so: %d", n))
+	}
+	if u.anew {
+		reasons = append(reasons, "the token was initialised anew since, and what was in it would be back")
+	}
+	for _, meta := range slices.Sorted(maps.Keys(u.pins)) {
+		reasons = append(reasons, u.pins[meta].told()...)
+	}
+	if u.policy {
+		reasons = append(reasons, "the PIN policy, which was changed since, would be the old one")
+	}
+	if u.rotated {
+		reasons = append(reasons, "the key that PINs open, which was rotated since, would be the old one")
+	}
+	if u.uses {
+		reasons = append(reasons, "uses of keys, which are recorded since, would not be")
+	}
+	return reasons
 }
 
-func sayRemoved(who string) string {
-	return fmt.Sprintf("%s, whose PIN was removed since, would be back", who)
-}
-
-func sayLocked(who string) string {
-	return fmt.Sprintf("the PIN of %s, which is locked, would be unlocked", who)
-}
-
-func sayTries(who string, n int) string {
-	return fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", who, n)
-}
-
-func sayChanged(who string) string {
-	return fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", who)
+func (p *undoingPIN) told() (reasons []string) {
+	if p.removed {
+		return []string{fmt.Sprintf("%s, whose PIN was removed since, would be back", p.who)}
+	}
+	if p.locked {
+		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which is locked, would be unlocked", p.who))
+	} else if p.tries > 0 {
+		reasons = append(reasons, fmt.Sprintf("wrong tries of the PIN of %s would be forgotten: %d", p.who, p.tries))
+	}
+	if p.changed {
+		reasons = append(reasons, fmt.Sprintf("the PIN of %s, which was changed since, would be the old one", p.who))
+	}
+	return reasons
 }

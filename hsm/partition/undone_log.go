@@ -3,25 +3,15 @@ package partition
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
-
-// Backed says which state of a partition a backup is of.
-type Backed struct {
-	Generation uint64
-	At         time.Time // when the backup was made
-}
 
 // errOtherLog is the answer to the log of another partition.
 var errOtherLog = errors.New("the log of another partition")
@@ -44,13 +34,8 @@ func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (
 		if name, err := audit.NameIn(dir); errors.Is(err, fs.ErrNotExist) || err == nil && name != l.Name() {
 			return errOtherLog
 		}
-		u := undoing{p: p, old: tx, since: since, pins: map[string]*undoingPIN{}}
-		if _, err := audit.Verify(dir, l.Verifier()); err == nil {
-			err = u.read(dir)
-		}
-		if err != nil {
-			u.reasons = []string{fmt.Sprintf("what was done since cannot be told: %v", err)}
-		}
+		u := newUndoing(p, tx, since)
+		u.unknown = u.read(l, u.take)
 		reasons = u.told()
 		return nil
 	})
@@ -60,38 +45,20 @@ func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (
 	return reasons, err == nil, storeError(err)
 }
 
-// undoing gathers what a log tells that was done since a backup.
-type undoing struct {
-	p     *Partition
-	old   store.Tx
-	since Backed
-
-	branch    bool // the log begins with a restore: generations may be of another history
-	destroyed int
-	rotated   bool
-	policy    bool
-	uses      bool // are recorded, and were not
-	anew      bool
-	pins      map[string]*undoingPIN // by the value in old that has the PIN's record
-	reasons   []string
-}
-
-// undoingPIN is what became of somebody's PIN.
-type undoingPIN struct {
-	who                      string
-	tries                    int
-	locked, changed, removed bool
-}
-
-// read takes in the records of a log that is sound.
-func (u *undoing) read(dir string) error {
-	for r, err := range audit.Read(dir, 0) {
+// read gives take the records of a log that were made since the backup, if all of the log
+// is sound.
+func (u *undoing) read(l *audit.Log, take func(audit.Record)) error {
+	if _, err := audit.Verify(l.Dir(), l.Verifier()); err != nil {
+		return err
+	}
+	branch := false // the log begins with a restore: generations may be of another history
+	for r, err := range audit.Read(l.Dir(), 0) {
 		if err != nil {
 			return err
 		}
-		u.branch = u.branch || r.Seq == 0 && r.Act == audit.Restore
-		if r.Generation > u.since.Generation || u.branch && r.Time.After(u.since.At) {
-			u.take(r)
+		branch = branch || r.Seq == 0 && r.Act == audit.Restore
+		if r.Generation > u.since.Generation || branch && r.Time.After(u.since.At) {
+			take(r)
 		}
 	}
 	return nil
@@ -99,6 +66,7 @@ func (u *undoing) read(dir string) error {
 
 // take takes in a record.
 func (u *undoing) take(r audit.Record) {
+	u.takeHeld(r)
 	if r.Succeeded() {
 		u.takeDone(r)
 	}
@@ -121,11 +89,8 @@ func (u *undoing) take(r audit.Record) {
 func (u *undoing) takeDone(r audit.Record) {
 	switch r.Act {
 	case audit.Destroy:
-		var id store.ID
-		if n, err := hex.Decode(id[:], []byte(r.Object)[:min(len(r.Object), 2*len(id))]); err == nil && n == len(id) {
-			if _, had := u.old.Get(id); had {
-				u.destroyed++
-			}
+		if _, had := u.had(r); had {
+			u.destroyed++
 		}
 	case audit.TokenInit: // the SO's PIN was given; all users are gone
 		u.anew = true
@@ -150,6 +115,27 @@ func (u *undoing) takeDone(r audit.Record) {
 	case audit.UserDelete:
 		u.remove(u.about(r))
 	}
+}
+
+// takeHeld takes in that an object of the backup was given an attribute for good.
+func (u *undoing) takeHeld(r audit.Record) {
+	id, had := u.had(r)
+	switch {
+	case !had || !r.Succeeded():
+	case r.Act == audit.Destroy:
+		delete(u.held, id) // that says it all
+	case r.Act == audit.Modify && r.Detail != "":
+		u.held[id] = true
+	}
+}
+
+// had is the object that a record is about, and whether the backup has it.
+func (u *undoing) had(r audit.Record) (id store.ID, had bool) {
+	n, err := hex.Decode(id[:], []byte(r.Object)[:min(len(r.Object), 2*len(id))])
+	if err == nil && n == len(id) {
+		_, had = u.old.Get(id)
+	}
+	return id, had
 }
 
 // remove notes that somebody has no PIN any more.
@@ -188,42 +174,4 @@ func (u *undoing) pin(who string) *undoingPIN {
 		u.pins[of.meta] = &undoingPIN{who: whose(of.meta, auth{Name: of.name})}
 	}
 	return u.pins[of.meta]
-}
-
-// told is all of it, a sentence each, as Undone says it.
-func (u *undoing) told() []string {
-	if u.destroyed > 0 {
-		u.reasons = append(u.reasons, sayDestroyed(u.destroyed))
-	}
-	if u.anew {
-		u.reasons = append(u.reasons, "the token was initialised anew since, and what was in it would be back")
-	}
-	for _, meta := range slices.Sorted(maps.Keys(u.pins)) {
-		u.reasons = append(u.reasons, u.pins[meta].told()...)
-	}
-	if u.policy {
-		u.reasons = append(u.reasons, sayPolicy)
-	}
-	if u.rotated {
-		u.reasons = append(u.reasons, sayRotated)
-	}
-	if u.uses {
-		u.reasons = append(u.reasons, sayUses)
-	}
-	return u.reasons
-}
-
-func (p *undoingPIN) told() (reasons []string) {
-	if p.removed {
-		return []string{sayRemoved(p.who)}
-	}
-	if p.locked {
-		reasons = append(reasons, sayLocked(p.who))
-	} else if p.tries > 0 {
-		reasons = append(reasons, sayTries(p.who, p.tries))
-	}
-	if p.changed {
-		reasons = append(reasons, sayChanged(p.who))
-	}
-	return reasons
 }
