@@ -218,7 +218,7 @@ func (r *restoring) place() error {
 		}
 		acts = append(acts, e)
 	}
-	err = r.m.home.recordedAll(r.m.root, acts, func([]audit.Event) error {
+	return r.m.home.recordedAll(r.m.root, acts, func([]audit.Event) error {
 		err := r.m.home.startPlacing(list)
 		if err != nil {
 			os.Remove(r.m.home.path(placingName)) // it may be there, and not be durable
@@ -235,10 +235,6 @@ func (r *restoring) place() error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return r.m.finishRestore()
 }
 
 // placed notes where one has come to.

@@ -95,21 +95,40 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err := r.makeStores(); err != nil {
 			return err
 		}
-		err := fill(r.stores, m.root)
-		if err == nil {
-			err = r.undoes(force)
-		}
-		if err == nil {
-			err = r.tell()
-		}
-		if err = errors.Join(err, r.closeStores()); err != nil {
+		if err := fill(r.stores, m.root); err != nil {
 			return err
 		}
-		if err := r.place(); err != nil {
+		if err := r.still(list, func() error { return r.decide(force) }); err != nil {
+			return err
+		}
+		if err := m.finishRestore(); err != nil {
 			return err
 		}
 		return m.refresh()
 	})
+}
+
+// still runs f while nobody changes what is replaced: what a restore would undo is told,
+// and nothing is undone that came after.
+func (r *restoring) still(list []*Restored, f func() error) error {
+	for i, want := range list {
+		if p := r.m.partitions[want.Replace]; p != nil && p.Err() == nil {
+			return p.Still(func() error { return r.still(list[i+1:], f) })
+		}
+	}
+	return f()
+}
+
+// decide puts what was restored in its place, if nothing is undone or force is set.
+func (r *restoring) decide(force bool) error {
+	err := r.undoes(force)
+	if err == nil {
+		err = r.tell()
+	}
+	if err = errors.Join(err, r.closeStores()); err != nil {
+		return err
+	}
+	return r.place()
 }
 
 // resumed reports whether the restore of list is one that was cut off and has been

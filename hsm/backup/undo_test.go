@@ -2,9 +2,11 @@ package backup
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // What a restore would undo is told, and done only if forced; what it would not undo
@@ -231,6 +235,59 @@ func TestUndoesOfSeveral(t *testing.T) {
 		t.Errorf("%d slots", n)
 	}
 	restore(t, chain(t, by, full), m, Restoring{Name: "b"})
+}
+
+// wrong tries a PIN, and reports whether that was looked at and found to be wrong.
+func wrong(p api.Partition) bool {
+	_, err := p.Login(ck.CKU_USER, []byte("another PIN"))
+	return err == ck.CKR_PIN_INCORRECT
+}
+
+// No wrong try of a PIN is forgotten in silence: what is tried while a restore is under way
+// is told with the rest, or was tried too late to be counted.
+func TestUndoesMeanwhile(t *testing.T) {
+	config := newHome(t)
+	tries, err := os.ReadFile(config.ConfigFile)
+	if err == nil {
+		err = os.WriteFile(config.ConfigFile, append(tries, "tries = 100\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, by := openHome(t, config), key(t)
+	c := chain(t, by, save(t, m, by, "", newPartition(t, m, "a", "k1")))
+	parts, err := c.parts("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := make(chan int)
+	p := partitionIn(openHome(t, config), 1)
+	begun := make(chan struct{})
+	tryAll := func() {
+		n, began := 0, sync.OnceFunc(func() { close(begun) })
+		for wrong(p) {
+			n++
+			began()
+		}
+		began()
+		counted <- n
+	}
+	want := &hsm.Restored{Serial: parts[0].Serial, Label: "a", Slot: 1, Generation: parts[0].Generation, Replace: 1, Made: c.Contents().Time}
+	err = m.Restore([]*hsm.Restored{want}, true, func(stores []store.Store, root *seal.Root) error {
+		parts[0].st = stores[0]
+		defer func() {
+			go tryAll()
+			<-begun
+		}()
+		return c.read(parts, root)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := <-counted
+	if said := strings.Join(want.Undone, "; "); n < 100 && !strings.Contains(said, fmt.Sprintf("forgotten: %d", n)) {
+		t.Errorf("%d tries were answered, and it says %q", n, said)
+	}
 }
 
 // What cannot be opened cannot be compared with: that is said, too.

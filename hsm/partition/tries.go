@@ -60,6 +60,9 @@ func (a *auth) failed(now time.Time) int {
 	return n
 }
 
+// begun counts the tries that failed, and those under way: each may fail.
+func (a *auth) begun() int { return a.Failures + len(a.Pending) }
+
 // stale also holds for a try of the future: somebody has set the clock back.
 func (t pending) stale(now time.Time) bool {
 	age := now.Sub(t.At)

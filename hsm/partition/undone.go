@@ -145,7 +145,7 @@ func comparePIN(who string, was, is auth, policy api.PINPolicy) *undoingPIN {
 	now := time.Now()
 	return &undoingPIN{
 		who:     who,
-		tries:   max(0, is.failed(now)-was.failed(now)),
+		tries:   max(0, is.begun()-was.begun()),
 		locked:  is.locked(policy, now) && !was.locked(policy, now),
 		changed: string(was.Wrap) != string(is.Wrap) && !is.follows(&was),
 	}

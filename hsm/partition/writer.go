@@ -65,6 +65,24 @@ func (p *Partition) tryUpdate(f func(*writer) error) error {
 	return storeError(err)
 }
 
+// Still runs f while no process changes the partition, f least of all: writers wait. What
+// cannot be written to, nobody changes.
+func (p *Partition) Still(f func() error) error {
+	ran := false
+	var failed error
+	err := p.store.Update(func(store.Tx) error {
+		ran, failed = true, f()
+		return nil
+	})
+	switch {
+	case ran:
+		return failed
+	case errors.Is(err, store.ErrBusy):
+		return storeError(err)
+	}
+	return f()
+}
+
 func (p *Partition) newWriter() *writer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
