@@ -7,13 +7,14 @@
 # make bench   compare and scale, ten minutes, with charts in RESULTS (bench/results)
 # make compare Coffer beside other tokens; BENCH='...' is for options
 # make scale   Coffer by threads, sessions, objects, length; SCALE='...' is for options
+# make profile pkcs11/core.pgo anew: where the core spends its time, for the compiler
 # make clean   removes build/
 
 GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale clean
+.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale profile clean
 build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -49,8 +50,13 @@ CORE := $(BUILD)/libcoffer-core.so
 # With GOFIPS140 Go would put fips140=on there.
 comma := ,
 FIPS := $(if $(filter-out off,$(GOFIPS140)),$(comma)fips140=on)
-CORE_LDFLAGS := -s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0$(FIPS) \
+STRIP := -s -w
+CORE_LDFLAGS := $(STRIP) -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0$(FIPS) \
 	-extldflags=-Wl,--version-script=$(CURDIR)/pkcs11/core.map
+
+# What the compiler inlines is guided by where the time went when make profile ran. The
+# code is the same: nothing in it depends on the profile but its layout.
+PROFILE := $(CURDIR)/pkcs11/core.pgo
 
 # What a key leaves behind in memory is erased by Go's runtime (hsm/secret), where the
 # toolchain can.
@@ -58,7 +64,7 @@ ERASING := $(shell GOEXPERIMENT=runtimesecret $(GO) version >/dev/null 2>&1 && e
 
 core: | $(BUILD)
 	GO=$(GO) pkcs11/overlay.sh $(BUILD)/.overlay
-	GOEXPERIMENT=$(ERASING) $(GO) build -buildmode=c-shared -trimpath -overlay=$(BUILD)/.overlay/overlay.json \
+	GOEXPERIMENT=$(ERASING) $(GO) build -buildmode=c-shared -trimpath -pgo=$(PROFILE) -overlay=$(BUILD)/.overlay/overlay.json \
 		-ldflags='$(CORE_LDFLAGS)' -o $(BUILD)/core/libcoffer-core.so ./pkcs11
 	.ci/place $(BUILD)/core/libcoffer-core.so $(CORE)
 	.ci/place $(BUILD)/core/libcoffer-core.so $(BUILD)/libcoffer-core-fork.so
@@ -80,6 +86,7 @@ test:
 	.ci/install test
 	$(MAKE) build
 	$(GO) vet ./...
+	$(GO) test -C pkcs11/_profile .
 	$(GO) test -p 2 -timeout 20m ./...
 	$(MAKE) purego race
 
@@ -112,6 +119,13 @@ scale: build
 	mkdir -p $(RESULTS)
 	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -cpu -rounds 15 >$(RESULTS)/audit.txt
 	$(GO) run ./bench/scale -out $(RESULTS)/scale $(SCALE)
+
+# The rows in which the call counts more than the cipher; a core with its symbols.
+PROFILED ?= ^(aes-256-gcm-16B|sha|hmac|random|session|key|find|p256|ed25519)
+profile:
+	.ci/install profile
+	$(MAKE) BUILD=$(BUILD)/profile STRIP= build
+	pkcs11/profile.sh $(BUILD)/profile '$(PROFILED)' $(PROFILE)
 
 demo:
 	.ci/install demo
