@@ -253,8 +253,9 @@ func TestCreateObjectWipesKey(t *testing.T) {
 	list := []cAttribute{attr(ck.CKA_CLASS, class), attr(ck.CKA_LABEL, []byte("name")), attr(ck.CKA_VALUE, value)}
 	var made cObject
 	want(t, "CreateObject", coffer_C_CreateObject(h, &list[0], 3, &made), ck.CKR_OK)
-	if made == 0 || string(m.partition.tmpl[1].Value) != "name" || !bytes.Equal(m.partition.tmpl[2].Value, make([]byte, 3)) || string(value) != "key" {
-		t.Errorf("handle %d, template %v, the caller's key %q", made, m.partition.tmpl, value)
+	p := m.partition
+	if made == 0 || p.read != string(class)+"namekey" || !bytes.Equal(p.tmpl[2].Value, make([]byte, 3)) || string(value) != "key" {
+		t.Errorf("handle %d, template %q, %v afterwards, the caller's key %q", made, p.read, p.tmpl, value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -44,6 +45,7 @@ type fakePartition struct {
 	// As they were given, kept against the rules to see them wiped.
 	pin  []byte
 	tmpl ck.Template
+	read string // the values of tmpl, as they were then
 }
 
 func (p *fakePartition) Info() api.PartitionInfo {
@@ -57,7 +59,10 @@ func (p *fakePartition) LoginUser(_ ck.UserType, _ string, pin []byte) (api.Iden
 	return 1, nil
 }
 func (p *fakePartition) CreateObject(_ api.Caller, tmpl ck.Template) (api.ObjectID, error) {
-	p.tmpl = tmpl
+	p.tmpl, p.read = slices.Clone(tmpl), ""
+	for i := range tmpl {
+		p.read += string(tmpl[i].Value)
+	}
 	return api.ObjectID{1}, nil
 }
 func (p *fakePartition) Logout(api.Identity) error { return nil }

@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
-	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/slots"
 )
 
@@ -18,11 +17,14 @@ func coffer_C_CreateObject(h C.CK_SESSION_HANDLE, tmpl C.CK_ATTRIBUTE_PTR, n C.C
 	if app == nil {
 		return rv
 	}
-	t, err := templateFor(tmpl, n, made)
+	if made == nil { // there must be a place for the handle before anything is made
+		return refuse(app, h, ck.CKR_ARGUMENTS_BAD)
+	}
+	t, room, err := passingTemplate(tmpl, n)
 	if err != nil {
 		return refuse(app, h, err)
 	}
-	defer object.WipeTemplate(t) // it may hold a key; the object has its own copy
+	defer room.free(t) // it may hold a key; the object has its own copy
 	o, err := app.CreateObject(ck.SessionHandle(h), t)
 	return hand(made, o, err)
 }
@@ -122,11 +124,11 @@ func coffer_C_FindObjectsInit(h C.CK_SESSION_HANDLE, tmpl C.CK_ATTRIBUTE_PTR, n 
 	if app == nil {
 		return rv
 	}
-	t, err := template(tmpl, n)
+	t, room, err := passingTemplate(tmpl, n)
 	if err != nil {
 		return refuse(app, h, err)
 	}
-	defer object.WipeTemplate(t) // it may hold a value to look for
+	defer room.free(t) // it may hold a value to look for
 	return code(app.FindObjectsInit(ck.SessionHandle(h), t))
 }
 

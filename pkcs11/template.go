@@ -41,7 +41,11 @@ func template(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
 	}
 	r := templateReader{budget: maxCopy}
 	r.room = make([]byte, 0, roomFor(list))
-	return r.read(list, maxNesting)
+	t, err := r.read(list, maxNesting)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // roomFor is how many bytes the values of a list take, where they are few, as they are
@@ -69,14 +73,17 @@ func attributes(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) ([]cAttribute, error) {
 // templateReader copies templates until its budget of bytes is spent: a template
 // may point to itself, or many times to the same large value.
 type templateReader struct {
-	budget int
-	room   []byte // what is left is behind its length
+	budget  int
+	room    []byte      // what is left is behind its length
+	list    ck.Template // room for the outermost list, if it is not longer
+	spilled bool        // a value is outside of room
 }
 
 // take is copyBytes into room, as long as there is some.
 func (r *templateReader) take(p unsafe.Pointer, n C.CK_ULONG) ([]byte, error) {
 	at := len(r.room)
 	if n == 0 || n > C.CK_ULONG(cap(r.room)-at) {
+		r.spilled = r.spilled || n > 0
 		return copyBytes(p, n, maxCopy, ck.CKR_ATTRIBUTE_VALUE_INVALID)
 	}
 	r.room = append(r.room, unsafe.Slice((*byte)(p), int(n))...)
@@ -92,38 +99,48 @@ func (r *templateReader) spend(n C.CK_ULONG) error {
 	return nil
 }
 
+// read copies a list. With an error it returns what it has copied so far.
 func (r *templateReader) read(list []cAttribute, depth int) (ck.Template, error) {
 	if depth == 0 {
 		return nil, ck.CKR_ATTRIBUTE_VALUE_INVALID
 	}
-	t := make(ck.Template, len(list))
+	t := r.places(len(list))
 	for i := range list {
 		c := list[i] // one reading: another thread may be writing
 		if c.pValue == nil && c.ulValueLen > 0 {
-			return nil, ck.CKR_ATTRIBUTE_VALUE_INVALID
+			return t, ck.CKR_ATTRIBUTE_VALUE_INVALID
 		}
 		if err := r.spend(c.ulValueLen); err != nil {
-			return nil, err
+			return t, err
 		}
-		var err error
-		if t[i], err = r.attribute(c, depth); err != nil {
-			return nil, err
+		if err := r.attribute(&t[i], c, depth); err != nil {
+			return t, err
 		}
 	}
 	return t, nil
 }
 
-// attribute copies one attribute, whose length is in the budget.
-func (r *templateReader) attribute(c cAttribute, depth int) (a ck.Attribute, err error) {
+// places makes a list of n attributes.
+func (r *templateReader) places(n int) ck.Template {
+	if n == 0 || n > len(r.list) {
+		return make(ck.Template, n)
+	}
+	t := r.list[:n:n]
+	r.list = nil
+	return t
+}
+
+// attribute copies one attribute, whose length is in the budget, to its place.
+func (r *templateReader) attribute(a *ck.Attribute, c cAttribute, depth int) (err error) {
 	a.Type = ck.AttributeType(c._type)
 	if !nests(a.Type) {
 		a.Value, err = r.take(unsafe.Pointer(c.pValue), c.ulValueLen)
-		return a, err
+		return err
 	}
 	if c.ulValueLen%attributeSize != 0 {
-		return a, ck.CKR_ATTRIBUTE_VALUE_INVALID
+		return ck.CKR_ATTRIBUTE_VALUE_INVALID
 	}
 	inner := unsafe.Slice((*cAttribute)(unsafe.Pointer(c.pValue)), int(c.ulValueLen/attributeSize))
 	a.Nested, err = r.read(inner, depth-1)
-	return a, err
+	return err
 }

@@ -3,7 +3,6 @@ package object
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
 	"crypto/subtle"
 	"math/bits"
 	"slices"
@@ -93,12 +92,6 @@ func (d *draft) fill() error {
 		}
 	}
 	return nil
-}
-
-// newID returns a fresh name. crypto/rand does not fail.
-func newID() (id api.ObjectID) {
-	rand.Read(id[:])
-	return id
 }
 
 // schema finds out what is to be made.

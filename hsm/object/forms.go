@@ -17,7 +17,8 @@ import (
 // is empty; it may be used from many threads.
 //
 // It takes requests for secret keys with Deferred, whose Made follows from the template
-// and the length of the value; of others it has nothing and keeps nothing.
+// and the length of the value; of others it has nothing and keeps nothing, nor of keys
+// whose value is held against rules of its own.
 type Forms struct {
 	places [64]formPlace
 }
@@ -51,8 +52,8 @@ const largestForm = 1 << 10
 var formSeed = maphash.MakeSeed()
 
 // New is the function New, if the same template has been kept: an object that the policy
-// has allowed, and its material, which are the caller's as they are with New. o is nil if
-// there is no such form.
+// has allowed, and its material, which are the caller's as they are with New. Made is not
+// looked at. o is nil if there is no such form.
 func (f *Forms) New(r *Request) (o *Object, m *Material) {
 	value, hash, ok := hashOf(r)
 	if !ok {
@@ -75,7 +76,7 @@ func (f *Forms) New(r *Request) (o *Object, m *Material) {
 // Keep remembers o, which r has become, if it is asked to do so a second time.
 func (f *Forms) Keep(r *Request, o *Object) {
 	_, hash, ok := hashOf(r)
-	if !ok || o.packed == nil || o.class != ck.CKO_SECRET_KEY {
+	if !ok || o.packed == nil || o.class != ck.CKO_SECRET_KEY || o.keyType == ck.CKK_AES_XTS {
 		return
 	}
 	place := f.place(hash)

@@ -45,6 +45,19 @@ func (p *Partition) importOf(who api.Caller, from string, n int) []audit.Event {
 
 // preparePair does all of CreateObject but putting the object anywhere.
 func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) {
+	if err := p.sync(); err != nil {
+		return pair{}, err
+	}
+	so := p.roleNow(who) == roleSO
+	r := object.Request{Origin: object.Created, Template: tmpl, SO: so, Deferred: true}
+	if o, m := p.forms.New(&r); o != nil {
+		return pair{o, m}, nil // whether the caller may make it is seen on insertion
+	}
+	return p.preparePairAnew(who, tmpl)
+}
+
+// preparePairAnew is preparePair for a template that there is no form of.
+func (p *Partition) preparePairAnew(who api.Caller, tmpl ck.Template) (pair, error) {
 	so, err := p.mayCreate(who, tmpl)
 	if err != nil {
 		return pair{}, err

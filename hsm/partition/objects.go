@@ -84,9 +84,6 @@ func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, e
 
 // newPair is newObject short of putting it anywhere.
 func (p *Partition) newPair(r object.Request) (pair, error) {
-	if o, m := p.forms.New(&r); o != nil {
-		return pair{o, m}, nil
-	}
 	o, m, err := object.New(r)
 	if err != nil {
 		return pair{}, err

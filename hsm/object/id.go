@@ -1,0 +1,29 @@
+package object
+
+import (
+	"crypto/rand"
+	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/api"
+)
+
+// names are random bytes that no name has been made of: to ask for as many as one name
+// takes costs as much as to ask for many. They are no secret.
+type names struct {
+	bytes [32 * len(api.ObjectID{})]byte
+	used  int
+}
+
+var freshNames = sync.Pool{New: func() any { return &names{used: len(names{}.bytes)} }}
+
+// newID returns a fresh name. crypto/rand does not fail.
+func newID() (id api.ObjectID) {
+	n := freshNames.Get().(*names)
+	if n.used == len(n.bytes) {
+		rand.Read(n.bytes[:])
+		n.used = 0
+	}
+	n.used += copy(id[:], n.bytes[n.used:])
+	freshNames.Put(n)
+	return id
+}
