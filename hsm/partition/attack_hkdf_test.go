@@ -71,7 +71,7 @@ func (a *attacker) reads(m *ck.Mechanism, k *atom, how string) {
 	if err != nil {
 		return
 	}
-	a.knows(a.objects[id].object.Bytes(ck.CKA_VALUE), how)
+	a.knows(a.held(id).object.Bytes(ck.CKA_VALUE), how)
 	if err := a.DestroyObject(a.user, id); err != nil {
 		a.t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func (a *attacker) takes(id api.ObjectID, err error, owed bool, how string) *ato
 	if err != nil {
 		return nil
 	}
-	e := a.objects[id]
+	e := a.held(id)
 	k := &atom{id: id, o: e.object, how: how}
 	k.value = string(k.o.Bytes(ck.CKA_MODULUS))
 	if k.value == "" {

@@ -56,11 +56,11 @@ func TestCheckValueOnDemand(t *testing.T) {
 		given := r.create(who, append(slices.Clone(tmpl), ck.Bytes(ck.CKA_CHECK_VALUE, want)))
 		for round := range 4 {
 			id := r.create(who, tmpl)
-			if !r.objects[id].object.OwesCheckValue() {
+			if !r.held(id).object.OwesCheckValue() {
 				t.Errorf("%s, %d: the check value was computed at once", c.name, round)
 			}
 			r.asked(who, id, given, want)
-			if r.objects[id].key.Load() != nil {
+			if r.held(id).key.Load() != nil {
 				t.Errorf("%s, %d: asking has made a key, which is not wiped at once", c.name, round)
 			}
 			r.carried(who, id, want)

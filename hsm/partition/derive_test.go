@@ -55,7 +55,7 @@ func TestDeriveData(t *testing.T) {
 				t.Errorf("%s, data of %q: %v", policy, c.info, err)
 			} else if allowed {
 				want, _ := hkdf.Expand(sha256.New, value, c.info, 12)
-				if o := r.objects[id].object; o.Class() != ck.CKO_DATA || !o.Bool(ck.CKA_PRIVATE) || !bytes.Equal(r.value(user, id), want) {
+				if o := r.held(id).object; o.Class() != ck.CKO_DATA || !o.Bool(ck.CKA_PRIVATE) || !bytes.Equal(r.value(user, id), want) {
 					t.Errorf("%s, data of %q: %v", policy, c.info, o.Class())
 				}
 			}

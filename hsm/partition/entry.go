@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"iter"
 	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -18,7 +19,7 @@ type entry struct {
 	values  [len(indexed)]uint64 // what it is found by (indexValue), if it is in the index
 	record  record
 	tag     [32]byte
-	session api.SessionID               // 0 for an object that has a record
+	session api.SessionID               // of a session object: who made it
 	order   uint64                      // born, or the session objects' own sequence
 	key     atomic.Pointer[service.Key] // once it has been used
 
@@ -26,7 +27,9 @@ type entry struct {
 
 	alone         [len(indexed)]*entry // a list of this entry in the index, while it is the only one
 	before, after *entry               // among the objects of the session
-	fresh         int                  // place in the index's list of such, from 1
+	fresh         int                  // place in the shard's list of such, from 1; then it is not in the index
+	ofSession     bool                 // there is no record: an object of a session, or a built-in one
+	gone          bool                 // a session object that was removed
 }
 
 // show gives an entry its object, opened or changed.
@@ -44,7 +47,10 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if k := e.key.Load(); k != nil {
 		return k, nil
 	}
-	m := e.material
+	if e.ofSession {
+		return p.preparedOfSession(e)
+	}
+	var m *object.Material
 	if len(e.record.material) > 0 {
 		sealing, err := p.rings.keyOf(&e.record)
 		if err == nil {
@@ -56,12 +62,26 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	}
 	k := service.NewKey(wholeWith(e.object, m).Unpacked(), m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
-		if e.session == 0 {
-			k.Zero()
-		}
+		k.Zero()
 		k = e.key.Load()
 	}
 	return k, nil
+}
+
+// preparedOfSession is prepared for a session object. It holds the lock of the shard, so
+// that the object does not go meanwhile: one that has been used goes under p.mu for
+// writing only.
+func (p *Partition) preparedOfSession(e *entry) (*service.Key, error) {
+	s := p.sessions.shard(&e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.gone {
+		return nil, ck.CKR_OBJECT_HANDLE_INVALID
+	}
+	if e.key.Load() == nil { // or another thread was faster
+		e.key.Store(service.NewKey(wholeWith(e.object, e.material).Unpacked(), e.material))
+	}
+	return e.key.Load(), nil
 }
 
 // wholeWith returns an object with the check value that it owes.
@@ -75,8 +95,19 @@ func wholeWith(o *object.Object, m *object.Material) *object.Object {
 
 // whole returns the entry's object with all its attributes. It makes no key of the entry,
 // whose secret could not be wiped at once then. The caller holds p.mu at least for
-// reading, and the object is open.
-func (e *entry) whole() *object.Object { return wholeWith(e.object, e.material) }
+// reading, and the object is open. CKR_OBJECT_HANDLE_INVALID if it has gone since.
+func (p *Partition) whole(e *entry) (*object.Object, error) {
+	if !e.object.OwesCheckValue() {
+		return e.object, nil
+	}
+	s := p.sessions.shard(&e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.gone {
+		return nil, ck.CKR_OBJECT_HANDLE_INVALID
+	}
+	return wholeWith(e.object, e.material), nil
+}
 
 // wipe forgets the key and wipes it. Nothing may be using it: at logout and at the
 // end, when no operation is left. The caller holds p.mu for writing.
@@ -168,52 +199,47 @@ func (p *Partition) visible(who api.Caller, o *object.Object) bool {
 	return !o.Private() || p.roleOf(who) == roleUser
 }
 
-// add puts an entry into the cache; remove takes it out and drops its key. The
-// caller holds p.mu for writing.
+// add puts an entry of the token into the cache; remove takes any out and drops its key.
+// The caller holds p.mu for writing.
 func (p *Partition) add(e *entry) {
 	p.recent.forget(&e.id)
 	p.objects[e.id] = e
-	switch {
-	case e.session != 0:
-		p.index.addFresh(e)
-		p.own(e)
-	case e.object != nil:
+	if e.object != nil {
 		p.index.add(e)
 	}
 }
 
 func (p *Partition) remove(e *entry) {
-	delete(p.objects, e.id)
-	p.recent.forget(&e.id)
-	if e.object != nil {
+	if e.object != nil && e.fresh == 0 {
 		p.index.remove(e)
 	}
-	if e.session != 0 {
-		p.disown(e)
+	if e.ofSession {
+		p.sessions.remove(e)
+	} else {
+		delete(p.objects, e.id)
 	}
+	p.recent.forget(&e.id)
 	e.drop()
 }
 
-// own puts an entry before the others of its session; disown takes it out from among
-// them.
-func (p *Partition) own(e *entry) {
-	e.before = p.sessions[e.session]
-	if e.before != nil {
-		e.before.after = e
+// held is the object of the token or of a session with an id, nil if there is none. The
+// caller holds p.mu.
+func (p *Partition) held(id api.ObjectID) *entry {
+	if e := p.objects[id]; e != nil {
+		return e
 	}
-	p.sessions[e.session] = e
-	p.ofSessions++
+	return p.sessions.find(id)
 }
 
-func (p *Partition) disown(e *entry) {
-	if e.after != nil {
-		e.after.before = e.before
-	} else {
-		p.sessions[e.session] = e.before
+// all are the objects of the token and of sessions, in no order; objects may be removed
+// meanwhile. The caller holds p.mu for writing.
+func (p *Partition) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, e := range p.objects {
+			if !yield(e) {
+				return
+			}
+		}
+		p.sessions.all()(yield)
 	}
-	if e.before != nil {
-		e.before.after = e.after
-	}
-	e.before, e.after = nil, nil
-	p.ofSessions--
 }

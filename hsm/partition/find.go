@@ -22,7 +22,7 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 	ids, candidates := builtIns().matching(tmpl), p.candidates(tmpl)
 	ids = slices.Grow(ids, min(len(candidates), fewFound))
 	for _, e := range candidates {
-		if p.visible(who, e.object) && e.matches(tmpl) {
+		if p.visible(who, e.object) && p.matches(e, tmpl) {
 			ids = append(ids, e.id)
 		}
 	}
@@ -30,10 +30,11 @@ func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, erro
 }
 
 // matches reports whether an object is what tmpl searches for.
-func (e *entry) matches(tmpl ck.Template) bool {
+func (p *Partition) matches(e *entry, tmpl ck.Template) bool {
 	if e.object.OwesCheckValue() {
 		if _, asked := tmpl.Find(ck.CKA_CHECK_VALUE); asked {
-			return e.whole().Matches(tmpl)
+			whole, err := p.whole(e)
+			return err == nil && whole.Matches(tmpl)
 		}
 	}
 	return e.object.Matches(tmpl)
@@ -77,9 +78,11 @@ func (p *Partition) Attributes(who api.Caller, id api.ObjectID, want []api.Attri
 // call has made so far: a template that asks for one of them many times gets one copy.
 func (p *Partition) attribute(e *entry, want *api.AttributeResult, secrets *ck.Template) error {
 	t := want.Type
-	o := e.object
+	o, err := e.object, error(nil)
 	if t == ck.CKA_CHECK_VALUE {
-		o = e.whole()
+		if o, err = p.whole(e); err != nil {
+			return err
+		}
 	}
 	a, inMaterial, rv := o.Get(t)
 	want.Attribute, want.RV = a, rv
@@ -121,8 +124,12 @@ func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if e.session == 0 {
+	if !e.ofSession {
 		return e.record.size() + seal.Overhead + e.object.Size(), nil
 	}
-	return e.whole().Size(), nil
+	whole, err := p.whole(e)
+	if err != nil {
+		return 0, err
+	}
+	return whole.Size(), nil
 }

@@ -26,10 +26,6 @@ type index struct {
 
 	// stale says that many entries change at once: build puts all of them in then.
 	stale bool
-
-	// fresh are session objects that nobody has searched since they were made: they go
-	// in when somebody does (settle), and most of them never.
-	fresh []*entry
 }
 
 // valueSeed makes what indexValue says another thing in every process, so that nobody
@@ -43,11 +39,6 @@ func indexValue(value []byte) uint64 { return maphash.Bytes(valueSeed, value) }
 // build makes the index anew, of those of n entries that are open.
 func (x *index) build(entries iter.Seq[*entry], n int) {
 	x.stale = false
-	for _, e := range x.fresh {
-		e.fresh = 0
-		e.show(e.object)
-	}
-	x.fresh = nil
 	x.all = make([]*entry, 0, n)
 	for e := range entries {
 		if e.object != nil {
@@ -104,37 +95,7 @@ func (x *index) add(e *entry) {
 	}
 }
 
-// addFresh puts in a session object that has just been made.
-func (x *index) addFresh(e *entry) {
-	x.fresh = append(x.fresh, e)
-	e.fresh = len(x.fresh)
-}
-
-func (x *index) removeFresh(e *entry) {
-	end := len(x.fresh) - 1
-	last := x.fresh[end]
-	x.fresh[e.fresh-1], last.fresh = last, e.fresh
-	x.fresh[end], x.fresh = nil, x.fresh[:end]
-	e.fresh = 0
-}
-
-// settle puts in what is fresh, in order, so that each goes to the end of its lists.
-func (x *index) settle() {
-	sortOldest(x.fresh)
-	for _, e := range x.fresh {
-		e.fresh = 0
-		e.show(e.object)
-		x.add(e)
-	}
-	clear(x.fresh)
-	x.fresh = x.fresh[:0]
-}
-
 func (x *index) remove(e *entry) {
-	if e.fresh != 0 {
-		x.removeFresh(e)
-		return
-	}
 	if x.stale {
 		return
 	}
@@ -163,7 +124,7 @@ func older(a, b *entry) int {
 
 // place is what older looks at first.
 func (e *entry) place() uint64 {
-	if e.session != 0 {
+	if e.ofSession {
 		return e.order | 1<<63
 	}
 	return e.order
@@ -207,20 +168,25 @@ func without(list []*entry, e *entry) []*entry {
 	return list
 }
 
-// settle makes the index ready for a search.
+// settle makes the index ready for a search: it puts in the session objects that have been
+// made since the last one, in order, so that each goes to the end of its lists.
 func (p *Partition) settle() {
-	if !p.hasFresh() {
+	if p.sessions.unsearched.Load() == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.index.settle()
+	fresh := p.sessions.takeFresh()
+	sortOldest(fresh)
+	for _, e := range fresh {
+		p.index.add(e)
+	}
 }
 
-func (p *Partition) hasFresh() bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return len(p.index.fresh) > 0
+// rebuild makes the index anew. The caller holds p.mu for writing.
+func (p *Partition) rebuild() {
+	p.sessions.takeFresh()
+	p.index.build(p.all(), len(p.objects))
 }
 
 // candidates returns the shortest list of open entries that tmpl narrows the search
@@ -231,7 +197,7 @@ func (p *Partition) candidates(tmpl ck.Template) []*entry {
 		if n, err := hex.Decode(id[:], a.Value[:min(len(a.Value), 2*len(id))]); err != nil || n != len(id) {
 			return nil
 		}
-		if e := p.objects[id]; e != nil && e.object != nil {
+		if e := p.held(id); e != nil && e.object != nil {
 			return []*entry{e}
 		}
 		return nil

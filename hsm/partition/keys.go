@@ -100,7 +100,11 @@ func (p *Partition) wrapOut(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 	if err != nil {
 		return 0, audit.Event{}, ck.CKR_KEY_HANDLE_INVALID
 	}
-	if err := mayWrap(w.Object, e.whole()); err != nil {
+	whole, err := p.whole(e)
+	if err != nil {
+		return 0, audit.Event{}, ck.CKR_KEY_HANDLE_INVALID
+	}
+	if err := mayWrap(w.Object, whole); err != nil {
 		return 0, audit.Event{}, err
 	}
 	if err := p.rules.Wrap(w.Object, e.object, m); err != nil {

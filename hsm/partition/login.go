@@ -2,7 +2,6 @@ package partition
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
@@ -139,8 +138,8 @@ func (p *Partition) endLogins(over func(identity) bool) {
 	if ended == 0 || len(p.identities) > 0 {
 		return
 	}
-	for _, e := range p.objects {
-		if e.session == 0 || e.object.Private() { // a public session key is nowhere else
+	for e := range p.all() {
+		if !e.ofSession || e.object.Private() { // a public session key is nowhere else
 			e.drop()
 		}
 	}
@@ -172,7 +171,7 @@ func (p *Partition) openPrivate(tx store.Tx, meta string, b *box, pin *seal.Key)
 		p.closePrivate()
 		return err
 	}
-	p.index.build(maps.Values(p.objects), len(p.objects))
+	p.rebuild()
 	return nil
 }
 
@@ -181,10 +180,10 @@ func (p *Partition) openPrivate(tx store.Tx, meta string, b *box, pin *seal.Key)
 func (p *Partition) closePrivate() {
 	p.forms.Clear()
 	p.index.stale = true
-	for _, e := range p.objects {
+	for e := range p.all() {
 		switch {
 		case e.object == nil || !e.object.Private():
-		case e.session != 0:
+		case e.ofSession:
 			e.wipe()
 			p.remove(e)
 		default:
@@ -192,7 +191,7 @@ func (p *Partition) closePrivate() {
 			e.object = nil
 		}
 	}
-	p.index.build(maps.Values(p.objects), len(p.objects))
+	p.rebuild()
 	p.rings.of(true).zero()
 	p.private.Zero()
 	p.private = nil

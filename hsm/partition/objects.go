@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"slices"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -105,7 +107,14 @@ type pair struct {
 // insert takes over new objects: all of them or none. Token objects are durable
 // when it returns, and so is the record of the act that made them.
 func (p *Partition) insert(who api.Caller, act audit.Act, pairs ...pair) error {
-	return p.insertTold(who, act, nil, pairs)
+	done, err := p.insertSession(who, pairs)
+	switch {
+	case err != nil:
+		zeroPairs(pairs)
+	case !done:
+		err = p.insertTold(who, act, nil, slices.Clone(pairs)) // pairs itself takes no memory so
+	}
+	return err
 }
 
 // insertTold is insert with events that come before those of the objects. It tells of
@@ -118,11 +127,7 @@ func (p *Partition) insertTold(who api.Caller, act audit.Act, before []audit.Eve
 	if err == nil {
 		err = p.insertToken(who, append(before, p.eventsOf(who, act, pairs)...), pairs)
 	}
-	for _, n := range pairs {
-		if n.material != nil {
-			n.material.Zero() // a token object's secret is unsealed again on first use
-		}
-	}
+	zeroPairs(pairs) // a token object's secret is unsealed again on first use
 	if err != nil {
 		return err
 	}
@@ -148,10 +153,10 @@ func (p *Partition) mayInsert(who api.Caller, pairs []pair) (token bool, err err
 
 // insertSession does all that session objects need; it does nothing if there is a
 // token object among them. The right to make them is checked under the same lock,
-// so that no private object is made after a logout.
+// so that no private object is made after a logout, and no search finds some of them.
 func (p *Partition) insertSession(who api.Caller, pairs []pair) (done bool, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	token, err := p.mayInsert(who, pairs)
 	if token || err != nil {
 		return false, err
@@ -162,10 +167,9 @@ func (p *Partition) insertSession(who api.Caller, pairs []pair) (done bool, err 
 	return true, nil
 }
 
-// addSession caches a session object. The caller holds p.mu for writing.
+// addSession caches a session object. The caller holds p.mu for reading.
 func (p *Partition) addSession(who api.Caller, n pair) {
-	p.sequence++
-	p.add(&entry{id: n.object.ID(), object: n.object, material: n.material, session: who.Session, order: p.sequence})
+	p.sessions.add(&entry{id: n.object.ID(), object: n.object, material: n.material, session: who.Session})
 }
 
 // insertToken seals token objects and commits them in one transaction. A session
@@ -194,7 +198,7 @@ func (p *Partition) insertToken(who api.Caller, events []audit.Event, pairs []pa
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, n := range pairs {
-		if e := p.objects[n.object.ID()]; e != nil && e.session != 0 {
+		if e := p.sessions.find(n.object.ID()); e != nil {
 			p.remove(e)
 		}
 	}
@@ -214,8 +218,8 @@ func (p *Partition) eventsOf(who api.Caller, act audit.Act, pairs []pair) (event
 }
 
 func (p *Partition) cacheSessionHalves(who api.Caller, pairs []pair) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	if _, err := p.mayInsert(who, pairs); err != nil {
 		return err
 	}
@@ -284,7 +288,10 @@ func (p *Partition) DestroyObject(who api.Caller, id api.ObjectID) error {
 	if err := p.sync(); err != nil {
 		return err
 	}
-	done, err := p.destroySession(who, id)
+	done, err := p.destroyUnused(who, id)
+	if !done && err == nil {
+		done, err = p.destroySession(who, id)
+	}
 	if done || err != nil {
 		return err
 	}
@@ -316,10 +323,30 @@ func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (done bool, 
 	if err != nil {
 		return false, err
 	}
-	if err := mayDestroy(who, e); err != nil || e.session == 0 {
+	if err := mayDestroy(who, e); err != nil || !e.ofSession {
 		return false, err
 	}
 	p.remove(e)
+	return true, nil
+}
+
+// destroyUnused is destroySession for a session object that nobody has found or used: it
+// has only to go from its shard. Whoever would use it now waits for that.
+func (p *Partition) destroyUnused(who api.Caller, id api.ObjectID) (done bool, err error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s := p.sessions.shard(&id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.objects[id]
+	if e == nil || e.fresh == 0 || e.key.Load() != nil || !p.visible(who, e.object) {
+		return false, nil
+	}
+	if err := mayDestroy(who, e); err != nil {
+		return false, err
+	}
+	p.sessions.remove(e)
+	e.drop()
 	return true, nil
 }
 
@@ -335,23 +362,22 @@ func mayDestroy(who api.Caller, e *entry) error {
 
 // CloseSession destroys the session's own objects.
 func (p *Partition) CloseSession(s api.SessionID) {
-	if !p.madeObjects(s) {
-		return
+	newest, made := p.sessions.newestOf(s)
+	if newest != nil { // most have none, and need not wait
+		p.removeOf(s)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for e := p.sessions[s]; e != nil; e = p.sessions[s] {
-		p.remove(e)
+	if made {
+		p.sessions.forget(s)
 	}
-	delete(p.sessions, s)
 }
 
-// madeObjects spares the sessions without objects, which most are, the lock for writing.
-func (p *Partition) madeObjects(s api.SessionID) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	_, made := p.sessions[s]
-	return made
+// removeOf removes the objects of a session.
+func (p *Partition) removeOf(s api.SessionID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e, _ := p.sessions.newestOf(s); e != nil; e, _ = p.sessions.newestOf(s) {
+		p.remove(e)
+	}
 }
 
 // openRecord opens both parts of a record.

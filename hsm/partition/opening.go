@@ -32,7 +32,7 @@ func (p *Partition) newLoader() *loader {
 // entry makes the entry of a record, or finds it if there is one, the same bit by bit.
 func (l *loader) entry(id api.ObjectID, b []byte) (*entry, error) {
 	tag := l.tagger.Tag(id, b)
-	if e := l.p.objects[id]; e != nil && e.tag == tag && e.session == 0 {
+	if e := l.p.objects[id]; e != nil && e.tag == tag {
 		return e, nil
 	}
 	r, err := splitRecord(b)

@@ -177,8 +177,8 @@ func (p *Partition) Digest(m *ck.Mechanism) (api.Digester, error) {
 func (p *Partition) Repeats(key api.ObjectID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	e := p.objects[key]
-	return e != nil && e.session != 0 && !authenticates(e.object) && !p.dates && !p.uses.Load()
+	e := p.held(key)
+	return e != nil && e.ofSession && !authenticates(e.object) && !p.dates && !p.uses.Load()
 }
 
 // Sum is C_DigestInit and C_Digest; CKR_FUNCTION_NOT_SUPPORTED if that is not cheaper

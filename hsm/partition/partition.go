@@ -127,24 +127,23 @@ type Partition struct {
 	broken error
 
 	// mu guards all below. Operations are started under RLock, so that Logout,
-	// which wipes keys under Lock, never meets one half made.
+	// which wipes keys under Lock, never meets one half made. Session objects come and
+	// go under RLock as well, and have locks of their own.
 	mu          sync.RWMutex
 	header      header
 	generation  uint64
 	sum         seal.SetDigest
 	metas       map[string]seenMeta
-	private     *seal.Key // what PINs open: it wraps the keys of private objects; nil until a login
-	privateTerm uint32    // of private
-	rings       rings     // the keys that seal records
-	termsOf     []byte    // the value that the rings are of
-	objects     map[api.ObjectID]*entry
+	private     *seal.Key               // what PINs open: it wraps the keys of private objects; nil until a login
+	privateTerm uint32                  // of private
+	rings       rings                   // the keys that seal records
+	termsOf     []byte                  // the value that the rings are of
+	objects     map[api.ObjectID]*entry // of the token
+	sessions    sessionObjects
 	recent      recent // of objects and identities
 	index       index
 	identities  map[api.Identity]identity
 	lastID      api.Identity
-	sessions    map[api.SessionID]*entry // the newest object of each, nil if all are gone
-	ofSessions  int                      // session objects
-	sequence    uint64                   // orders session objects
 }
 
 var _ api.Partition = (*Partition)(nil)
@@ -215,7 +214,6 @@ func Open(st store.Store, root *seal.Root, o Options) (*Partition, error) {
 		metas:      map[string]seenMeta{},
 		objects:    map[api.ObjectID]*entry{},
 		identities: map[api.Identity]identity{},
-		sessions:   map[api.SessionID]*entry{},
 	}
 	err := st.View(func(tx store.Tx) (err error) {
 		p.id, p.root, p.rootName, err = openRoot(tx, root)
@@ -266,7 +264,7 @@ func (p *Partition) close(leave func(*entry)) error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	for _, e := range p.objects {
+	for e := range p.all() {
 		leave(e)
 	}
 	open := make([]string, 0, len(p.identities))
@@ -329,7 +327,6 @@ func (p *Partition) Info() api.PartitionInfo {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	tokens := len(p.objects) - p.ofSessions
 	policy, now := p.pinPolicySeen(), time.Now()
 	so, user := p.authSeen(metaSO), p.authSeen(metaUser)
 	return api.PartitionInfo{
@@ -338,7 +335,7 @@ func (p *Partition) Info() api.PartitionInfo {
 		Flags:    flags | pinFlags(so, user, policy, now),
 		MinPIN:   policy.MinLength,
 		MaxPIN:   policy.MaxLength,
-		Objects:  tokens,
+		Objects:  len(p.objects),
 		Policy:   p.Policy(),
 		Dates:    p.dates,
 		PIN:      policy,

@@ -9,8 +9,8 @@ import (
 // recent is what was last found in the maps of a Partition: a program uses few keys
 // under one login, again and again, and to look into two maps takes as long as to
 // encrypt a few bytes. Nothing is in it that is not in the maps. It is read and filled under
-// p.mu for reading, and what leaves the maps leaves it under p.mu for writing. The zero
-// recent is empty.
+// p.mu for reading, and what has been used leaves the maps, and this, under p.mu for
+// writing. The zero recent is empty.
 type recent struct {
 	user    atomic.Uint64 // an api.Identity with the role of a user, 0 for none
 	entries [64]atomic.Pointer[entry]
@@ -35,7 +35,7 @@ func (p *Partition) entryOf(id api.ObjectID) *entry {
 	if e := place.Load(); e != nil && e.id == id {
 		return e
 	}
-	e := p.objects[id]
+	e := p.held(id)
 	switch {
 	case e == nil:
 		e = builtIns().byID[id]

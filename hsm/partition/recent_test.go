@@ -13,7 +13,7 @@ func (r *rig) checkRecent(after string) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for i := range r.recent.entries {
-		if e := r.recent.entries[i].Load(); e != nil && r.objects[e.id] != e {
+		if e := r.recent.entries[i].Load(); e != nil && r.held(e.id) != e {
 			r.t.Errorf("after %s an object is remembered that there is not", after)
 		}
 	}
@@ -57,7 +57,7 @@ func TestNothingRecentOutlivesItsEnd(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if r.recent.place(&id).Load() != r.objects[id] || r.recent.user.Load() != uint64(who.Identity) {
+			if r.recent.place(&id).Load() != r.held(id) || r.recent.user.Load() != uint64(who.Identity) {
 				t.Fatal("nothing is remembered: the test tests nothing")
 			}
 			if err := end.do(r, who, id); err != nil {

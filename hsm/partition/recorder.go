@@ -237,7 +237,7 @@ var usesOf = map[ck.AttributeType]audit.Act{
 // holds p.mu.
 func (p *Partition) noteUse(who api.Caller, u use, m ck.MechanismType, id api.ObjectID, err error) {
 	e := audit.Use{Act: usesOf[u.permission], Who: p.whoIs(who), Object: id, Mechanism: m, Result: ck.Code(err)}
-	if entry := p.objects[id]; entry != nil && entry.object != nil {
+	if entry := p.held(id); entry != nil && entry.object != nil {
 		e.Class, e.KeyType = entry.object.Class(), entry.object.KeyType()
 	}
 	p.recorder.Use(e)

@@ -53,7 +53,7 @@ func (p *Partition) setSession(who api.Caller, id api.ObjectID, tmpl ck.Template
 		return c, false, ck.CKR_SESSION_READ_ONLY
 	}
 	c.so = p.roleOf(who) == roleSO
-	if e.session == 0 {
+	if !e.ofSession {
 		c.private, c.event = e.record.private, p.eventOf(who, audit.Modify, e.object)
 		return c, false, nil
 	}
@@ -72,9 +72,14 @@ func (p *Partition) changeSession(e *entry, tmpl ck.Template, so bool) error {
 	}
 	m := e.material.Clone() // operations under way keep the old one
 	e.drop()
-	p.index.remove(e)
-	e.show(o)
-	p.index.add(e)
+	p.recent.forget(&e.id)
+	if e.fresh == 0 {
+		p.index.remove(e)
+		e.show(o)
+		p.index.add(e)
+	} else {
+		e.object = o
+	}
 	e.material = m
 	return nil
 }

@@ -61,7 +61,7 @@ func TestUnusedSecretIsWipedAtOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(how, err)
 			}
-			mem := r.objects[id].material.Secret().Expose()
+			mem := r.held(id).material.Secret().Expose()
 			if isWiped(mem) {
 				t.Fatalf("%s: there is no secret to look for", how)
 			}
@@ -88,7 +88,7 @@ func TestUsedSecretOutlivesItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mem := r.objects[id].material.Secret().Expose()
+	mem := r.held(id).material.Secret().Expose()
 	if err := r.DestroyObject(who, id); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestClosingWipes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := r.objects[id].key.Load()
+		key := r.held(id).key.Load()
 		mem := key.Material.Secret().Expose()
 		if err := c.end(r.Partition); err != nil {
 			t.Fatal(err)
@@ -174,9 +174,7 @@ func TestFreshObjectsAreFound(t *testing.T) {
 	}
 	r.CloseSession(who.Session)
 	r.keysFound(who, 0)
-	if n := len(r.sessions); n != 0 {
-		t.Errorf("%d sessions are remembered", n)
-	}
+	r.nothingLeft()
 }
 
 func (r *rig) keysFound(who api.Caller, want int) {
@@ -207,8 +205,22 @@ func TestShortLivedKeysOfManyThreads(t *testing.T) {
 	}
 	all.Wait()
 	r.keysFound(user, 0)
-	if len(r.sessions) != 0 || r.ofSessions != 0 {
-		t.Errorf("%d sessions with %d objects are remembered", len(r.sessions), r.ofSessions)
+	r.nothingLeft()
+}
+
+// nothingLeft is where all sessions are closed.
+func (r *rig) nothingLeft() {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.sessions
+	for i := range s.shards {
+		if n := len(s.shards[i].objects) + len(s.shards[i].fresh); n != 0 {
+			r.t.Errorf("%d objects are left in a shard", n)
+		}
+		if n := len(s.owners[i].newest); n != 0 {
+			r.t.Errorf("%d sessions are remembered", n)
+		}
 	}
 }
 

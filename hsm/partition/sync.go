@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -197,8 +196,8 @@ func (p *Partition) startOver(payload []byte) error {
 // forgetAll ends all logins, wipes the partition's keys and empties the cache of objects.
 func (p *Partition) forgetAll() {
 	p.index.stale = true
-	for _, e := range p.objects {
-		if e.session == 0 {
+	for e := range p.all() {
+		if !e.ofSession {
 			p.sum.Remove(e.tag)
 		}
 		p.remove(e)
@@ -239,10 +238,8 @@ func (p *Partition) loadAll(tx store.Tx) error {
 		p.objects = make(map[api.ObjectID]*entry, tx.Len())
 	}
 	gone := map[api.ObjectID]bool{}
-	for id, e := range p.objects {
-		if e.session == 0 {
-			gone[id] = true
-		}
+	for id := range p.objects {
+		gone[id] = true
 	}
 	fresh, err := p.openAll(tx)
 	if err != nil {
@@ -255,7 +252,7 @@ func (p *Partition) loadAll(tx store.Tx) error {
 	for id := range gone {
 		p.drop(id)
 	}
-	p.index.build(maps.Values(p.objects), len(p.objects))
+	p.rebuild()
 	return nil
 }
 
@@ -280,7 +277,7 @@ func (p *Partition) replace(e *entry) {
 
 // drop forgets a token object.
 func (p *Partition) drop(id api.ObjectID) {
-	if e := p.objects[id]; e != nil && e.session == 0 {
+	if e := p.objects[id]; e != nil {
 		p.sum.Remove(e.tag)
 		p.remove(e)
 	}

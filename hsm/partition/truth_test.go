@@ -63,7 +63,7 @@ func TestHistoryIsTrue(t *testing.T) {
 		{"decapsulated", decapsulated, false, false, false, none},
 		{"created", created, false, false, false, none},
 	} {
-		o := r.objects[c.id].object
+		o := r.held(c.id).object
 		by, _ := o.Ulong(ck.CKA_KEY_GEN_MECHANISM)
 		id := string(o.Bytes(ck.CKA_UNIQUE_ID))
 		if o.Bool(ck.CKA_LOCAL) != c.local || o.Bool(ck.CKA_ALWAYS_SENSITIVE) != c.sensitive || o.Bool(ck.CKA_NEVER_EXTRACTABLE) != c.stayed || by != c.by {
@@ -75,7 +75,7 @@ func TestHistoryIsTrue(t *testing.T) {
 		}
 		ids[id] = true
 	}
-	a, b := r.objects[pub].object, r.objects[priv].object
+	a, b := r.held(pub).object, r.held(priv).object
 	info := a.Bytes(ck.CKA_PUBLIC_KEY_INFO)
 	if len(info) == 0 || !bytes.Equal(info, b.Bytes(ck.CKA_PUBLIC_KEY_INFO)) || !a.Bool(ck.CKA_LOCAL) {
 		t.Error("the halves of a pair do not tell the same public key")
@@ -188,7 +188,7 @@ func TestDomainParameters(t *testing.T) {
 		if token, _ := c.tmpl.Bool(ck.CKA_TOKEN); !token {
 			p, who = r.Partition, user
 		}
-		o := p.objects[id].object
+		o := p.held(id).object
 		if !bytes.Equal(o.Bytes(ck.CKA_EC_PARAMS), p256.Value) || o.Bool(ck.CKA_LOCAL) || o.Private() {
 			t.Errorf("%s: %x", c.name, o.Bytes(ck.CKA_EC_PARAMS))
 		}
@@ -238,5 +238,5 @@ func TestMixedPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "without a login", r.insertToken(user, nil, []pair{{r.objects[pub].object, nil}, {half, nil}}), ck.CKR_USER_NOT_LOGGED_IN)
+	expect(t, "without a login", r.insertToken(user, nil, []pair{{r.held(pub).object, nil}, {half, nil}}), ck.CKR_USER_NOT_LOGGED_IN)
 }
