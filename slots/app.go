@@ -51,7 +51,7 @@ type App struct {
 
 	places   places
 	sessions table[session]
-	objects  table[object]
+	objects  objectTable
 	events   events
 
 	deferrals *Deferrals    // nil without a shell that answers Inits

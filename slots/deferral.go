@@ -157,6 +157,20 @@ func (a *App) epoch() uint64 {
 	return a.deferrals.Epoch.Load()
 }
 
+// mayBeOffered notes that an operation is about to begin with the object that may then be
+// offered. It comes before epoch: either whoever destroys the object sees the note, or the
+// operation does not begin.
+func (o *object) mayBeOffered() {
+	if atomic.LoadUint32(&o.offerable) == 0 {
+		atomic.StoreUint32(&o.offerable, 1)
+	}
+}
+
+// isOfferable reports whether there may be an offer with the object: most keys that are
+// destroyed were in none, and all threads would wait for one number otherwise. What o is
+// nil for is not known.
+func (o *object) isOfferable() bool { return o == nil || atomic.LoadUint32(&o.offerable) != 0 }
+
 // keysChange is called before keys are destroyed or changed: operations that use them are
 // under way then, as they are where no Init is deferred. A session that somebody else has
 // locked is settled by who has.

@@ -102,6 +102,36 @@ func TestDeferralOfSignatures(t *testing.T) {
 	}
 }
 
+// Keys that were in no signature are destroyed without a word to the shell; of others it
+// learns before the call returns.
+func TestDeferralEpochOfKeys(t *testing.T) {
+	s := newShell(t)
+	for name, use := range map[string]struct {
+		do    func(*signer)
+		ended bool
+	}{
+		"no use": {func(*signer) {}, false},
+		"a search": {func(c *signer) {
+			_ = c.app.FindObjectsInit(c.h, nil)
+			_, _ = c.app.FindObjects(c.h, make([]ck.ObjectHandle, 9))
+		}, false},
+		"verification": {func(c *signer) { _ = c.app.VerifyInit(c.h, c.bare(ck.CKM_SHA256_HMAC), c.key) }, false},
+		"a signature":  {func(c *signer) { c.prime(t) }, true},
+		"an Init":      {func(c *signer) { c.init() }, true},
+	} {
+		c := newSigner(t, s, true, nil)
+		use.do(c)
+		before := s.notes.Epoch.Load()
+		if err := c.app.DestroyObject(c.other, c.key); err != nil {
+			t.Fatal(name, err)
+		}
+		if ended := s.notes.Epoch.Load() != before; ended != use.ended {
+			t.Errorf("destroyed after %s: the shell is told: %v", name, ended)
+		}
+		c.close()
+	}
+}
+
 // prime is two signatures, after which Inits are offered.
 func (c *signer) prime(t *testing.T) {
 	for range 2 {

@@ -13,23 +13,75 @@ import (
 type object struct {
 	token *token
 	id    api.ObjectID
+	// offerable is not 0 once an operation has been begun with the object that the shell may
+	// begin again by itself (deferral.go). It is read and written atomically.
+	offerable uint32
 }
+
+// objectTable has the handles of objects in shards by their ids, so that threads which make
+// and destroy objects, each its own, do not wait for each other. The low bits of a handle
+// say which shard it is in, those above which row.
+type objectTable [objectShards]objectShard
+
+const (
+	objectShards    = 1 << objectShardBits
+	objectShardBits = 4
+)
+
+type objectShard struct {
+	table[object]
+	_ [cacheLine - 48]byte
+}
+
+// cacheLine keeps the locks of two shards apart, which would wait for each other in the
+// caches of the processors.
+const cacheLine = 64
 
 // handles finds the handle that an object of one token already has: an object
 // has the same handle in all sessions, for as long as the application can see it.
-// The lock of App.objects guards it, so that a handle comes and goes under one.
-type handles map[api.ObjectID]ck.ObjectHandle
+// The lock of the shard of App.objects guards the map of the same number, so that a handle
+// comes and goes under one.
+type handles [objectShards]map[api.ObjectID]ck.ObjectHandle
+
+// shardOf is the number of the shard of an object; ids are random.
+func shardOf(id *api.ObjectID) int { return int(id[0] % objectShards) }
+
+// outside is the handle of an object whose handle in its shard is h.
+func outside(shard int, h uint64) ck.ObjectHandle {
+	row := uint32(h)<<objectShardBits | uint32(shard)
+	return ck.ObjectHandle(h>>32<<32 | uint64(row))
+}
+
+// inside is the opposite of outside.
+func inside(h ck.ObjectHandle) (shard int, of uint64) {
+	row := uint32(h)
+	return int(row % objectShards), uint64(h)>>32<<32 | uint64(row>>objectShardBits)
+}
+
+// get returns what h stands for, nil if that is nothing.
+func (t *objectTable) get(h ck.ObjectHandle) *object {
+	shard, of := inside(h)
+	return t[shard].get(of)
+}
 
 // handles lists those of a token.
-func (a *App) handles(t *token) []ck.ObjectHandle {
-	a.objects.mu.Lock()
-	defer a.objects.mu.Unlock()
-	return slices.Collect(maps.Values(t.handles))
+func (a *App) handles(t *token) (all []ck.ObjectHandle) {
+	for i := range a.objects {
+		all = append(all, a.handlesIn(i, t)...)
+	}
+	return all
+}
+
+func (a *App) handlesIn(shard int, t *token) []ck.ObjectHandle {
+	s := &a.objects[shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(t.handles[shard]))
 }
 
 // object returns what h stands for in t; ok is false if that is nothing.
 func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
-	o := a.objects.get(uint64(h))
+	o := a.objects.get(h)
 	if o == nil || o.token != t {
 		return id, false
 	}
@@ -38,22 +90,29 @@ func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
 
 // handle returns the handle of an object of t, a new one if it has none yet.
 func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
-	a.objects.mu.Lock()
-	defer a.objects.mu.Unlock()
-	if h, ok := t.handles[id]; ok {
+	i := shardOf(&id)
+	s := &a.objects[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, ok := t.handles[i][id]; ok {
 		return h
 	}
-	h := ck.ObjectHandle(a.objects.add(object{t, id}))
-	t.handles[id] = h
+	if t.handles[i] == nil {
+		t.handles[i] = map[api.ObjectID]ck.ObjectHandle{}
+	}
+	h := outside(i, s.add(object{token: t, id: id}))
+	t.handles[i][id] = h
 	return h
 }
 
 // forget makes h invalid.
 func (a *App) forget(h ck.ObjectHandle) {
-	a.objects.mu.Lock()
-	defer a.objects.mu.Unlock()
-	if o := a.objects.remove(uint64(h)); o != nil {
-		delete(o.token.handles, o.id)
+	i, of := inside(h)
+	s := &a.objects[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.remove(of); o != nil {
+		delete(o.token.handles[i], o.id)
 	}
 }
 
@@ -84,6 +143,6 @@ func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, err
 // session may make and destroy keys for ever, and gives it room for as many
 // again as are left.
 func (a *App) tidy(list []ck.ObjectHandle) []ck.ObjectHandle {
-	list = slices.DeleteFunc(list, func(h ck.ObjectHandle) bool { return a.objects.get(uint64(h)) == nil })
+	list = slices.DeleteFunc(list, func(h ck.ObjectHandle) bool { return a.objects.get(h) == nil })
 	return slices.Grow(list, len(list)+1)
 }

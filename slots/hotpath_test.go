@@ -118,6 +118,23 @@ func TestHotPath(t *testing.T) {
 	})
 }
 
+// sessionKeyTakes is what a session key is made of: the object, its secret twice, the
+// entry of the partition and that of the handle.
+const sessionKeyTakes = 5
+
+func TestHotPathOfSessionKeys(t *testing.T) {
+	p := newHotpath(t)
+	template := ck.Template{
+		ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_AES),
+		ck.String(ck.CKA_LABEL, "hot"), ck.Bytes(ck.CKA_VALUE, make([]byte, 32)),
+	}
+	allocates(t, "a session key", sessionKeyTakes, func() {
+		o, err := p.app.CreateObject(p.h, template)
+		p.must(t, err)
+		p.must(t, p.app.DestroyObject(p.h, o))
+	})
+}
+
 // allocates holds what f allocates against what it may. Under the race detector a
 // sync.Pool forgets some of what it is given.
 func allocates(t *testing.T, what string, most float64, f func()) {

@@ -50,12 +50,17 @@ func (a *App) DestroyObject(h ck.SessionHandle, o ck.ObjectHandle) error {
 		return err
 	}
 	defer s.leave()
-	a.keysChange()
+	key := a.objects.get(o)
+	if key.isOfferable() {
+		a.keysChange()
+	}
 	if err := s.token.partition.DestroyObject(s.caller(), id); err != nil {
 		return err
 	}
 	a.forget(o)
-	a.keysChanged()
+	if key.isOfferable() { // since then, perhaps
+		a.keysChanged()
+	}
 	return nil
 }
 

@@ -79,9 +79,12 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
 	var id api.ObjectID
 	if !k.keyless {
-		var ok bool
-		if id, ok = a.object(s.token, key); !ok {
+		o := a.objects.get(key)
+		if o == nil || o.token != s.token {
 			return ck.CKR_KEY_HANDLE_INVALID
+		}
+		if id = o.id; k.defers != NoOperation {
+			o.mayBeOffered()
 		}
 	}
 	epoch := a.epoch()

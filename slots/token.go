@@ -37,7 +37,7 @@ type token struct {
 
 func (a *App) newToken(s api.Slot) *token {
 	summer, _ := s.Partition.(api.Summer)
-	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu, handles: handles{}}
+	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
