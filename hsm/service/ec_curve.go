@@ -63,7 +63,7 @@ var curves = []*curve{
 // findCurve returns the first curve that fits.
 func findCurve(fits func(*curve) bool) (*curve, error) {
 	if i := slices.IndexFunc(curves, fits); i >= 0 {
-		return curves[i], nil
+		return curves[i], curveAllowed(curves[i])
 	}
 	return nil, ck.CKR_CURVE_NOT_SUPPORTED
 }

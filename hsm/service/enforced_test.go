@@ -6,6 +6,7 @@ package service
 import (
 	"crypto/fips140"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"strings"
@@ -54,7 +55,48 @@ func underEnforcement(t *testing.T) {
 			}
 		}
 	}
+	refusedWithACode(t)
 	fmt.Println("nothing panicked")
+}
+
+// refusedWithACode: what crypto/rsa and crypto/ecdh would refuse later is refused at the
+// start, with a code that tells why.
+func refusedWithACode(t *testing.T) {
+	public := func(bits int) *Key {
+		n := new(big.Int).SetBit(big.NewInt(1), bits-1, 1)
+		return newKeyFrom(ck.Template{
+			ck.Ulong(ck.CKA_CLASS, ck.CKO_PUBLIC_KEY), ck.Ulong(ck.CKA_KEY_TYPE, ck.CKK_RSA),
+			ck.Bytes(ck.CKA_MODULUS, n.Bytes()), ck.Bytes(ck.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
+		})
+	}
+	pss := func(salt uint64) *ck.Mechanism {
+		return &ck.Mechanism{Type: ck.CKM_RSA_PKCS_PSS, Param: &ck.RSAPSSParams{Hash: ck.CKM_SHA256, MGF: ck.CKG_MGF1_SHA256, SaltLen: salt}}
+	}
+	for _, tt := range []struct {
+		name string
+		use  *ck.Mechanism
+		k    *Key
+		want ck.RV
+	}{
+		{"a key of 2048 bits", &ck.Mechanism{Type: ck.CKM_SHA256_RSA_PKCS}, public(2048), ck.CKR_OK},
+		{"a key of 1024 bits", &ck.Mechanism{Type: ck.CKM_SHA256_RSA_PKCS}, public(1024), ck.CKR_KEY_SIZE_RANGE},
+		{"a key of 2049 bits", &ck.Mechanism{Type: ck.CKM_SHA256_RSA_PKCS}, public(2049), ck.CKR_KEY_SIZE_RANGE},
+		{"DigestInfo", &ck.Mechanism{Type: ck.CKM_RSA_PKCS}, public(2048), ck.CKR_MECHANISM_INVALID},
+		{"a salt as long as the hash", pss(32), public(2048), ck.CKR_OK},
+		{"a longer salt", pss(33), public(2048), ck.CKR_MECHANISM_PARAM_INVALID},
+		{"PSS with a key of 1024 bits", pss(32), public(1024), ck.CKR_KEY_SIZE_RANGE},
+	} {
+		m, _ := Lookup(tt.use.Type)
+		_, err := m.Verify(tt.k, tt.use)
+		expectCode(t, tt.name, err, tt.want)
+	}
+	m, _ := Lookup(ck.CKM_RSA_PKCS)
+	_, err := m.Encrypt(public(2048), &ck.Mechanism{Type: ck.CKM_RSA_PKCS})
+	expectCode(t, "encryption by PKCS #1 v1.5", err, ck.CKR_MECHANISM_INVALID)
+	_, err = parseCurve(named(t, "X25519").Value)
+	expectCode(t, "X25519", err, ck.CKR_CURVE_NOT_SUPPORTED)
+	_, err = parseCurve(named(t, "Ed25519").Value)
+	expectCode(t, "Ed25519", err, ck.CKR_OK)
 }
 
 // useSecret digests, signs and derives with a secret of so many bytes.

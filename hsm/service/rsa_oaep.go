@@ -36,7 +36,7 @@ func encryptOAEP(k *Key, m *ck.Mechanism) (api.Cipher, error) {
 }
 
 func encryptOAEPWith(k *Key, p *ck.RSAOAEPParams) (api.Cipher, error) {
-	pub, err := parsedAs[*rsaPublicKey](k)
+	pub, err := rsaPublic(k)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func decryptOAEP(k *Key, m *ck.Mechanism) (api.Cipher, error) {
 }
 
 func decryptOAEPWith(k *Key, p *ck.RSAOAEPParams) (api.Cipher, error) {
-	priv, err := parsedAs[*rsaPrivateKey](k)
+	priv, err := rsaPrivate(k)
 	if err != nil {
 		return nil, err
 	}

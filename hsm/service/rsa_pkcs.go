@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"crypto"
-	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -65,16 +64,6 @@ func rsaDecryption(out []byte, err error) ([]byte, error) {
 	return nil, rsaFailed(err)
 }
 
-// bareAllowed answers for DigestInfo that the client made: where the Go
-// Cryptographic Module enforces approved mode, crypto/rsa panics over it instead
-// of refusing.
-func bareAllowed(h *hashInfo) error {
-	if h == nil && fips140.Enforced() {
-		return ck.Errorf(ck.CKR_MECHANISM_INVALID, "approved mode is enforced: the mechanism must name the hash")
-	}
-	return nil
-}
-
 // pkcs1Intake hashes with h, or takes ready-made DigestInfo (h is nil) for a key
 // of size bytes.
 func pkcs1Intake(h *hashInfo, size int) (intake, crypto.Hash) {
@@ -86,7 +75,7 @@ func pkcs1Intake(h *hashInfo, size int) (intake, crypto.Hash) {
 
 func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 	return func(k *Key, _ *ck.Mechanism) (api.Signer, error) {
-		priv, err := parsedAs[*rsaPrivateKey](k)
+		priv, err := rsaPrivate(k)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +95,7 @@ func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 
 func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 	return func(k *Key, _ *ck.Mechanism) (api.Verifier, error) {
-		pub, err := parsedAs[*rsaPublicKey](k)
+		pub, err := rsaPublic(k)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +110,7 @@ func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 }
 
 func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
-	priv, err := parsedAs[*rsaPrivateKey](k)
+	priv, err := rsaPrivate(k)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +128,7 @@ func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 }
 
 func verifyRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
-	pub, err := parsedAs[*rsaPublicKey](k)
+	pub, err := rsaPublic(k)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +154,11 @@ func unpadPKCS1(em []byte) ([]byte, error) {
 }
 
 func encryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
-	pub, err := parsedAs[*rsaPublicKey](k)
+	pub, err := rsaPublic(k)
 	if err != nil {
+		return nil, err
+	}
+	if err := pkcs1EncryptionAllowed(); err != nil {
 		return nil, err
 	}
 	size := pub.Size()
@@ -183,8 +175,11 @@ func encryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 // wants a code for it. It hides all else, since both paths look for the padding in
 // constant time.
 func decryptPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
-	priv, err := parsedAs[*rsaPrivateKey](k)
+	priv, err := rsaPrivate(k)
 	if err != nil {
+		return nil, err
+	}
+	if err := pkcs1EncryptionAllowed(); err != nil {
 		return nil, err
 	}
 	size := priv.Size()

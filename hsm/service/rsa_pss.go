@@ -45,7 +45,7 @@ func newPSS(m *ck.Mechanism, h *hashInfo, bits int) (pss, error) {
 		return pss{}, ck.CKR_MECHANISM_PARAM_INVALID
 	}
 	p.salt = int(param.SaltLen)
-	return p, nil
+	return p, saltAllowed(p.salt, hash)
 }
 
 // intake hashes the data if the mechanism names a hash; otherwise the data is
@@ -80,7 +80,7 @@ func (p pss) verify(pub *rsaPublicKey, digest, sig []byte) error {
 
 func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 	return func(k *Key, m *ck.Mechanism) (api.Signer, error) {
-		priv, err := parsedAs[*rsaPrivateKey](k)
+		priv, err := rsaPrivate(k)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 
 func verifyPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 	return func(k *Key, m *ck.Mechanism) (api.Verifier, error) {
-		pub, err := parsedAs[*rsaPublicKey](k)
+		pub, err := rsaPublic(k)
 		if err != nil {
 			return nil, err
 		}
