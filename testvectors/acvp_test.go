@@ -26,7 +26,7 @@ func TestACVP(t *testing.T) {
 		}
 	})
 	tallies, summary := all.summary(t)
-	if len(tallies) == files && !foreign && !soak {
+	if len(tallies) == files && usual() {
 		compareReadme(t, "ACVP", summary)
 	}
 }

@@ -13,6 +13,9 @@ type gathered struct {
 	tallies []*Tally
 }
 
+// overall is what all the tests of this process have counted.
+var overall Tally
+
 // run runs a file as a parallel test of the name.
 func (g *gathered) run(t *testing.T, name string, count func(*testing.T) *Tally) {
 	t.Run(name, func(t *testing.T) {
@@ -31,6 +34,9 @@ func (g *gathered) summary(t *testing.T) ([]*Tally, string) {
 		t.Fatal("no file was run")
 	}
 	summary := Summary(g.tallies)
+	for _, tally := range g.tallies {
+		overall.Add(tally)
+	}
 	t.Logf("\n%s", summary)
 	return g.tallies, summary
 }

@@ -63,11 +63,15 @@ func other() p11.Config {
 // ours is the library of build/, made anew if it is older than its sources, with
 // an empty home.
 func ours(home string) (p11.Config, error) {
-	build, err := rig.Build("..", "front", "core")
+	build, err := rig.Build("..", "front", "core", "tool")
 	if err != nil {
 		return p11.Config{}, err
 	}
-	if err := os.WriteFile(filepath.Join(home, "coffer.toml"), []byte(cheap), 0o600); err != nil {
+	conf := cheap
+	if inMode != nil && inMode.accelerated {
+		conf += "[fips]\naccelerated = true\n"
+	}
+	if err := os.WriteFile(filepath.Join(home, "coffer.toml"), []byte(conf), 0o600); err != nil {
 		return p11.Config{}, err
 	}
 	if err := errors.Join(os.Setenv("COFFER_HOME", home), os.Unsetenv("COFFER_CONF")); err != nil {

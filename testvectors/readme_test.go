@@ -12,6 +12,9 @@ var rewrite = flag.Bool("rewrite", false, "write the summary of this run into RE
 
 const readme = "README.md"
 
+// usual is that all tests are run that are counted in README.md, and on our own module.
+func usual() bool { return !foreign && !soak && inMode == nil }
+
 // compareReadme makes sure that README.md has the summary of this run between the two
 // lines of that name, so that what it tells is what happens.
 func compareReadme(t *testing.T, name, summary string) {

@@ -88,16 +88,29 @@ func (r *runner) check(c *wycheproof.Case, k handle, trials ...trial) {
 	}
 	worst := passed
 	var messages []string
+	byMode := 0
 	for _, t := range trials {
 		got, err := r.try(t, k)
 		if err == nil && c.HasFlag(otherValue) && !bytes.Equal(t.want, got) {
 			err = errOtherValue
 		}
 		v, message := judge(c.Result, t.want, got, err)
+		if v != passed && inMode.refused(t.mech, err) {
+			r.tally.answer(t.mech, true)
+			byMode++
+			continue
+		}
+		if err == nil {
+			r.tally.answer(t.mech, false)
+		}
 		worst = max(worst, v)
 		if v != passed {
 			messages = append(messages, fmt.Sprintf("test %d (%s; %v; %s), %v: %s", c.ID, c.Comment, c.Flags, c.Result, t, message))
 		}
+	}
+	if byMode == len(trials) {
+		r.tally.skip(refusedByMode)
+		return
 	}
 	r.tally.add(worst, messages...)
 }

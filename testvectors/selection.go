@@ -3,6 +3,7 @@ package testvectors
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/coffer-hsm/coffer/testvectors/wycheproof"
 )
@@ -19,11 +20,35 @@ type selection struct {
 	every, seen int
 }
 
-// newSelection is for cases of which one in so many is taken, but all with COFFER_SOAK.
-func newSelection(name, algorithm string, every int) *selection {
-	if soak {
-		every = 1
+// sparse is of how many tests one is run where it is usually one of so many.
+func sparse(every int) int {
+	switch {
+	case soak:
+		return 1
+	case inMode != nil:
+		return every * modeEvery
 	}
+	return every
+}
+
+// thin takes out of a file, which is usually run whole, what sparse leaves out.
+func thin(f *wycheproof.File) { thinBy(f, sparse(1)) }
+
+// thinBy leaves the first of so many tests.
+func thinBy(f *wycheproof.File, every int) {
+	seen := 0
+	f.Total = 0
+	for i := range f.Groups {
+		g := &f.Groups[i]
+		g.Tests = slices.DeleteFunc(g.Tests, func(wycheproof.Case) bool { seen++; return (seen-1)%every != 0 })
+		f.Total += len(g.Tests)
+	}
+	f.Groups = slices.DeleteFunc(f.Groups, func(g wycheproof.Group) bool { return len(g.Tests) == 0 })
+}
+
+// newSelection is for cases of which the first of so many is taken.
+func newSelection(name, algorithm string, every int) *selection {
+	every = sparse(every)
 	if every > 1 {
 		name += fmt.Sprintf(", each %dth", every)
 	}
@@ -33,7 +58,7 @@ func newSelection(name, algorithm string, every int) *selection {
 // add takes a case, or passes it over. convert makes a group of it or says why there is
 // none; it is called only if the case is taken.
 func (s *selection) add(where string, convert func() (g *wycheproof.Group, whyNot string)) {
-	if s.seen++; s.seen%s.every != 0 {
+	if s.seen++; (s.seen-1)%s.every != 0 {
 		return
 	}
 	s.file.Total++
