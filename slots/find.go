@@ -6,7 +6,9 @@ import (
 )
 
 // search is what FindObjectsInit found and FindObjects has not returned yet. It
-// is a snapshot: objects may come and go, and be read and used, meanwhile.
+// is a snapshot: objects may come and go, and be read and used, meanwhile. The handle of
+// one that has gone stands for nothing, as that of one that goes later; to look at each
+// again would cost every search, and leave the moment before the application uses it.
 type search struct{ left []api.ObjectID }
 
 // Close is part of api.Operation; there is nothing to wipe.

@@ -132,6 +132,8 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, first func(*Ap
 	switch {
 	case a.closed.Load(): // Finalize does not wait for this call
 		return 0, nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	case t.gone: // since it was found in the slot: whoever looks again finds what is there now
+		return 0, func(*App, *token) {}, nil
 	case t.frozen:
 		return 0, (*App).settleTokens, nil
 	case t.sessions.count == 0 && t.login.Load() != nil: // who closed the last one is about to log out

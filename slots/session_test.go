@@ -113,6 +113,26 @@ func TestRowsOfSessions(t *testing.T) {
 	}
 }
 
+// Who has looked a slot up, and comes to open a session when its token is out of it, looks
+// again: no session begins on a token that the application was told is not there.
+func TestOpenLate(t *testing.T) {
+	a, m := newMoving()
+	found, err := a.places.find(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.away = true
+	if _, err := a.GetSlotList(false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if h, first, err := a.open(found.token, ck.CKF_SERIAL_SESSION); h != 0 || first == nil || err != nil {
+		t.Errorf("session %d on a token that is gone, %v", h, err)
+	}
+	if _, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION); err != ck.CKR_TOKEN_NOT_RECOGNIZED {
+		t.Errorf("it is to look again: %v", err)
+	}
+}
+
 // Finalize beside threads that open, use and close sessions, the last of the token and so
 // the login among them: nothing is open then, and the module hears of nothing any more.
 func TestFinalizeAmongSessions(t *testing.T) {
