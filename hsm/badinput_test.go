@@ -17,6 +17,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/soak"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // smallHome makes a home with two partitions of a few objects of each kind.
@@ -306,6 +307,39 @@ func TestWrongFiles(t *testing.T) {
 				t.Errorf("when it was put right: %v", err)
 			}
 		})
+	}
+}
+
+// TestTextsArePrivate: each of the home's own files of text is refused if others can read or
+// change it, by all who read it.
+func TestTextsArePrivate(t *testing.T) {
+	c := smallHome(t)
+	h := home{dir: c.Home}
+	root, err := h.unseal(rootName)
+	must(t, err)
+	defer root.Zero()
+	key, err := h.logKeyName(root)
+	must(t, err)
+	must(t, h.startPlacing([]placed{{From: newPrefix + "x", Slot: 9}}))
+	for name, read := range map[string]func() error{
+		homeName:    func() error { _, err := h.fingerprint(); return err },
+		placingName: func() error { _, err := h.readPlacing(); return err },
+		key: func() error {
+			l, err := h.openLog(root)
+			if err == nil {
+				l.close()
+			}
+			return err
+		},
+	} {
+		must(t, read())
+		for _, mode := range []fs.FileMode{0o640, 0o606} {
+			must(t, os.Chmod(h.path(name), mode))
+			if err := read(); !errors.Is(err, store.ErrPermission) || !strings.Contains(err.Error(), "chmod 600") {
+				t.Errorf("%s with mode %o: %v", name, mode, err)
+			}
+		}
+		must(t, os.Chmod(h.path(name), 0o600))
 	}
 }
 

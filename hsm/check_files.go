@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -177,7 +178,7 @@ func (x *checker) private(path string, d fs.DirEntry, strange bool) {
 	if mode := info.Mode().Perm(); mode&bad != 0 {
 		x.report.find(path, fmt.Errorf("its mode %o lets others in", mode), chmod+path)
 	}
-	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
+	if uid, me := private.UID(info), os.Geteuid(); !private.OursOrRoots(uid, me) {
 		x.report.find(path, fmt.Errorf("it belongs to user %d and this process to user %d", uid, me), "run as its owner, or chown it")
 	}
 }

@@ -1,7 +1,6 @@
 package hsm
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/sys/unix"
@@ -72,7 +71,7 @@ func (h home) exists() (bool, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return false, homeError("home %s can be written to by others: chmod 700 it", h.dir)
 	}
-	if uid, me := ownerOf(info), os.Geteuid(); isForeign(uid, me) {
+	if uid, me := private.UID(info), os.Geteuid(); !private.OursOrRoots(uid, me) {
 		return false, homeError("home %s belongs to user %d and this process to user %d: run as its owner or chown it", h.dir, uid, me)
 	}
 	if err := h.checkDirectories(); err != nil {
@@ -96,16 +95,6 @@ func (h home) checkDirectories() error {
 	}
 	return nil
 }
-
-func ownerOf(info fs.FileInfo) int {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(st.Uid)
-	}
-	return os.Geteuid()
-}
-
-// isForeign reports whether uid is neither me nor root, who can do all anyway.
-func isForeign(uid, me int) bool { return uid != me && uid != 0 }
 
 // refuseOrphans keeps a home that has lost its first file from being made anew
 // over its partitions.
@@ -136,18 +125,11 @@ func (h home) unseal(name string) (*seal.Root, error) {
 }
 
 func (h home) fingerprint() (string, error) {
-	f, err := store.OpenInPlace(h.path(homeName), os.O_RDONLY)
+	text, err := readPrivate(h.path(homeName))
 	if err != nil {
 		return "", homeError("home: %w", err)
 	}
-	defer f.Close()
-	if err := store.CheckPrivate(f); err != nil {
-		return "", homeError("home: %w", err)
-	}
-	var lines []string
-	for s := bufio.NewScanner(f); len(lines) < 3 && s.Scan(); {
-		lines = append(lines, s.Text())
-	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], "coffer-home ") || !strings.HasPrefix(lines[1], "root ") {
 		return "", homeError("%s is damaged or not of this program: restore it from a backup", h.path(homeName))
 	}
@@ -157,14 +139,28 @@ func (h home) fingerprint() (string, error) {
 	return strings.TrimPrefix(lines[1], "root "), nil
 }
 
-// readInPlace reads a file of the home.
+// maxText is more than any of the home's own files of text has, in bytes.
+const maxText = 1 << 20
+
+// readPrivate reads one of the home's own files, which nobody else can read or change.
+func readPrivate(path string) ([]byte, error) { return readText(path, store.CheckPrivate) }
+
+// readInPlace reads a file of the home that is no secret.
 func readInPlace(path string) ([]byte, error) {
+	return readText(path, func(*os.File) error { return nil })
+}
+
+// readText reads a file that stands check; what is beyond maxText is not there.
+func readText(path string, check func(*os.File) error) ([]byte, error) {
 	f, err := store.OpenInPlace(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	if err := check(f); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, maxText))
 }
 
 // writeFile writes a small file durably, all or nothing.
@@ -180,20 +176,12 @@ func (h home) writeFile(name, text string) error {
 		err = os.Rename(tmp, h.path(name))
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(tmp))
+		err = private.SyncDir(filepath.Dir(tmp))
 	}
 	if err != nil {
 		return homeError("home: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // lock keeps other processes from making or removing partitions.

@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -56,7 +57,7 @@ func (h home) openLog(root *seal.Root) (*homeLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := readInPlace(h.path(name))
+	b, err := readPrivate(h.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, h.noLogKey()
 	}
@@ -128,7 +129,7 @@ func (h home) makeLog(root *seal.Root) (*homeLog, error) {
 	if err := os.Mkdir(h.path(auditName), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
-	if err := syncDir(h.dir); err != nil {
+	if err := private.SyncDir(h.dir); err != nil {
 		return nil, err
 	}
 	var id [16]byte
@@ -188,7 +189,7 @@ func (h home) keepLogRoot(root *seal.Root) error {
 		}
 	}
 	if len(names) > 1 {
-		err = errors.Join(err, syncDir(h.path(auditName)))
+		err = errors.Join(err, private.SyncDir(h.path(auditName)))
 	}
 	return logError(err)
 }
@@ -199,5 +200,5 @@ func (h home) setLogAside() (string, error) {
 	if err := os.Rename(h.path(auditName), h.path(to)); err != nil {
 		return "", err
 	}
-	return to, syncDir(h.dir)
+	return to, private.SyncDir(h.dir)
 }

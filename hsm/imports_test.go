@@ -22,14 +22,15 @@ var lines = map[string][]string{
 	"hsm/importer":  {"hsm/api", "hsm/ck"},
 	"hsm/object":    {"hsm/api", "hsm/ck", "hsm/secret"},
 	"hsm/partition": {"hsm/api", "hsm/audit", "hsm/ck", "hsm/object", "hsm/seal", "hsm/secret", "hsm/service", "hsm/store"},
-	"hsm/seal":      {"hsm/secret"},
+	"hsm/private":   {},
+	"hsm/seal":      {"hsm/private", "hsm/secret"},
 	"hsm/secret":    {},
 	"hsm/service":   {"fips", "hsm/api", "hsm/ck", "hsm/crypto/", "hsm/object", "hsm/secret"},
-	"hsm/store":     {},
+	"hsm/store":     {"hsm/private"},
 	"hsm/crypto/":   {"fips", "hsm/crypto/", "hsm/secret"},
 	"slots":         {"hsm/api", "hsm/ck", "hsm/object", "hsm/secret"},
 	"pkcs11":        {"slots", "hsm", "hsm/api", "hsm/ck", "hsm/object", "hsm/secret", "hsm/store"},
-	"cmd/":          {"bench/drive", "slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/backup/approved", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/seal", "hsm/seal/", "hsm/secret"},
+	"cmd/":          {"bench/drive", "slots", "hsm", "hsm/api", "hsm/audit", "hsm/audit/export", "hsm/backup", "hsm/backup/approved", "hsm/ck", "hsm/importer", "hsm/importer/", "hsm/object", "hsm/private", "hsm/seal", "hsm/seal/", "hsm/secret"},
 
 	// For tools, not the library.
 	"hsm/audit/export":      {"hsm/audit", "hsm/ck"},

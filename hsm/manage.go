@@ -10,6 +10,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/service"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -135,7 +136,7 @@ func (m *Module) makePartition(slot ck.SlotID, fill func(dir string, st store.St
 		}
 		return homeError("new partition: %w", err)
 	}
-	return syncDir(m.home.path(partitionsName))
+	return private.SyncDir(m.home.path(partitionsName))
 }
 
 func (m *Module) fillPartition(dir string, fill func(dir string, st store.Store) error) error {
@@ -180,7 +181,7 @@ func (m *Module) remove(slot ck.SlotID) error {
 	if err := os.Rename(dir, dir+deletedSuffix); err != nil {
 		return homeError("remove: %w", err)
 	}
-	if err := syncDir(m.home.path(partitionsName)); err != nil {
+	if err := private.SyncDir(m.home.path(partitionsName)); err != nil {
 		return homeError("remove: %w", err)
 	}
 	if err := removeContents(dir + deletedSuffix); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ type placed struct {
 
 // readPlacing reads the list; nil if there is none.
 func (h home) readPlacing() ([]placed, error) {
-	text, err := readInPlace(h.path(placingName))
+	text, err := readPrivate(h.path(placingName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -98,7 +99,7 @@ func (h home) placeAll(list []placed) (done []audit.Event, err error) {
 				Detail: serialPrefix + p.Serial + ", put in its place: what a restore that was cut off had left to do"})
 		}
 	}
-	return done, restoreError(syncDir(h.path(partitionsName)))
+	return done, restoreError(private.SyncDir(h.path(partitionsName)))
 }
 
 // endPlacing does the rest of a restore: it places what is left, has the home's log tell,
@@ -127,7 +128,7 @@ func (h home) endPlacing(root *seal.Root) ([]placed, error) {
 	if err := os.Remove(h.path(placingName)); err != nil {
 		return nil, restoreError(err)
 	}
-	return list, restoreError(syncDir(h.dir))
+	return list, restoreError(private.SyncDir(h.dir))
 }
 
 // asidePrefix begins the name of what was in a slot.
@@ -143,7 +144,7 @@ func (h home) exchange(p *placed) error {
 			if err := exchangeOrMove(from, to); err != nil {
 				return err
 			}
-			if err := syncDir(h.path(partitionsName)); err != nil {
+			if err := private.SyncDir(h.path(partitionsName)); err != nil {
 				return err
 			}
 		}
@@ -152,14 +153,14 @@ func (h home) exchange(p *placed) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // there was nobody in its place
 			return err
 		}
-		if err := syncDir(h.path(partitionsName)); err != nil {
+		if err := private.SyncDir(h.path(partitionsName)); err != nil {
 			return err
 		}
 	}
 	if err := os.Remove(incoming); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncDir(to)
+	return private.SyncDir(to)
 }
 
 // exchangeOrMove exchanges two directories as one step, or renames the first where the

@@ -126,7 +126,7 @@ func TestCopiedPartition(t *testing.T) {
 	c := smallHome(t)
 	h := home{dir: c.Home}
 	must(t, os.CopyFS(h.partitionDir(7), os.DirFS(h.partitionDir(1))))
-	private(t, h.partitionDir(7))
+	must(t, makePrivate(h.partitionDir(7)))
 	m := open(t, c)
 	if err := m.partitions[1].Err(); err != nil {
 		t.Error(err)
@@ -156,20 +156,11 @@ func TestCopiedPartitionMovedAside(t *testing.T) {
 	c := smallHome(t)
 	h := home{dir: c.Home}
 	must(t, os.CopyFS(h.partitionDir(7), os.DirFS(h.partitionDir(1))))
-	private(t, h.partitionDir(7))
+	must(t, makePrivate(h.partitionDir(7)))
 	if r := mustCheck(t, c, CheckOptions{Repair: true, Partitions: []string{"7"}}); !r.Sound() || h.has(partitionsName, "7") {
 		t.Errorf("%+v", r)
 	}
 	if r := mustCheck(t, c, CheckOptions{}); !r.Sound() || len(r.Partitions) != 2 {
 		t.Errorf("%+v", r)
-	}
-}
-
-// private makes all below a directory private, as a copy of it would be.
-func private(t *testing.T, dir string) {
-	t.Helper()
-	for path := range takeImage(t, dir) {
-		must(t, os.Chmod(path, 0o600))
-		must(t, os.Chmod(filepath.Dir(path), 0o700))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -44,7 +45,7 @@ func (a *aside) place(rel string) (string, error) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return "", err
 		}
-		if err := syncDir(a.home.dir); err != nil {
+		if err := private.SyncDir(a.home.dir); err != nil {
 			return "", err
 		}
 		a.dir = dir
@@ -54,7 +55,7 @@ func (a *aside) place(rel string) (string, error) {
 		return "", err
 	}
 	for up := filepath.Dir(path); len(up) >= len(a.dir); up = filepath.Dir(up) {
-		if err := syncDir(up); err != nil {
+		if err := private.SyncDir(up); err != nil {
 			return "", err
 		}
 	}
@@ -72,7 +73,7 @@ func (a *aside) move(path string) (to string, err error) {
 	if err := os.Rename(path, to); err != nil {
 		return "", err
 	}
-	return to, errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(path)))
+	return to, errors.Join(private.SyncDir(filepath.Dir(to)), private.SyncDir(filepath.Dir(path)))
 }
 
 // moveAside moves what a finding is about, if a repair was asked for.
@@ -198,7 +199,7 @@ func (x *checker) exchangeLock(r *repair) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return to, errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+	return to, errors.Join(f.Close(), private.SyncDir(filepath.Dir(path)))
 }
 
 // rebuild writes a store's file anew.
@@ -244,7 +245,7 @@ func (x *checker) quarantine(r *repair) (to string, err error) {
 		if found.Value == "" {
 			line.Object = hex.EncodeToString(found.Object[:])
 		}
-		return errors.Join(json.NewEncoder(f).Encode(line), f.Sync(), syncDir(filepath.Dir(to)))
+		return errors.Join(json.NewEncoder(f).Encode(line), f.Sync(), private.SyncDir(filepath.Dir(to)))
 	})
 	return to, err
 }

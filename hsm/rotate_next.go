@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -36,6 +37,9 @@ func (h home) nextMarked() (fingerprint string, sealed bool) {
 	}
 	defer f.Close()
 	head := make([]byte, len(nextHead))
+	if store.CheckPrivate(f) != nil { // to read it as a key says why
+		return "", false
+	}
 	if _, err := io.ReadFull(f, head); err != nil || string(head) != nextHead {
 		return "", false
 	}
@@ -112,7 +116,7 @@ func (h home) unstage(name string) error {
 	}
 	err := os.Rename(filepath.Join(string(h.staged()), name), h.path(sealsName, name))
 	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = errors.Join(syncDir(h.path(sealsName)), os.RemoveAll(string(h.staged())))
+		err = errors.Join(private.SyncDir(h.path(sealsName)), os.RemoveAll(string(h.staged())))
 	}
 	if err != nil {
 		return homeError("root key: %w", err)
@@ -146,7 +150,7 @@ func (h home) adoptNext() error {
 		err = os.Rename(h.path(nextRootName), h.path(rootName))
 	}
 	if err == nil {
-		err = syncDir(h.dir)
+		err = private.SyncDir(h.dir)
 	}
 	if err != nil {
 		return homeError("root key: %w", err)
@@ -175,7 +179,7 @@ func (h home) abandonNext() error {
 		err = os.Remove(h.path(nextRootName))
 	}
 	if err == nil {
-		err = syncDir(h.dir)
+		err = private.SyncDir(h.dir)
 	}
 	if err != nil {
 		return homeError("root key: %w", fmt.Errorf("giving up the change: %w", err))

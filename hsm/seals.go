@@ -10,6 +10,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
@@ -235,7 +236,7 @@ func (s *Seals) Remove(name string) error {
 		if err := os.Remove(s.home.path(rootName)); err != nil {
 			return err
 		}
-		return syncDir(s.home.dir)
+		return private.SyncDir(s.home.dir)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -29,7 +30,7 @@ func markDir(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close(), syncDir(dir))
+	return errors.Join(f.Sync(), f.Close(), private.SyncDir(dir))
 }
 
 // twinError is why a partition is refused that is in a lower slot too: two copies of a

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/seal/share"
 	"github.com/coffer-hsm/coffer/hsm/secret"
@@ -196,18 +197,10 @@ func writeNew(path string, text *secret.Bytes) error {
 	_, err = f.Write(text.Expose())
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = private.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		os.Remove(path)
 	}
 	return err
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

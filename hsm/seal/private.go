@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
@@ -32,8 +33,13 @@ func readPrivate(path string, most int, named bool) (*secret.Bytes, error) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	defer f.Close()
-	if err := checkPrivate(f); err != nil {
-		return nil, err
+	switch err := private.File(f); {
+	case errors.Is(err, private.ErrKind):
+		return nil, keyFileError(path, ErrKeyFileForeign)
+	case errors.Is(err, private.ErrOthers):
+		return nil, fmt.Errorf("seal: %s: %w: %w", path, ErrKeyFilePermission, err)
+	case err != nil:
+		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return readSome(f, most)
 }
@@ -48,24 +54,6 @@ func readSome(f *os.File, most int) (*secret.Bytes, error) {
 	}
 	defer text.Zero()
 	return secret.From(text.Expose()[:n]), nil
-}
-
-func checkPrivate(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return keyFileError(f.Name(), ErrKeyFileForeign)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return keyFileError(f.Name(), ErrKeyFilePermission)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("seal: %s: %w: it belongs to user %d, and this process to user %d; run as its owner or chown it",
-			f.Name(), ErrKeyFilePermission, st.Uid, os.Geteuid())
-	}
-	return nil
 }
 
 // newPrefix begins the names of files that are being made; package hsm sweeps them up.
@@ -94,20 +82,10 @@ func publish(whole, path string) error {
 		return keyFileError(path, ErrKeyFileExists)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = private.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/coffer-hsm/coffer/hsm/private"
 )
 
 // Slots is the directory, by its path, that holds the sealed copies of root keys:
@@ -116,7 +118,7 @@ func (d Slots) Replace(s *Slot) error {
 	return d.put(s, func(whole, path string) error {
 		err := os.Rename(whole, path)
 		if err == nil {
-			err = syncDir(filepath.Dir(path))
+			err = private.SyncDir(filepath.Dir(path))
 		}
 		return err
 	})
@@ -142,7 +144,7 @@ func (d Slots) makeFolder(root string) error {
 	if err := os.MkdirAll(d.folder(root), 0o700); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(string(d)), syncDir(filepath.Dir(string(d))))
+	return errors.Join(private.SyncDir(string(d)), private.SyncDir(filepath.Dir(string(d))))
 }
 
 // sweep removes what killed processes have left of writing a copy.
@@ -161,7 +163,7 @@ func (d Slots) Remove(root, name string) error {
 		return fmt.Errorf("seal: %s: %w", d.Path(root, name), ErrSlotMissing)
 	}
 	if err == nil {
-		err = syncDir(d.folder(root))
+		err = private.SyncDir(d.folder(root))
 	}
 	return err
 }
@@ -172,7 +174,7 @@ func (d Slots) Drop(root string) error {
 	if err := os.RemoveAll(d.folder(root)); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
-	err := syncDir(string(d))
+	err := private.SyncDir(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

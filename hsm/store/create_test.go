@@ -217,15 +217,6 @@ func TestEmptyLockIsFilled(t *testing.T) {
 	update(t, reopen(t, dir), put(1, "x"))
 }
 
-func TestOwner(t *testing.T) {
-	if err := checkOwner("f", uint32(os.Geteuid())); err != nil {
-		t.Error(err)
-	}
-	if err := checkOwner("f", uint32(os.Geteuid())+1); !errors.Is(err, ErrPermission) {
-		t.Errorf("another's file: %v", err)
-	}
-}
-
 // A lock file that is lost is made again, but not while a transaction of before goes on;
 // who had the store open then is told.
 func TestRestoreLock(t *testing.T) {

@@ -2,11 +2,11 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,21 +49,15 @@ func OpenInPlace(path string, flag int) (*os.File, error) {
 // than its owner, who is the caller or root, could replace files: ErrPermission. One that
 // is not there is none of these.
 func CheckInPlace(dir string) error {
-	var st unix.Stat_t
-	err := unix.Lstat(dir, &st)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	err := privateError(dir, private.Dir(dir, private.OursOrRoots))
+	if errors.Is(err, ErrMissing) {
 		return nil
-	case err != nil:
-		return openError(dir, err)
-	case st.Uid == 0:
-		st.Uid = uint32(os.Geteuid())
 	}
-	return checkDirStat(dir, &st)
+	return err
 }
 
 func linkError(path string) error {
-	return &FileError{Path: path, Kind: ErrDamaged, Detail: "it is a symbolic link; put there what was there before"}
+	return privateError(path, private.ErrLink)
 }
 
 func openError(path string, err error) error {
@@ -93,50 +87,22 @@ func missingHint(path string) string {
 
 // CheckPrivate refuses what is not a regular file, ErrDamaged, or not the caller's alone to
 // read and to write: ErrPermission.
-func CheckPrivate(f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return &FileError{Path: f.Name(), Err: err}
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return damaged(f.Name(), "not a regular file")
-	}
-	if st.Mode&0o077 != 0 {
-		return &FileError{Path: f.Name(), Kind: ErrPermission,
-			Detail: fmt.Sprintf("mode %o lets others in; chmod 600 it", st.Mode&0o777)}
-	}
-	return checkOwner(f.Name(), st.Uid)
-}
-
-func checkOwner(path string, uid uint32) error {
-	if me := os.Geteuid(); int(uid) != me {
-		return &FileError{Path: path, Kind: ErrPermission,
-			Detail: fmt.Sprintf("it belongs to user %d and this process to user %d; run as its owner or chown it", uid, me)}
-	}
-	return nil
-}
+func CheckPrivate(f *os.File) error { return privateError(f.Name(), private.File(f)) }
 
 // checkDir refuses a directory in which others could replace files.
-func checkDir(dir string) error {
-	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
-		return openError(dir, err)
-	}
-	return checkDirStat(dir, &st)
-}
+func checkDir(dir string) error { return privateError(dir, private.Dir(dir, private.Ours)) }
 
-func checkDirStat(dir string, st *unix.Stat_t) error {
-	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
-		return linkError(dir)
+// privateError names the file that is not private.
+func privateError(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, private.ErrKind):
+		return &FileError{Path: path, Kind: ErrDamaged, Detail: err.Error()}
+	case errors.Is(err, private.ErrOthers):
+		return &FileError{Path: path, Kind: ErrPermission, Detail: err.Error()}
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return &FileError{Path: dir, Kind: ErrDamaged, Detail: "not a directory"}
-	}
-	if st.Mode&0o022 != 0 {
-		return &FileError{Path: dir, Kind: ErrPermission,
-			Detail: fmt.Sprintf("mode %o lets others replace files; chmod 700 it", st.Mode&0o777)}
-	}
-	return checkOwner(dir, st.Uid)
+	return openError(path, err)
 }
 
 // syncFile makes a file's content durable.
@@ -149,10 +115,8 @@ func syncFile(f *os.File) error {
 
 // syncDir makes names in a directory durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
+	if err := private.SyncDir(dir); err != nil {
 		return openError(dir, err)
 	}
-	defer d.Close()
-	return syncFile(d)
+	return nil
 }
