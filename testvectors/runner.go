@@ -86,25 +86,15 @@ func (r *runner) check(c *wycheproof.Case, k handle, trials ...trial) {
 		r.tally.skip("mechanism missing")
 		return
 	}
-	worst := passed
+	worst, byMode := passed, 0
 	var messages []string
-	byMode := 0
 	for _, t := range trials {
-		got, err := r.try(t, k)
-		if err == nil && c.HasFlag(otherValue) && !bytes.Equal(t.want, got) {
-			err = errOtherValue
-		}
-		v, message := judge(c.Result, t.want, got, err)
-		if v != passed && inMode.refused(t.mech, err) {
-			r.tally.answer(t.mech, true)
+		v, message := r.ask(c, k, t)
+		if v == mayRefuse {
 			byMode++
 			continue
 		}
-		if err == nil {
-			r.tally.answer(t.mech, false)
-		}
-		worst = max(worst, v)
-		if v != passed {
+		if worst = max(worst, v); v != passed {
 			messages = append(messages, fmt.Sprintf("test %d (%s; %v; %s), %v: %s", c.ID, c.Comment, c.Flags, c.Result, t, message))
 		}
 	}
@@ -113,6 +103,25 @@ func (r *runner) check(c *wycheproof.Case, k handle, trials ...trial) {
 		return
 	}
 	r.tally.add(worst, messages...)
+}
+
+// mayRefuse is the verdict on a trial that the mode of the process refuses.
+const mayRefuse verdict = -1
+
+// ask runs a trial.
+func (r *runner) ask(c *wycheproof.Case, k handle, t trial) (v verdict, message string) {
+	got, err := r.try(t, k)
+	if err == nil {
+		r.tally.answer(t.mech, false)
+		if c.HasFlag(otherValue) && !bytes.Equal(t.want, got) {
+			err = errOtherValue
+		}
+	}
+	if v, message = judge(c.Result, t.want, got, err); v != passed && inMode.refused(t.mech, err) {
+		r.tally.answer(t.mech, true)
+		return mayRefuse, ""
+	}
+	return v, message
 }
 
 // otherValue is the flag of tests whose answer is a judgement on a value: that is invalid

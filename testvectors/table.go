@@ -3,6 +3,7 @@ package testvectors
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/testvectors/p11"
@@ -136,9 +137,9 @@ func runnerOf(name string) func(*runner, *wycheproof.Group) {
 	return nil
 }
 
-// Outdated lists what the module makes untrue in the table of exclusions.
+// Outdated lists what the module makes untrue in the tables of exclusions.
 func Outdated(token *p11.Token) (list []string) {
-	for _, e := range exclusions {
+	for _, e := range slices.Concat(exclusions, acvpExclusions) {
 		if e.until != 0 && token.Lists(e.until, 0) {
 			list = append(list, fmt.Sprintf("%s is excluded, but there is %v", e.pattern, e.until))
 		}
