@@ -161,6 +161,16 @@ func (s *scene) aside(home string) bool {
 	return err == nil && all[9].same(s.now) && os.Remove(beside) == nil && os.Rename(back, found[0]) == nil
 }
 
+// copyHome makes to a copy of a home, with its configuration.
+func copyHome(from, to string) error {
+	conf, err := os.ReadFile(from + ".toml")
+	if err == nil {
+		err = os.WriteFile(to+".toml", conf, 0o600)
+	}
+	return errors.Join(err, copyTree(from, to))
+}
+
+// copyTree makes to a copy of a directory of a home.
 func copyTree(from, to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
@@ -194,15 +204,8 @@ func faultChild(args []string) error {
 		return err
 	}
 	dir := home + "-faults"
-	fast, err := os.ReadFile(home + ".toml")
-	if err == nil {
-		err = os.WriteFile(dir+".toml", fast, 0o600)
-	}
-	if err != nil {
-		return err
-	}
 	for n := 1; ; n++ {
-		if err := copyTree(home, dir); err != nil {
+		if err := copyHome(home, dir); err != nil {
 			return err
 		}
 		fault.Arm(n, unix.Errno(code))

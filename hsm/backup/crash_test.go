@@ -42,12 +42,9 @@ func TestKilled(t *testing.T) {
 	for _, mode := range modes {
 		s := newScene(t)
 		home := s.config.Home + "-killed"
-		if out, err := exec.Command("cp", s.config.ConfigFile, home+".toml").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
 		finished := 0
 		for n := range 20 {
-			if err := copyTree(s.config.Home, home); err != nil {
+			if err := copyHome(s.config.Home, home); err != nil {
 				t.Fatal(err)
 			}
 			done := killAfter(t, time.Duration(n)*1500*time.Microsecond, "restore", home, s.path, s.by.String(), mode)

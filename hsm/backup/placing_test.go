@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,7 +38,7 @@ func placingChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	return run(home, args[1], args[2], len(args) > 4)
+	return run(home, args[1], args[2], args[4] == "replace")
 }
 
 // puts reports whether a call is of the last part of a restore.
@@ -47,6 +46,33 @@ func puts(home string, c storetest.Call) bool {
 	name := filepath.Base(c.Path)
 	return strings.HasPrefix(name, "restore.list") || name == "beside" || name == "incoming" || c.Op == storetest.Rename ||
 		c.Op == storetest.Sync && (c.Path == home || name == "partitions")
+}
+
+// killedPlacing restores into copies of a home, in children that kill themselves one call
+// later each time until one comes to its end. judge works on what each has left; listed
+// says that the restore was done then, but for the rest that its list is about.
+func killedPlacing(t *testing.T, from, path, by, mode string, judge func(home string, n int, listed bool) error) {
+	t.Helper()
+	home, cutOff := from+"-placed", 0
+	for n := 1; ; n++ {
+		if err := copyHome(from, home); err != nil {
+			t.Fatal(err)
+		}
+		if storetest.Child("placing", home, path, by, strconv.Itoa(n), mode).Run() == nil {
+			break
+		}
+		_, err := os.Stat(filepath.Join(home, "restore.list"))
+		listed := err == nil
+		if listed {
+			cutOff++
+		}
+		if err := judge(home, n, listed); err != nil {
+			t.Fatalf("killed before call %d, listed: %v: %v", n, listed, err)
+		}
+	}
+	if cutOff < 5 {
+		t.Errorf("only %d were cut off in the middle", cutOff)
+	}
 }
 
 // A restore of several partitions is killed at each step: all of them come, or none, and
@@ -63,30 +89,9 @@ func TestKilledPlacing(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	home := config.Home + "-placed"
-	if out, err := exec.Command("cp", config.ConfigFile, home+".toml").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	cutOff := 0
-	for n := 1; ; n++ {
-		if err := copyTree(config.Home, home); err != nil {
-			t.Fatal(err)
-		}
-		err := storetest.Child("placing", home, path, by.String(), strconv.Itoa(n)).Run()
-		if err == nil {
-			break
-		}
-		_, listed := os.Stat(filepath.Join(home, "restore.list"))
-		if listed == nil {
-			cutOff++
-		}
-		if err := placedAll(home, path, by.String(), want, listed == nil, n%2 == 0); err != nil {
-			t.Fatalf("killed before call %d: %v", n, err)
-		}
-	}
-	if cutOff < 5 {
-		t.Errorf("only %d were cut off in the middle", cutOff)
-	}
+	killedPlacing(t, config.Home, path, by.String(), "beside", func(home string, n int, listed bool) error {
+		return placedAll(home, path, by.String(), want, listed, n%2 == 0)
+	})
 }
 
 // placedAll judges a home after a restore that was cut off, and after it was finished by
@@ -101,9 +106,8 @@ func placedAll(home, path, by string, want []world, listed, repair bool) error {
 	case !listed && !whole && len(all) != len(want):
 		return fmt.Errorf("%d partitions, and nothing says that there are to be more", len(all))
 	case listed && repair:
-		r, err := hsm.Check(config(home), hsm.CheckOptions{Repair: true})
-		if err != nil || !r.Sound() || r.Quarantine != "" {
-			return fmt.Errorf("repair: %v, %+v", err, r)
+		if _, err := finish(home); err != nil {
+			return err
 		}
 	case !whole || listed:
 		if err := run(home, path, by, false); err != nil {
@@ -136,43 +140,17 @@ func placedAll(home, path, by string, want []world, listed, repair bool) error {
 // done; and the home's log tells which.
 func TestKilledReplacing(t *testing.T) {
 	s := newScene(t)
-	home := s.config.Home + "-replaced"
-	if out, err := exec.Command("cp", s.config.ConfigFile, home+".toml").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	cutOff := 0
-	for n := 1; ; n++ {
-		if err := copyTree(s.config.Home, home); err != nil {
-			t.Fatal(err)
-		}
-		err := storetest.Child("placing", home, s.path, s.by.String(), strconv.Itoa(n), "replace").Run()
-		if err == nil {
-			break
-		}
-		_, listed := os.Stat(filepath.Join(home, "restore.list"))
-		if listed == nil {
-			cutOff++
-		}
-		if err := s.replacedOrNot(home, n%2 == 0); err != nil {
-			t.Fatalf("killed before call %d, listed: %v: %v", n, listed == nil, err)
-		}
-	}
-	if cutOff < 5 {
-		t.Errorf("only %d were cut off in the middle", cutOff)
-	}
+	killedPlacing(t, s.config.Home, s.path, s.by.String(), "replace", func(home string, n int, listed bool) error {
+		return s.replacedOrNot(home, listed, n%2 == 0)
+	})
 }
 
 // replacedOrNot works on a home after a restore that was cut off, and judges it.
-func (s *scene) replacedOrNot(home string, repair bool) error {
-	_, err := os.Stat(filepath.Join(home, "restore.list"))
-	listed := err == nil
+func (s *scene) replacedOrNot(home string, listed, repair bool) error {
 	if repair {
-		_, err = finish(home)
-	} else {
-		err = nil
-	}
-	if err != nil {
-		return err
+		if _, err := finish(home); err != nil {
+			return err
+		}
 	}
 	m, err := hsm.Open(config(home))
 	if err != nil {
