@@ -9,6 +9,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
+	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -296,4 +297,28 @@ func (p *Partition) Waiting() error {
 func (p *Partition) Log() *audit.Log {
 	l, _ := p.recorder.(*audit.Log)
 	return l
+}
+
+// Note records an event in the log of the partition in st, as an act of its own. Nobody
+// has the partition open.
+func Note(st store.Store, root *seal.Root, o Options, e audit.Event) error {
+	w := &writer{}
+	err := st.Update(func(tx store.Tx) error {
+		p, err := bare(tx, root, o)
+		if err != nil {
+			return err
+		}
+		defer p.root.Zero()
+		if err := p.openAudit(o.Audit); err != nil {
+			return err
+		}
+		w.tx, w.p = tx, p
+		if w.state, err = p.readState(tx, tx.Generation()-1); err != nil {
+			return err
+		}
+		w.note(e)
+		return w.finish()
+	})
+	w.pending.Done(err)
+	return storeError(err)
 }
