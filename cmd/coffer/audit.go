@@ -17,19 +17,15 @@ Keep a checkpoint elsewhere from time to time: with it, "audit verify --since" s
 whether anything was changed, removed or put in another order since.`
 
 func newAudit(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:   "audit",
 		Short: "Read and check what was done to a partition or the home",
 		Long:  auditText,
 		Example: "  coffer audit tail -f\n  coffer audit search --act \"pin.*\" --since 24h\n" +
 			"  coffer audit checkpoint > /elsewhere/demo.checkpoint\n" +
 			"  coffer audit verify --since /elsewhere/demo.checkpoint",
-		Args: subcommandOnly,
-		RunE: showHelp,
-	}
-	c.AddCommand(newAuditTail(t), newAuditSearch(t), newAuditExport(t), newAuditVerify(t), newAuditCheckpoint(t),
+	}, newAuditTail(t), newAuditSearch(t), newAuditExport(t), newAuditVerify(t), newAuditCheckpoint(t),
 		newAuditUses(t), newAuditAccept(t))
-	return c
 }
 
 func newAuditCheckpoint(t *tool) *cobra.Command {

@@ -27,7 +27,7 @@ An increment holds what changed since another backup. It is restored together wi
 all that it goes on from.`
 
 func newBackup(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:   "backup",
 		Short: "Back up partitions and restore them",
 		Long:  backupText,
@@ -35,11 +35,7 @@ func newBackup(t *tool) *cobra.Command {
   coffer backup create tuesday.backup --since monday.backup --recipient age1...
   coffer backup verify monday.backup tuesday.backup --identity key.txt
   COFFER_HOME=/srv/new coffer backup restore monday.backup tuesday.backup --identity key.txt`,
-		Args: subcommandOnly,
-		RunE: showHelp,
-	}
-	c.AddCommand(newBackupCreate(t), newBackupList(t), newBackupVerify(t), newBackupRestore(t))
-	return c
+	}, newBackupCreate(t), newBackupList(t), newBackupVerify(t), newBackupRestore(t))
 }
 
 // withChain reads what the files say of themselves, asks for what opens them, and runs f.

@@ -24,16 +24,12 @@ Keys that were outside are not "always sensitive", "never extractable" or
 "local", whatever the source says of them. The source is only read.`
 
 func newImport(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:     "import",
 		Short:   "Bring keys from SoftHSM2, NSS or files into a partition",
 		Long:    importText,
 		Example: "  coffer import softhsm2 --token demo --dry-run\n  coffer import pem web.key --partition demo",
-		Args:    subcommandOnly,
-		RunE:    showHelp,
-	}
-	c.AddCommand(newImportSoftHSM2(t), newImportNSS(t), newImportPKCS12(t), newImportPEM(t), newImportAES(t))
-	return c
+	}, newImportSoftHSM2(t), newImportNSS(t), newImportPKCS12(t), newImportPEM(t), newImportAES(t))
 }
 
 // importOrder is what the commands of import have in common.

@@ -15,17 +15,13 @@ import (
 )
 
 func newKey(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:   "key",
 		Short: "List, generate, show and delete keys",
 		Long: `List, generate, show and delete keys of a partition. Secret and private keys are
 made inside and stay there; what is shown of them is never the key itself.`,
 		Example: "  coffer key generate --type ec:p256 --label web\n  coffer key list",
-		Args:    subcommandOnly,
-		RunE:    showHelp,
-	}
-	c.AddCommand(newKeyList(t), newKeyGenerate(t), newKeyShow(t), newKeyDelete(t))
-	return c
+	}, newKeyList(t), newKeyGenerate(t), newKeyShow(t), newKeyDelete(t))
 }
 
 // keyView is a key as it is shown: an element of the JSON of the key commands.

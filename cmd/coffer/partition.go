@@ -7,22 +7,29 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
 func newPartition(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:   "partition",
 		Short: "Make, list, show, set and delete partitions",
 		Long: `Make, list, show, set and delete partitions. A partition holds keys under two PINs;
 PKCS #11 calls it a token, and it stands in a slot whose number never changes.`,
 		Example: "  coffer partition create demo\n  coffer partition list",
-		Args:    subcommandOnly,
-		RunE:    showHelp,
-	}
-	c.AddCommand(newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionSet(t),
+	}, newPartitionCreate(t), newPartitionList(t), newPartitionShow(t), newPartitionSet(t),
 		newPartitionRotate(t), newPartitionRecover(t), newPartitionDelete(t))
+}
+
+// partitionArgument names the argument of commands about one partition.
+const partitionArgument = "the PARTITION, by label, serial number or slot,"
+
+// onPartition makes of c a command that does f with the partition that its argument names.
+func (t *tool) onPartition(c *cobra.Command, f func(*hsm.Module, api.Slot) error) *cobra.Command {
+	c.Args, c.ValidArgsFunction = oneArgument(partitionArgument), completePartition
+	c.RunE = func(_ *cobra.Command, args []string) error { return t.withPartition(args[0], f) }
 	return c
 }
 

@@ -19,20 +19,13 @@ who have lost the PIN.`
 
 func newPartitionDelete(t *tool) *cobra.Command {
 	var force bool
-	c := &cobra.Command{
-		Use:               "delete PARTITION",
-		Aliases:           []string{"rm"},
-		Short:             "Delete a partition and every key in it",
-		Long:              partitionDeleteText,
-		Example:           "  coffer partition delete demo\n  coffer partition delete demo --so-pin-file so.pin --yes",
-		Args:              oneArgument(partitionArgument),
-		ValidArgsFunction: completePartition,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return t.withPartition(args[0], func(m *hsm.Module, s api.Slot) error {
-				return t.deletePartition(m, s, force)
-			})
-		},
-	}
+	c := t.onPartition(&cobra.Command{
+		Use:     "delete PARTITION",
+		Aliases: []string{"rm"},
+		Short:   "Delete a partition and every key in it",
+		Long:    partitionDeleteText,
+		Example: "  coffer partition delete demo\n  coffer partition delete demo --so-pin-file so.pin --yes",
+	}, func(m *hsm.Module, s api.Slot) error { return t.deletePartition(m, s, force) })
 	t.so.register(c)
 	t.yesFlag(c)
 	c.Flags().BoolVar(&force, "force", false, "delete without the SO PIN")

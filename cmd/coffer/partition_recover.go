@@ -26,17 +26,12 @@ const partitionRecoverExample = `  coffer partition recover-so demo
 
 func newPartitionRecover(t *tool) *cobra.Command {
 	var label string
-	c := &cobra.Command{
-		Use:               "recover-so PARTITION",
-		Short:             "Set a new SO PIN with a user's PIN, if the SO PIN is lost",
-		Long:              partitionRecoverText,
-		Example:           partitionRecoverExample,
-		Args:              oneArgument(partitionArgument),
-		ValidArgsFunction: completePartition,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return t.withPartition(args[0], func(m *hsm.Module, s api.Slot) error { return t.recoverSO(m, s, label) })
-		},
-	}
+	c := t.onPartition(&cobra.Command{
+		Use:     "recover-so PARTITION",
+		Short:   "Set a new SO PIN with a user's PIN, if the SO PIN is lost",
+		Long:    partitionRecoverText,
+		Example: partitionRecoverExample,
+	}, func(m *hsm.Module, s api.Slot) error { return t.recoverSO(m, s, label) })
 	t.so.register(c)
 	t.userFlags(c)
 	c.Flags().StringVar(&label, "confirm", "", "do not ask: `LABEL` is that of the partition")

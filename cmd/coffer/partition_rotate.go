@@ -26,17 +26,12 @@ It takes the user PIN, or the SO PIN with --so-pin-file. It can be interrupted a
 any point, and takes up where it ended when it is run again.`
 
 func newPartitionRotate(t *tool) *cobra.Command {
-	c := &cobra.Command{
-		Use:               "rotate PARTITION",
-		Short:             "Change the keys that seal a partition's objects",
-		Long:              partitionRotateText,
-		Example:           "  coffer partition rotate demo\n  coffer partition rotate demo --so-pin-file so.pin",
-		Args:              oneArgument(partitionArgument),
-		ValidArgsFunction: completePartition,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return t.withPartition(args[0], t.rotatePartition)
-		},
-	}
+	c := t.onPartition(&cobra.Command{
+		Use:     "rotate PARTITION",
+		Short:   "Change the keys that seal a partition's objects",
+		Long:    partitionRotateText,
+		Example: "  coffer partition rotate demo\n  coffer partition rotate demo --so-pin-file so.pin",
+	}, t.rotatePartition)
 	t.user.register(c)
 	t.so.register(c)
 	return c

@@ -73,7 +73,7 @@ func refuseUnknown(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "completion":
-			c.Args, c.RunE = subcommandOnly, showHelp
+			parent(c)
 		case "help":
 			c.Args = func(c *cobra.Command, args []string) error {
 				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
@@ -83,6 +83,14 @@ func refuseUnknown(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// parent makes of c the command that those below it are found under, which does nothing
+// itself.
+func parent(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	c.Args, c.RunE = subcommandOnly, showHelp
+	c.AddCommand(below...)
+	return c
 }
 
 // subcommandOnly refuses arguments of a command that only has commands below it.

@@ -15,17 +15,13 @@ programs open the home by themselves; with a passphrase or with
 shares of several people, "coffer seal unlock" does it for them, for some hours.`
 
 func newSeal(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:     "seal",
 		Short:   "Look after the root key, under which everything is sealed",
 		Long:    sealText,
 		Example: "  coffer seal status\n  coffer seal add passphrase\n  coffer seal remove root.key\n  coffer seal unlock --for 8h\n  coffer seal rotate",
-		Args:    subcommandOnly,
-		RunE:    showHelp,
-	}
-	c.AddCommand(newSealStatus(t), newSealAdd(t), newSealRemove(t), newSealRekey(t),
+	}, newSealStatus(t), newSealAdd(t), newSealRemove(t), newSealRekey(t),
 		newSealUnlock(t), newSealLock(t), newSealShares(t), newSealRotate(t))
-	return c
 }
 
 // withSeals opens what seals the home for the time of f.

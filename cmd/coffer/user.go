@@ -11,7 +11,7 @@ import (
 )
 
 func newUser(t *tool) *cobra.Command {
-	c := &cobra.Command{
+	return parent(&cobra.Command{
 		Use:   "user",
 		Short: "Make, list, unlock and delete users of a partition",
 		Long: `Make, list, unlock and delete users of a partition. Beside the user without a
@@ -20,11 +20,7 @@ each with a PIN of their own; programs log them in with C_LoginUser. All of them
 see the same keys. The SO PIN is needed for all of this but passwd, with which users
 change their own PINs.`,
 		Example: "  coffer user create alice\n  coffer key list --user alice",
-		Args:    subcommandOnly,
-		RunE:    showHelp,
-	}
-	c.AddCommand(newUserCreate(t), newUserList(t), newUserUnlock(t), newUserPasswd(t), newUserDelete(t))
-	return c
+	}, newUserCreate(t), newUserList(t), newUserUnlock(t), newUserPasswd(t), newUserDelete(t))
 }
 
 // userArgument names the argument of most user commands.
