@@ -12,6 +12,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/seal"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 // useEverything does what reads or writes each file of a home.
@@ -59,6 +60,15 @@ func fullHome(t *testing.T) Config {
 	return made
 }
 
+// copyOf makes a copy of a home.
+func copyOf(t *testing.T, made Config) Config {
+	t.Helper()
+	c := made
+	c.Home = filepath.Join(t.TempDir(), "home")
+	must(t, storetest.CopyTree(made.Home, c.Home))
+	return c
+}
+
 // TestPipes puts a pipe in the place of each file of a home, and of those it has only at
 // times: nobody waits for somebody to write to it.
 func TestPipes(t *testing.T) {
@@ -78,10 +88,7 @@ func TestPipes(t *testing.T) {
 
 func refusePipe(t *testing.T, made Config, rel string) {
 	t.Parallel()
-	c := made
-	c.Home = filepath.Join(t.TempDir(), "home")
-	must(t, os.CopyFS(c.Home, os.DirFS(made.Home)))
-	must(t, makePrivate(c.Home))
+	c := copyOf(t, made)
 	path := filepath.Join(c.Home, rel)
 	must(t, os.RemoveAll(path))
 	must(t, unix.Mkfifo(path, 0o600))
@@ -120,10 +127,7 @@ func TestLinks(t *testing.T) {
 
 func refuseLink(t *testing.T, made Config, rel string) {
 	t.Parallel()
-	c := made
-	c.Home = filepath.Join(t.TempDir(), "home")
-	must(t, os.CopyFS(c.Home, os.DirFS(made.Home)))
-	must(t, makePrivate(c.Home))
+	c := copyOf(t, made)
 	if rel == rootName { // so that nothing else opens the home
 		must(t, os.RemoveAll(filepath.Join(c.Home, sealsName)))
 	}
@@ -143,17 +147,6 @@ func refuseLink(t *testing.T, made Config, rel string) {
 			t.Errorf("%s was changed: %v", file, err)
 		}
 	}
-}
-
-// makePrivate gives what was copied the modes of a home.
-func makePrivate(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		mode := fs.FileMode(0o600)
-		if err == nil && d.IsDir() {
-			mode = 0o700
-		}
-		return errors.Join(err, os.Chmod(path, mode))
-	})
 }
 
 // TestLinkIsNotMade has no file made behind a link to nowhere.

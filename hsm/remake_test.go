@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 // findingOf is the finding about a path or partition that has a text in it.
@@ -125,8 +126,7 @@ func TestRemakeLock(t *testing.T) {
 func TestCopiedPartition(t *testing.T) {
 	c := smallHome(t)
 	h := home{dir: c.Home}
-	must(t, os.CopyFS(h.partitionDir(7), os.DirFS(h.partitionDir(1))))
-	must(t, makePrivate(h.partitionDir(7)))
+	must(t, storetest.CopyTree(h.partitionDir(1), h.partitionDir(7)))
 	m := open(t, c)
 	if err := m.partitions[1].Err(); err != nil {
 		t.Error(err)
@@ -155,8 +155,7 @@ func TestCopiedPartition(t *testing.T) {
 func TestCopiedPartitionMovedAside(t *testing.T) {
 	c := smallHome(t)
 	h := home{dir: c.Home}
-	must(t, os.CopyFS(h.partitionDir(7), os.DirFS(h.partitionDir(1))))
-	must(t, makePrivate(h.partitionDir(7)))
+	must(t, storetest.CopyTree(h.partitionDir(1), h.partitionDir(7)))
 	if r := mustCheck(t, c, CheckOptions{Repair: true, Partitions: []string{"7"}}); !r.Sound() || h.has(partitionsName, "7") {
 		t.Errorf("%+v", r)
 	}

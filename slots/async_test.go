@@ -71,14 +71,7 @@ func newHeld(t *testing.T) (a *slots.App, h ck.SessionHandle, p *held) {
 	p = &held{twinPartition: newTwinPartition("held", []byte("sopin")), goOn: make(chan struct{})}
 	p.pins[unnamed] = []byte("userpin")
 	a = slots.New(heldModule{new(twin), p})
-	h = open(t, a, "async")
-	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
-		t.Fatal(err)
-	}
-	key, err := a.CreateObject(h, ck.Template{ck.Bool(ck.CKA_PRIVATE, true)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, key := withKey(t, a, "async")
 	if err := a.SignInit(h, &ck.Mechanism{Type: ck.CKM_EDDSA}, key); err != nil {
 		t.Fatal(err)
 	}

@@ -47,13 +47,10 @@ type probeModule struct {
 
 func (m probeModule) Slots() []api.Slot { return []api.Slot{{ID: 1, Partition: m.p}} }
 
-// newProbe starts an encryption with a private key.
-func newProbe(t *testing.T) (a *slots.App, h ck.SessionHandle, p *probe) {
-	p = new(probe)
-	part := &probePartition{newTwinPartition("probe", []byte("sopin")), p}
-	part.pins[unnamed] = []byte("userpin")
-	a = slots.New(probeModule{new(twin), part})
-	h = open(t, a, "rw")
+// withKey opens a session, logs in and makes a private key.
+func withKey(t *testing.T, a *slots.App, flags string) (h ck.SessionHandle, key ck.ObjectHandle) {
+	t.Helper()
+	h = open(t, a, flags)
 	if err := a.Login(h, ck.CKU_USER, []byte("userpin")); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +58,16 @@ func newProbe(t *testing.T) (a *slots.App, h ck.SessionHandle, p *probe) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return h, key
+}
+
+// newProbe starts an encryption with a private key.
+func newProbe(t *testing.T) (a *slots.App, h ck.SessionHandle, p *probe) {
+	p = new(probe)
+	part := &probePartition{newTwinPartition("probe", []byte("sopin")), p}
+	part.pins[unnamed] = []byte("userpin")
+	a = slots.New(probeModule{new(twin), part})
+	h, key := withKey(t, a, "rw")
 	if err := a.EncryptInit(h, ecb, key); err != nil {
 		t.Fatal(err)
 	}

@@ -167,26 +167,7 @@ func copyHome(from, to string) error {
 	if err == nil {
 		err = os.WriteFile(to+".toml", conf, 0o600)
 	}
-	return errors.Join(err, copyTree(from, to))
-}
-
-// copyTree makes to a copy of a directory of a home.
-func copyTree(from, to string) error {
-	if err := os.RemoveAll(to); err != nil {
-		return err
-	}
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		return err
-	}
-	return filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return os.Chmod(path, 0o600)
-	})
+	return errors.Join(err, storetest.CopyTree(from, to))
 }
 
 // faultChild restores into copies of a home, with each call that changes files refused

@@ -9,6 +9,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/store/storetest"
 )
 
 // A backup of all of a home, one of whose partitions was restored beside another copy,
@@ -66,7 +67,7 @@ func TestBackupOfCopiedFiles(t *testing.T) {
 	m := openHome(t, config)
 	newPartition(t, m, "a", "k1")
 	from, to := filepath.Join(config.Home, "partitions", "1"), filepath.Join(config.Home, "partitions", "2")
-	if err := copyTree(from, to); err != nil {
+	if err := storetest.CopyTree(from, to); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(to, "beside"), nil, 0o600); err != nil {

@@ -18,15 +18,7 @@ func approvedChild(args []string) error {
 	if !fips140.Enabled() {
 		return errors.New("not in approved mode")
 	}
-	st, err := store.OpenFile(args[0], store.Options{})
-	if err != nil {
-		return err
-	}
-	root, err := rootOfTests()
-	if err != nil {
-		return err
-	}
-	p, err := Open(st, root, Options{KDF: cheap})
+	p, err := openDir(args[0], Options{KDF: cheap})
 	if err != nil {
 		return err
 	}

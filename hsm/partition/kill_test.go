@@ -19,17 +19,22 @@ var children = map[string]func(args []string) error{"guess": guesser, "approved"
 
 func TestMain(m *testing.M) { storetest.Main(m, children) }
 
-// guesser guesses at the PIN of the partition in a directory, until it is killed.
-func guesser(args []string) error {
-	st, err := store.OpenFile(args[0], store.Options{})
+// openDir opens the partition in a directory.
+func openDir(dir string, o Options) (*Partition, error) {
+	st, err := store.OpenFile(dir, store.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	root, err := rootOfTests()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := Open(st, root, Options{})
+	return Open(st, root, o)
+}
+
+// guesser guesses at the PIN of the partition in a directory, until it is killed.
+func guesser(args []string) error {
+	p, err := openDir(args[0], Options{})
 	if err != nil {
 		return err
 	}

@@ -26,14 +26,7 @@ func slowChild(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = storetest.Watch(dir, func(c storetest.Call) storetest.Answer {
-		if c.Op != storetest.Sync {
-			return storetest.Answer{}
-		}
-		fmt.Println("sync")
-		return storetest.Answer{Delay: time.Second}
-	})
-	if err != nil {
+	if err := storetest.SlowSyncs(dir, time.Second); err != nil {
 		return err
 	}
 	done := make(chan error)

@@ -24,21 +24,6 @@ var children = map[string]func(args []string) error{
 
 func TestMain(m *testing.M) { storetest.Main(m, children) }
 
-func copyDir(from, to string) error {
-	if err := os.RemoveAll(to); err != nil {
-		return err
-	}
-	if err := os.Mkdir(to, 0o700); err != nil {
-		return err
-	}
-	names, err := os.ReadDir(from)
-	for _, n := range names {
-		b, e := os.ReadFile(filepath.Join(from, n.Name()))
-		err = errors.Join(err, e, os.WriteFile(filepath.Join(to, n.Name()), b, 0o600))
-	}
-	return err
-}
-
 // faultChild does an action on copies of a partition, with each call that changes
 // files refused in turn, and judges what is there afterwards. It prints how many
 // there were.
@@ -55,7 +40,7 @@ func faultChild(args []string) error {
 	}
 	for n := 1; ; n++ {
 		dir := base + "-faults"
-		if err := copyDir(base, dir); err != nil {
+		if err := storetest.CopyTree(base, dir); err != nil {
 			return err
 		}
 		met, err := oneFault(dir, a, before, func() { fault.Arm(n, unix.Errno(code)) }, fault.Disarm)

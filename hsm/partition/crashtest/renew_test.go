@@ -141,7 +141,7 @@ func olderToken(t *testing.T) (dir string, w world) {
 		t.Fatal(err)
 	}
 	seen := dir + "-seen" // to look moves its records on
-	if err := copyDir(dir, seen); err != nil {
+	if err := storetest.CopyTree(dir, seen); err != nil {
 		t.Fatal(err)
 	}
 	if w, err = look(seen); err != nil {

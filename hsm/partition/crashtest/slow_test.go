@@ -2,7 +2,6 @@ package crashtest
 
 import (
 	"bufio"
-	"fmt"
 	"testing"
 	"time"
 
@@ -17,14 +16,7 @@ func slowChild(args []string) error {
 		return err
 	}
 	defer k.Close()
-	err = storetest.Watch(args[0], func(c storetest.Call) storetest.Answer {
-		if c.Op != storetest.Sync {
-			return storetest.Answer{}
-		}
-		fmt.Println("sync")
-		return storetest.Answer{Delay: time.Second}
-	})
-	if err != nil {
+	if err := storetest.SlowSyncs(args[0], time.Second); err != nil {
 		return err
 	}
 	return k.create("slow")

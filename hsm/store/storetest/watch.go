@@ -235,3 +235,15 @@ func ReadRecord(r io.Reader) (calls []Call, err error) {
 		calls = append(calls, c)
 	}
 }
+
+// SlowSyncs has each fsync below dir take d, and say so on standard output before, a line
+// each: "sync".
+func SlowSyncs(dir string, d time.Duration) error {
+	return Watch(dir, func(c Call) Answer {
+		if c.Op != Sync {
+			return Answer{}
+		}
+		fmt.Println("sync")
+		return Answer{Delay: d}
+	})
+}
