@@ -90,3 +90,23 @@ func benchmarkFind(b *testing.B, app *slots.App, session ck.SessionHandle) {
 		check(b, app.FindObjectsFinal(session))
 	}
 }
+
+// BenchmarkSlotsTogether has threads that make and destroy keys at once, each on a session
+// of its own; what they wait for each other is what they take longer than one.
+func BenchmarkSlotsTogether(b *testing.B) {
+	_, _, app := newModule(b)
+	b.Run("row=key-create-destroy", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			session, err := app.OpenSession(1, ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION)
+			check(b, err)
+			template := labelled("short-lived")
+			for err == nil && pb.Next() {
+				var h ck.ObjectHandle
+				if h, err = app.CreateObject(session, template); err == nil {
+					err = app.DestroyObject(session, h)
+				}
+			}
+			check(b, err) // it takes a lock
+		})
+	})
+}

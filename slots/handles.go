@@ -90,17 +90,35 @@ func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
 
 // handle returns the handle of an object of t, a new one if it has none yet.
 func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
+	if h, ok := a.oldHandle(t, id); ok {
+		return h
+	}
+	return a.newHandle(t, id)
+}
+
+func (a *App) oldHandle(t *token, id api.ObjectID) (h ck.ObjectHandle, ok bool) {
 	i := shardOf(&id)
 	s := &a.objects[i]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h, ok := t.handles[i][id]; ok {
+	h, ok = t.handles[i][id]
+	return h, ok
+}
+
+// newHandle is handle of an object that hardly has one yet. Memory is taken before the
+// lock, under which the collector may stop whoever asks for some.
+func (a *App) newHandle(t *token, id api.ObjectID) ck.ObjectHandle {
+	i := shardOf(&id)
+	s, e := &a.objects[i], &entry[object]{value: object{token: t, id: id}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, ok := t.handles[i][id]; ok { // another thread was faster
 		return h
 	}
 	if t.handles[i] == nil {
 		t.handles[i] = map[api.ObjectID]ck.ObjectHandle{}
 	}
-	h := outside(i, s.add(object{token: t, id: id}))
+	h := outside(i, s.enter(e))
 	t.handles[i][id] = h
 	return h
 }
@@ -131,7 +149,7 @@ func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, err
 	if err != nil {
 		return 0, err
 	}
-	h := a.handle(s.token, id)
+	h := a.newHandle(s.token, id)
 	if len(s.made) == cap(s.made) {
 		s.made = a.tidy(s.made)
 	}

@@ -67,8 +67,10 @@ func (t *table[T]) get(handle uint64) *T {
 }
 
 // add puts in a value. mu is held, here and up to remove.
-func (t *table[T]) add(value T) (handle uint64) {
-	e := &entry[T]{value: value}
+func (t *table[T]) add(value T) (handle uint64) { return t.enter(&entry[T]{value: value}) }
+
+// enter is add of a value that has its entry.
+func (t *table[T]) enter(e *entry[T]) (handle uint64) {
 	t.seat(e)
 	handle = t.next(e)
 	t.admit(e, handle)
