@@ -1,12 +1,12 @@
 package acvp
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/big"
-	"strconv"
+
+	"github.com/coffer-hsm/coffer/testvectors/field"
 )
 
 // A Case is one test: the fields of its group, of the prompt and of the answer.
@@ -44,25 +44,13 @@ func (c *Case) parse(name string, v any) {
 }
 
 // Bytes is a field in hex. What is not hex panics, as in all that follows.
-func (c *Case) Bytes(name string) []byte {
-	b, err := hex.DecodeString(c.Text(name))
-	if err != nil {
-		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
-	}
-	return b
-}
+func (c *Case) Bytes(name string) []byte { return field.Hex(c.Where, name, c.Text(name)) }
 
 // Number is a field in hex as a number.
 func (c *Case) Number(name string) *big.Int { return new(big.Int).SetBytes(c.Bytes(name)) }
 
 // Int is a number in decimal.
-func (c *Case) Int(name string) int {
-	n, err := strconv.Atoi(c.Text(name))
-	if err != nil {
-		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
-	}
-	return n
-}
+func (c *Case) Int(name string) int { return field.Int(c.Where, name, c.Text(name)) }
 
 // Passes reports whether the answer is that it is accepted: it does not say that the test
 // did not pass.

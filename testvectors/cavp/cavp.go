@@ -5,14 +5,14 @@
 package cavp
 
 import (
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/coffer-hsm/coffer/testvectors/field"
 )
 
 // Package is the Debian package that has the files.
@@ -162,34 +162,17 @@ func (c *Case) Text(name string) string {
 
 // Before is a field in hex as the last paragraph before the case had it. It panics as Bytes
 // does.
-func (c *Case) Before(name string) []byte { return c.unhex(name, c.common[name]) }
+func (c *Case) Before(name string) []byte { return field.Hex(c.Where, name, c.common[name]) }
 
 // Bytes is a field in hex. What is not hex is a fault of a test that asks for it: it
 // panics.
-func (c *Case) Bytes(name string) []byte { return c.unhex(name, c.Text(name)) }
-
-func (c *Case) unhex(name, digits string) []byte {
-	if len(digits)%2 == 1 { // a number
-		digits = "0" + digits
-	}
-	b, err := hex.DecodeString(digits)
-	if err != nil {
-		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
-	}
-	return b
-}
+func (c *Case) Bytes(name string) []byte { return field.Hex(c.Where, name, c.Text(name)) }
 
 // Number is a field in hex as a number, without the zeros in front. It panics as Bytes does.
 func (c *Case) Number(name string) *big.Int { return new(big.Int).SetBytes(c.Bytes(name)) }
 
 // Int is a decimal field. What is none panics, as with Bytes.
-func (c *Case) Int(name string) int {
-	n, err := strconv.Atoi(c.Text(name))
-	if err != nil {
-		panic(fmt.Sprintf("%s: %s: %v", c.Where, name, err))
-	}
-	return n
-}
+func (c *Case) Int(name string) int { return field.Int(c.Where, name, c.Text(name)) }
 
 // Passes reports whether the answer is that it is accepted: it says neither FAIL nor a
 // result that starts with F.
