@@ -341,6 +341,10 @@ func TestTextsArePrivate(t *testing.T) {
 		}
 		must(t, os.Chmod(h.path(name), 0o600))
 	}
+	must(t, os.Truncate(h.path(homeName), maxText+1))
+	if _, err := h.fingerprint(); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a file without an end: %v", err)
+	}
 }
 
 func swap(a, b string) func() error {

@@ -150,7 +150,7 @@ func readInPlace(path string) ([]byte, error) {
 	return readText(path, func(*os.File) error { return nil })
 }
 
-// readText reads a file that stands check; what is beyond maxText is not there.
+// readText reads a file that stands check.
 func readText(path string, check func(*os.File) error) ([]byte, error) {
 	f, err := store.OpenInPlace(path, os.O_RDONLY)
 	if err != nil {
@@ -160,7 +160,11 @@ func readText(path string, check func(*os.File) error) ([]byte, error) {
 	if err := check(f); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, maxText))
+	text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxText)
+	}
+	return text, err
 }
 
 // writeFile writes a small file durably, all or nothing.

@@ -2,11 +2,13 @@ package backup
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // A program that has keys of a partition in memory which is deleted, replaced or moved aside
@@ -36,6 +38,8 @@ func TestGoneWhileInUse(t *testing.T) {
 			take(t, config, by, m, path)
 			if err := uses(); !errors.Is(err, ck.CKR_DEVICE_ERROR) {
 				t.Errorf("the key is used on: %v", err)
+			} else if name == "replaced" && (!errors.Is(err, store.ErrReplaced) || strings.Contains(err.Error(), "backup")) {
+				t.Errorf("it is not said that it was replaced: %v", err)
 			}
 		})
 	}
