@@ -97,7 +97,7 @@ purego:
 
 # What many threads do at once, under the race detector: a minute or two.
 race:
-	$(GO) test -race -count 1 -timeout 10m -run 'Thread|Storm|Goroutine|AtOnce' ./hsm/crypto/rsa ./slots ./hsm/object ./hsm/partition ./hsm/secret ./hsm/store
+	$(GO) test -race -count 1 -timeout 10m -run 'Thread|Storm|Goroutine|AtOnce' ./hsm/crypto/rsa ./hsm/crypto/wait ./slots ./hsm/object ./hsm/partition ./hsm/secret ./hsm/store
 
 soak:
 	.ci/install test

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/wait"
 	"github.com/coffer-hsm/coffer/slots"
 )
 
@@ -49,10 +50,12 @@ func coffer_initialize(settings *C.coffer_settings) (rv C.CK_RV) {
 }
 
 // setPace sets the collector to its defaults: GOGC and GOMEMLIMIT in the environment
-// of a host that is a Go program are meant for that program's heap.
+// of a host that is a Go program are meant for that program's heap. And it says that
+// who calls is a thread of the host.
 func setPace() {
 	debug.SetGCPercent(100)
 	debug.SetMemoryLimit(math.MaxInt64)
+	wait.Threads(true)
 }
 
 //export coffer_C_Finalize

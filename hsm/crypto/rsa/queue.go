@@ -1,9 +1,10 @@
 package rsa
 
 import (
-	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/coffer-hsm/coffer/hsm/crypto/wait"
 )
 
 // queue shares the processors out among private operations with keys of one kernel.
@@ -17,23 +18,29 @@ type queue struct {
 	mu      sync.Mutex
 	running int       // places taken
 	waiting []*waiter // the one that came first is first
+	crowded bool      // somebody waited, and no batch has been too small since
 }
 
 // waiter is an operation that waits. Its key is held by who waits, so it is not wiped
 // meanwhile.
 type waiter struct {
 	operation
-	// leads gets true if the waiter has a place now, false if its operation is done.
-	leads chan bool
+	*wait.Seat
 }
 
-var waiters = sync.Pool{New: func() any { return &waiter{leads: make(chan bool, 1)} }}
+// What a waiter is woken for.
+const (
+	answered = 1 + iota // its operation is done
+	leading             // it has a place now
+)
+
+var waiters = sync.Pool{New: func() any { return &waiter{Seat: wait.NewSeat()} }}
 
 // do implements scheduler.
 func (q *queue) do(k *crtKey, c []byte) ([]byte, error) {
 	w := waiters.Get().(*waiter)
 	w.operation = operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
-	if q.enter(w) || <-w.leads {
+	if q.enter(w) || w.Wait() == leading {
 		q.lead(w)
 	}
 	m, err := w.result()
@@ -46,9 +53,11 @@ func (q *queue) do(k *crtKey, c []byte) ([]byte, error) {
 func (q *queue) enter(w *waiter) (free bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if free = q.running < runtime.GOMAXPROCS(0); free {
+	if free = q.running < wait.Processors(); free {
 		q.running++
 	} else {
+		w.Sit()
+		q.crowded = true
 		q.waiting = append(q.waiting, w)
 	}
 	return free
@@ -56,27 +65,33 @@ func (q *queue) enter(w *waiter) (free bool) {
 
 // leave hands the place to the next one.
 func (q *queue) leave() {
+	if next := q.next(); next != nil {
+		next.Wake(leading)
+	}
+}
+
+// next is the one that has waited longest. If nobody waits the place is free.
+func (q *queue) next() *waiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == 0 {
 		q.running--
-		return
+		return nil
 	}
-	q.waiting[0].leads <- true
+	next := q.waiting[0]
 	q.waiting = slices.Delete(q.waiting, 0, 1)
+	return next
 }
 
 // lead does the operation of w, which has a place, and what else waits.
 func (q *queue) lead(w *waiter) {
 	defer q.leave()
-	// While operations keep all processors busy nobody can come, so those that are
-	// about to may come now. Nothing happens if there are none.
-	runtime.Gosched()
+	q.invite()
 	batch := [batchSize]*waiter{w}
 	n := q.take(&batch)
 	defer func() { // whatever happens
 		for _, other := range batch[1:n] {
-			other.leads <- false
+			other.Wake(answered)
 		}
 	}()
 	if n == 1 {
@@ -88,6 +103,18 @@ func (q *queue) lead(w *waiter) {
 		ops[i] = &w.operation
 	}
 	q.run(ops[:n])
+}
+
+// invite lets those come who are about to: while operations keep all processors busy
+// they may not be able to.
+func (q *queue) invite() {
+	q.mu.Lock()
+	full, crowded := q.running >= wait.Processors(), q.crowded
+	q.mu.Unlock()
+	if full {
+		wait.MakeRoom()
+	}
+	wait.Yield(crowded)
 }
 
 // take removes those from the queue that are done along with the first of the batch,
@@ -103,6 +130,7 @@ func (q *queue) take(batch *[batchSize]*waiter) int {
 		}
 	}
 	if n < batchMin {
+		q.crowded = false
 		return 1
 	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(other *waiter) bool { return slices.Contains(batch[:n], other) })

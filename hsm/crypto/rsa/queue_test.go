@@ -6,16 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/crypto/wait"
 )
 
 // heldQueue is a queue whose places are all taken, so that a test decides when who waits
 // goes on.
 func heldQueue(t *testing.T, k *crtKey) *queue {
-	q := &queue{batcher: k.scheduler.(*queue).batcher, running: runtime.GOMAXPROCS(0)}
+	q := &queue{batcher: k.scheduler.(*queue).batcher, running: wait.Processors()}
 	t.Cleanup(func() {
 		if q.running != 0 || len(q.waiting) != 0 {
 			t.Errorf("%d places are taken and %d wait at the end", q.running, len(q.waiting))
@@ -24,9 +25,21 @@ func heldQueue(t *testing.T, k *crtKey) *queue {
 	return q
 }
 
+// eachWay runs a test with callers that are goroutines and with such that are threads of
+// a host.
+func eachWay(t *testing.T, f func(*testing.T)) {
+	for name, threads := range map[string]bool{"goroutines": false, "threads": true} {
+		t.Run(name, func(t *testing.T) {
+			wait.Threads(threads)
+			defer wait.Threads(false)
+			f(t)
+		})
+	}
+}
+
 // release gives all places back.
 func (q *queue) release() {
-	for range runtime.GOMAXPROCS(0) {
+	for range wait.Processors() {
 		q.leave()
 	}
 }
@@ -61,7 +74,9 @@ func queueKernels() []kernel {
 }
 
 // TestQueueBatchesGoroutines: what waits is done, in batches of one class each.
-func TestQueueBatchesGoroutines(t *testing.T) {
+func TestQueueBatchesGoroutines(t *testing.T) { eachWay(t, checkQueueBatches) }
+
+func checkQueueBatches(t *testing.T) {
 	kernels := queueKernels()
 	keys := queuedKeys(t)
 	ready := make([]*crtKey, len(keys))
@@ -141,7 +156,9 @@ func TestQueueLone(t *testing.T) {
 }
 
 // TestQueueFault: an operation that goes wrong in a batch fails alone.
-func TestQueueFault(t *testing.T) {
+func TestQueueFault(t *testing.T) { eachWay(t, checkQueueFault) }
+
+func checkQueueFault(t *testing.T) {
 	kernels := queueKernels()
 	keys := batchKeys(t, batchPrimes[0])
 	good, bad := prepared(t, keys[0], kernels), prepared(t, keys[1], kernels)
@@ -163,7 +180,9 @@ func TestQueueFault(t *testing.T) {
 
 // TestQueuePanicThreads: a panic, of whoever leads, leaves nobody waiting and no
 // place taken. Those whose operation it spoilt are told that it failed.
-func TestQueuePanicThreads(t *testing.T) {
+func TestQueuePanicThreads(t *testing.T) { eachWay(t, checkQueuePanic) }
+
+func checkQueuePanic(t *testing.T) {
 	kernels := queueKernels()
 	keys := batchKeys(t, batchPrimes[0])
 	good, broken := prepared(t, keys[0], kernels), prepared(t, keys[1], kernels)
@@ -190,7 +209,9 @@ func TestQueuePanicThreads(t *testing.T) {
 
 // TestQueueStormGoroutines has many threads use keys of all sizes at once, through
 // what the package offers.
-func TestQueueStormGoroutines(t *testing.T) {
+func TestQueueStormGoroutines(t *testing.T) { eachWay(t, checkQueueStorm) }
+
+func checkQueueStorm(t *testing.T) {
 	var keys []*PrivateKey
 	for _, bits := range []int{1024, 2048, 3072, 4096} {
 		raw, err := newPrivateKey(testKeyOf(t, bits), assemblyKernels())
