@@ -56,6 +56,8 @@ type App struct {
 
 	deferrals *Deferrals    // nil without a shell that answers Inits
 	noted     atomic.Uint32 // above the rows of sessions with a note
+	// sums are how to digest what is offered on the note of a row.
+	sums *[DeferralRows]atomic.Pointer[api.Sum]
 }
 
 // New starts an application on module, which it closes in Finalize.

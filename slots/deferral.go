@@ -32,7 +32,7 @@ type Deferrals struct {
 const DeferralRows = 1024
 
 // Deferral is the note of one session, on a cache line of its own. Only the session
-// changes it, but that the shell takes an offer.
+// changes it, but that the shell takes an offer, and sumTaken renews it.
 type Deferral struct {
 	State     atomic.Uint64 // which offer, in steps of DeferralStep, and what has become of it
 	Session   atomic.Uint64 // the handle
@@ -46,7 +46,8 @@ type Deferral struct {
 
 // What has become of an offer, in the low bits of State. The shell moves Offered to
 // Taken, by a compare-and-swap of the whole word: what it has read before is then what
-// is offered.
+// is offered. In the same way a taken offer is settled, by one only: None then, or
+// another offer.
 const (
 	DeferralNone    = 0
 	DeferralOffered = 1
@@ -61,7 +62,7 @@ func deferralOf(state uint64) uint64 { return state % DeferralStep }
 // that of api.MechanismInfo.
 func NewDeferring(module api.Module, d *Deferrals) *App {
 	a := New(module)
-	a.deferrals = d
+	a.deferrals, a.sums = d, new([DeferralRows]atomic.Pointer[api.Sum])
 	return a
 }
 
@@ -69,7 +70,6 @@ func NewDeferring(module api.Module, d *Deferrals) *App {
 // locked.
 type deferred struct {
 	note      *Deferral
-	settled   uint64 // State of the offer that was taken and is settled
 	kind      Kind
 	mechanism *ck.Mechanism
 	key       ck.ObjectHandle
@@ -89,16 +89,10 @@ func (s *session) attach(a *App) {
 	}
 }
 
-// detach settles the note for the last time and clears it. The session still has its row.
+// detach settles the note for the last time. The session still has its row.
 func (s *session) detach(a *App) {
 	s.settle(a)
-	note := s.deferred.note
-	if note == nil {
-		return
-	}
 	s.deferred = deferred{}
-	state := note.State.Load()
-	note.State.Store(state - deferralOf(state))
 }
 
 // settle starts the operation whose Init the shell has answered, if it has, and withdraws
@@ -110,15 +104,14 @@ func (s *session) settle(a *App) {
 	}
 	d := &s.deferred
 	state := d.note.State.Load()
-	if deferralOf(state) == DeferralOffered && d.note.State.CompareAndSwap(state, state-DeferralOffered) {
-		return
+	for deferralOf(state) != DeferralNone && !d.note.State.CompareAndSwap(state, state-deferralOf(state)) {
+		state = d.note.State.Load()
 	}
 	switch {
-	case s.unsettled(DigestOperation):
-		d.settled = d.note.State.Load()
+	case deferralOf(state) != DeferralTaken:
+	case d.kind == DigestOperation:
 		_ = startOn(a, s, &digestion, d.mechanism, 0)
-	case s.unsettled(SignOperation):
-		d.settled = d.note.State.Load()
+	case d.kind == SignOperation:
 		_ = startOn(a, s, &signing, d.mechanism, d.key)
 	}
 }
@@ -138,8 +131,22 @@ func offer[O api.Operation](a *App, s *session, kind Kind, p *operation[O]) {
 		d.note.Mechanism.Store(uint64(m.Type))
 		d.note.Key.Store(uint64(p.handle))
 		d.note.Epoch.Store(p.epoch)
+		a.sums[uint32(s.handle)].Store(s.summing(kind, m))
 	}
-	d.renew()
+	d.note.State.Store(anew(d.note.State.Load()))
+}
+
+// anew is the State of the offer after that of state.
+func anew(state uint64) uint64 {
+	return state - deferralOf(state) + DeferralStep + DeferralOffered
+}
+
+// summing is how sumTaken digests, nil if it does not.
+func (s *session) summing(kind Kind, m *ck.Mechanism) *api.Sum {
+	if kind != DigestOperation || s.token.summer == nil {
+		return nil
+	}
+	return s.token.summer.Summing(m)
 }
 
 // repeats reports whether an Init with the key is answered the same until keysChanged.
@@ -197,47 +204,27 @@ func (a *App) keysChanged() {
 	}
 }
 
-// renew makes the offer that is on the note once more.
-func (d *deferred) renew() {
-	state := d.note.State.Load()
-	d.note.State.Store(state - deferralOf(state) + DeferralStep + DeferralOffered)
-}
-
-// unsettled reports whether an Init of the kind was taken that nobody has settled.
-func (s *session) unsettled(kind Kind) bool {
-	d := &s.deferred
-	state := d.note.State.Load()
-	return deferralOf(state) == DeferralTaken && state != d.settled && d.kind == kind
-}
-
-// sumTaken is settle and the message of a digest, of which no operation is made. done is
-// false if nothing has happened and the message is to go the long way.
-func (a *App) sumTaken(h ck.SessionHandle, src, dst []byte) (n int, done bool) {
-	if dst == nil || !a.mayBeTaken(h) {
-		return 0, false
-	}
-	s := a.sessions.get(uint64(h))
-	if s == nil {
-		return 0, false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.is(h) || s.operations == nil || s.deferred.note == nil || !s.unsettled(DigestOperation) || s.token.summer == nil {
-		return 0, false
-	}
-	d, before := &s.deferred, s.deferred.settled
-	d.settled = d.note.State.Load() // a message that cannot be read ends the operation
-	n, err := s.token.summer.Sum(d.mechanism, dst, src)
-	if err != nil {
-		d.settled = before
-		return 0, false
-	}
-	d.renew()
-	return n, true
-}
-
-// mayBeTaken looks at the note of h without a lock.
-func (a *App) mayBeTaken(h ck.SessionHandle) bool {
+// sumTaken is the message of a digest whose Init was answered by the shell. No operation
+// is made, and the session is not locked: the note is enough, and who takes the offer
+// off it has the digest to himself. done is false if nothing has happened and the message
+// is to go the long way.
+func (a *App) sumTaken(h ck.SessionHandle, src, dst []byte) (n int, done bool, err error) {
 	row := uint32(h)
-	return a.deferrals != nil && row < DeferralRows && deferralOf(a.deferrals.Notes[row].State.Load()) == DeferralTaken
+	if a.deferrals == nil || row >= DeferralRows {
+		return 0, false, nil
+	}
+	note := &a.deferrals.Notes[row]
+	state, sum := note.State.Load(), a.sums[row].Load()
+	if deferralOf(state) != DeferralTaken || note.Session.Load() != uint64(h) || sum == nil || len(dst) < sum.Size {
+		return 0, false, nil
+	}
+	// The operation ends here, whatever becomes of it: the message may be where nothing
+	// can be read.
+	if !note.State.CompareAndSwap(state, anew(state)) {
+		return 0, false, nil
+	}
+	if sum.Do(dst, src) != nil {
+		return 0, true, ck.CKR_OPERATION_NOT_INITIALIZED // what the long way says
+	}
+	return sum.Size, true, nil
 }

@@ -21,8 +21,8 @@ func (a *App) DigestInit(h ck.SessionHandle, m *ck.Mechanism) error {
 
 // Digest is C_Digest (section 5.12).
 func (a *App) Digest(h ck.SessionHandle, src, dst []byte) (int, error) {
-	if n, done := a.sumTaken(h, src, dst); done {
-		return n, nil
+	if n, done, err := a.sumTaken(h, src, dst); done {
+		return n, err
 	}
 	return oneShot(a, h, &digestion, src, dst)
 }

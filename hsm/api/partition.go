@@ -80,9 +80,18 @@ type Partition interface {
 
 // Summer is a Partition that has a short way for short messages.
 type Summer interface {
-	// Sum is Digest, and OneShot of what it makes. On any error but
-	// CKR_BUFFER_TOO_SMALL nothing has happened, and Digest is to be called.
-	Sum(m *ck.Mechanism, dst, src []byte) (int, error)
+	// Summing is how to digest by m without an operation; nil if that is not cheaper than
+	// Digest and what it makes. It stays right for as long as there is m.
+	Summing(m *ck.Mechanism) *Sum
+}
+
+// Sum digests messages.
+type Sum struct {
+	// Size is the length of a digest in bytes.
+	Size int
+	// Do writes the digest of src to dst, which has Size bytes or more. Its error says
+	// that Digest would refuse too.
+	Do func(dst, src []byte) error
 }
 
 // Repeater is a Partition that can say what it will say again.

@@ -181,17 +181,13 @@ func (p *Partition) Repeats(key api.ObjectID) bool {
 	return e != nil && e.ofSession && !authenticates(e.object) && !p.dates && !p.uses.Load()
 }
 
-// Sum is C_DigestInit and C_Digest; CKR_FUNCTION_NOT_SUPPORTED if that is not cheaper
-// than Digest and what it makes.
-func (p *Partition) Sum(m *ck.Mechanism, dst, src []byte) (int, error) {
+// Summing is how to digest by m without an operation, nil if that is not cheaper.
+func (p *Partition) Summing(m *ck.Mechanism) *api.Sum {
 	mechanism, err := mechanismOf(m)
 	if err != nil {
-		return 0, err
+		return nil
 	}
-	if mechanism.Sum == nil {
-		return 0, ck.CKR_FUNCTION_NOT_SUPPORTED
-	}
-	return mechanism.Sum(dst, src)
+	return mechanism.Sum
 }
 
 // DigestKey is C_DigestKey. The digest of a secret helps to guess it, so only a

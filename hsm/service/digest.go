@@ -28,15 +28,15 @@ func newDigest(h *hashInfo) *summer {
 }
 
 // summing is Sum of the mechanism, nil if the hash has nothing cheaper than a summer.
-func (h *hashInfo) summing() func(dst, src []byte) (int, error) {
+func (h *hashInfo) summing() *api.Sum {
 	if h.sum == nil {
 		return nil
 	}
-	return func(dst, src []byte) (int, error) {
-		n, done, err := fits(dst, h.size)
-		if !done {
-			h.sum(dst, src)
+	return &api.Sum{Size: h.size, Do: func(dst, src []byte) error {
+		if err := Ready(); err != nil {
+			return err
 		}
-		return n, err
-	}
+		h.sum(dst, src)
+		return nil
+	}}
 }

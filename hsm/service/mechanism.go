@@ -32,7 +32,7 @@ type Mechanism struct {
 	Digest                     func(*ck.Mechanism) (api.Digester, error)
 	// Sum is Digest, and OneShot of what it makes, without making it. Not every digest
 	// has it.
-	Sum func(dst, src []byte) (int, error)
+	Sum *api.Sum
 	// MessageEncrypt and MessageDecrypt may not rely on a parameter: it is nil or
 	// that of a message, which comes again with each.
 	MessageEncrypt, MessageDecrypt func(*Key, *ck.Mechanism) (api.MessageCipher, error)
