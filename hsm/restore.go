@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +69,12 @@ type Restored struct {
 // Restore makes partitions that fill puts into the stores it is given, one for each of
 // list, under the home's root key. Nothing that is there is written to: a partition
 // that is replaced is moved aside whole. Until fill has succeeded and all is on the
-// disk, nothing is changed; from then on all of them come. What was cut off between is finished by whoever next changes
-// what is in the home; a Restore of the same does nothing more. If an older state would come
-// back of a partition that the home has, or has had as far as it knows, it fails with
-// Undoes, unless force is set.
-// The home is made if there is none.
+// disk, nothing is changed; from then on all of them come. What was cut off between is
+// finished by whoever next changes what is in the home; a Restore of the same does nothing
+// more. If an older state would come back of a partition that the home has, or has had as
+// far as it knows, it fails with Undoes, unless force is set. The home is made if there is
+// none. It is for programs that do not fork (store.SetTransactionHook): transactions are
+// within others.
 func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, *seal.Root) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -112,7 +114,8 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 // and nothing is undone that came after.
 func (r *restoring) still(list []*Restored, f func() error) error {
 	for i, want := range list {
-		if p := r.m.partitions[want.Replace]; p != nil && p.Err() == nil {
+		again := func(o *Restored) bool { return o.Replace == want.Replace }
+		if p := r.m.partitions[want.Replace]; p != nil && p.Err() == nil && !slices.ContainsFunc(list[i+1:], again) {
 			return p.Still(func() error { return r.still(list[i+1:], f) })
 		}
 	}

@@ -21,7 +21,8 @@ that use it are to be started again. PINs are those of the backup.
 
 All is verified on the way, and nothing is changed if it fails. Where the partition is
 there and has moved on, so that keys that were destroyed, PINs that were changed or
-wrong tries would come back, --force is needed; so it is where the partition was deleted.
+wrong tries would come back, or objects would not be sensitive any more, --force is
+needed; so it is where the partition was deleted.
 What was done since is said then, and is put down in the audit logs.`
 
 func newBackupRestore(t *tool) *cobra.Command {

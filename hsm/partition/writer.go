@@ -66,7 +66,7 @@ func (p *Partition) tryUpdate(f func(*writer) error) error {
 }
 
 // Still runs f while no process changes the partition, f least of all: writers wait. What
-// cannot be written to, nobody changes.
+// cannot be written to, nobody changes. f may look at the partition, and move it away.
 func (p *Partition) Still(f func() error) error {
 	ran := false
 	var failed error
