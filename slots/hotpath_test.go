@@ -118,9 +118,9 @@ func TestHotPath(t *testing.T) {
 	})
 }
 
-// sessionKeyTakes is what a session key is made of: the object, its secret twice, the
-// entry of the partition and that of the handle.
-const sessionKeyTakes = 5
+// sessionKeyTakes is what a session key is made of: the object, its secret, the entry of the
+// partition and that of the handle.
+const sessionKeyTakes = 4
 
 func TestHotPathOfSessionKeys(t *testing.T) {
 	p := newHotpath(t)

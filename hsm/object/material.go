@@ -24,7 +24,7 @@ func newMaterial(secrets []ck.Attribute) *Material {
 		b = binary.AppendUvarint(b, uint64(len(a.Value)))
 		b = append(b, a.Value...)
 	}
-	return &Material{s}
+	return (*Material)(s)
 }
 
 // NewMaterial takes the encoding of a material (FORMAT.md), which the Material owns
@@ -39,7 +39,7 @@ func NewMaterial(b *secret.Bytes) (*Material, error) {
 			return nil, errDamaged
 		}
 	}
-	return &Material{b}, nil
+	return (*Material)(b), nil
 }
 
 // secret reads the next type, length and value.
@@ -73,31 +73,18 @@ func (m *Material) Get(t ck.AttributeType) (value []byte, ok bool) {
 }
 
 // Secret returns the encoding, which stays the Material's.
-func (m *Material) Secret() *secret.Bytes {
-	if m == nil {
-		return nil
-	}
-	return m.bytes
-}
+func (m *Material) Secret() *secret.Bytes { return (*secret.Bytes)(m) }
 
 // Clone returns a second Material with an owner of its own; nil for nil.
 func (m *Material) Clone() *Material {
 	if m == nil {
 		return nil
 	}
-	return &Material{m.bytes.Clone()}
+	return (*Material)(m.Secret().Clone())
 }
 
 // Abandon has the secrets wiped when nobody refers to the Material any more.
-func (m *Material) Abandon() {
-	if m != nil {
-		m.bytes.Abandon()
-	}
-}
+func (m *Material) Abandon() { m.Secret().Abandon() }
 
 // Zero wipes the secrets. The Material is empty afterwards.
-func (m *Material) Zero() {
-	if m != nil {
-		m.bytes.Zero()
-	}
-}
+func (m *Material) Zero() { m.Secret().Zero() }

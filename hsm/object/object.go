@@ -94,11 +94,10 @@ type Object struct {
 	owes    bool // OwesCheckValue
 }
 
-// Material is the secret attributes of one object.
-type Material struct {
-	// bytes holds type, length and value of each, one after the other (FORMAT.md).
-	bytes *secret.Bytes
-}
+// Material is the secret attributes of one object: type, length and value of each, one
+// after the other (FORMAT.md). It is the secret itself, so that it takes no memory of its
+// own.
+type Material secret.Bytes
 
 // Origin says how an object comes to be: which rules its template is held to,
 // and what CKA_LOCAL and its like will say.

@@ -50,7 +50,7 @@ var builtIns = sync.OnceValue(func() *builtIn {
 })
 
 func (b *builtIn) add(o *object.Object) *entry {
-	e := &entry{id: o.ID(), object: o, session: builtInSession, ofSession: true}
+	e := &entry{id: o.ID(), object: o, session: builtInSession}
 	b.byID[e.id] = e
 	return e
 }

@@ -10,15 +10,14 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/service"
 )
 
-// entry is an object in this process. A token object has its record, less the sealed
-// attributes; its object is nil while it is private and nobody has logged in. A session
-// object has its material instead; of a built-in one there is only the object.
+// entry is an object in this process. A token object has what is stored of it; its object
+// is nil while it is private and nobody has logged in. A session object has its material
+// instead; of a built-in one there is only the object.
 type entry struct {
 	id      api.ObjectID
 	object  *object.Object
-	values  [len(indexed)]uint64 // what it is found by (indexValue), if it is in the index
-	record  record
-	tag     [32]byte
+	values  [len(indexed)]uint64        // what it is found by (indexValue), if it is in the index
+	*stored                             // nil if there is no record
 	session api.SessionID               // of a session object: who made it
 	order   uint64                      // born, or the session objects' own sequence
 	key     atomic.Pointer[service.Key] // once it has been used
@@ -27,10 +26,30 @@ type entry struct {
 
 	alone         [len(indexed)]*entry // a list of this entry in the index, while it is the only one
 	before, after *entry               // among the objects of the session
-	fresh         int                  // place in the shard's list of such, from 1; then it is not in the index
-	ofSession     bool                 // there is no record: an object of a session, or a built-in one
+	fresh         uint32               // place in the shard's list of such, from 1; then it is not in the index
 	gone          bool                 // a session object that was removed
 }
+
+// stored is what an entry has of its record: all but the sealed attributes.
+type stored struct {
+	record record
+	tag    [32]byte
+}
+
+// newStored makes the entry of a record, which is put in later, in one piece of memory.
+func newStored(id api.ObjectID, born uint64, tag [32]byte) *entry {
+	both := &struct {
+		entry
+		of stored
+	}{of: stored{tag: tag}}
+	e := &both.entry
+	e.id, e.order, e.stored = id, born, &both.of
+	return e
+}
+
+// ofSession reports whether there is no record: of an object of a session, or a built-in
+// one.
+func (e *entry) ofSession() bool { return e.stored == nil }
 
 // show gives an entry its object, opened or changed.
 func (e *entry) show(o *object.Object) {
@@ -47,7 +66,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if k := e.key.Load(); k != nil {
 		return k, nil
 	}
-	if e.ofSession {
+	if e.ofSession() {
 		return p.preparedOfSession(e)
 	}
 	var m *object.Material
@@ -213,7 +232,7 @@ func (p *Partition) remove(e *entry) {
 	if e.object != nil && e.fresh == 0 {
 		p.index.remove(e)
 	}
-	if e.ofSession {
+	if e.ofSession() {
 		p.sessions.remove(e)
 	} else {
 		delete(p.objects, e.id)

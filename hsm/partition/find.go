@@ -124,7 +124,7 @@ func (p *Partition) ObjectSize(who api.Caller, id api.ObjectID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !e.ofSession {
+	if !e.ofSession() {
 		return e.record.size() + seal.Overhead + e.object.Size(), nil
 	}
 	whole, err := p.whole(e)

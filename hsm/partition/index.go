@@ -124,7 +124,7 @@ func older(a, b *entry) int {
 
 // place is what older looks at first.
 func (e *entry) place() uint64 {
-	if e.ofSession {
+	if e.ofSession() {
 		return e.order | 1<<63
 	}
 	return e.order

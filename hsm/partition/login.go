@@ -139,7 +139,7 @@ func (p *Partition) endLogins(over func(identity) bool) {
 		return
 	}
 	for e := range p.all() {
-		if !e.ofSession || e.object.Private() { // a public session key is nowhere else
+		if !e.ofSession() || e.object.Private() { // a public session key is nowhere else
 			e.drop()
 		}
 	}
@@ -183,7 +183,7 @@ func (p *Partition) closePrivate() {
 	for e := range p.all() {
 		switch {
 		case e.object == nil || !e.object.Private():
-		case e.ofSession:
+		case e.ofSession():
 			e.wipe()
 			p.remove(e)
 		default:

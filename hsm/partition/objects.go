@@ -323,7 +323,7 @@ func (p *Partition) destroySession(who api.Caller, id api.ObjectID) (done bool, 
 	if err != nil {
 		return false, err
 	}
-	if err := mayDestroy(who, e); err != nil || !e.ofSession {
+	if err := mayDestroy(who, e); err != nil || !e.ofSession() {
 		return false, err
 	}
 	p.remove(e)

@@ -39,7 +39,7 @@ func (l *loader) entry(id api.ObjectID, b []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{id: id, order: r.born, tag: tag}
+	e := newStored(id, r.born, tag)
 	if err := l.open(e, r); err != nil {
 		return nil, err
 	}

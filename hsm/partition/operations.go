@@ -178,7 +178,7 @@ func (p *Partition) Repeats(key api.ObjectID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	e := p.held(key)
-	return e != nil && e.ofSession && !authenticates(e.object) && !p.dates && !p.uses.Load()
+	return e != nil && e.ofSession() && !authenticates(e.object) && !p.dates && !p.uses.Load()
 }
 
 // Summing is how to digest by m without an operation, nil if that is not cheaper.

@@ -55,7 +55,7 @@ func (s *sessionObjects) owner(id api.SessionID) *sessionOwner {
 
 // add puts in an object that has just been made. The caller holds p.mu for reading.
 func (s *sessionObjects) add(e *entry) {
-	e.ofSession, e.order = true, s.order.Add(1)
+	e.order = s.order.Add(1)
 	s.owner(e.session).add(e)
 	s.shard(&e.id).add(e)
 	if bit := uint32(1) << (e.id[0] % sessionShards); s.unsearched.Load()&bit == 0 {
@@ -71,7 +71,7 @@ func (s *sessionShard) add(e *entry) {
 	}
 	s.objects[e.id] = e
 	s.fresh = append(s.fresh, e)
-	e.fresh = len(s.fresh)
+	e.fresh = uint32(len(s.fresh))
 }
 
 // find returns an object, nil if there is none. The caller holds p.mu for reading.

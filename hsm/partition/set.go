@@ -53,7 +53,7 @@ func (p *Partition) setSession(who api.Caller, id api.ObjectID, tmpl ck.Template
 		return c, false, ck.CKR_SESSION_READ_ONLY
 	}
 	c.so = p.roleOf(who) == roleSO
-	if !e.ofSession {
+	if !e.ofSession() {
 		c.private, c.event = e.record.private, p.eventOf(who, audit.Modify, e.object)
 		return c, false, nil
 	}

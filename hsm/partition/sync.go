@@ -197,7 +197,7 @@ func (p *Partition) startOver(payload []byte) error {
 func (p *Partition) forgetAll() {
 	p.index.stale = true
 	for e := range p.all() {
-		if !e.ofSession {
+		if !e.ofSession() {
 			p.sum.Remove(e.tag)
 		}
 		p.remove(e)
