@@ -63,7 +63,13 @@ type GCMEncrypter interface {
 type implementation struct {
 	name string
 	make func(key []byte, block cipher.Block) modes
-	once func(key []byte, block *[blockSize]byte) // EncryptOnce
+	once once
+}
+
+// once is what is done with a key that is not kept.
+type once struct {
+	encrypt func(key []byte, block *[blockSize]byte)             // EncryptOnce
+	ctr     func(key []byte, counter *[blockSize]byte, b []byte) // CTROnce
 }
 
 // implementations are those that work here, the fastest last. All of them are
@@ -90,17 +96,34 @@ func New(key []byte) (*Key, error) {
 // of which nothing is left behind. It is for check values, not for data: it works in the
 // error state too, by the standard library. Error: aes.KeySizeError.
 func EncryptOnce(key []byte, block *[blockSize]byte) error {
+	o, err := onceFor(key)
+	if err == nil {
+		o.encrypt(key, block)
+	}
+	return err
+}
+
+// CTROnce is CTR of b in place, from counter on, under a key that is not needed any
+// further, of which nothing is left behind; for random numbers, whose key is another
+// one for each request. Error: aes.KeySizeError.
+func CTROnce(key []byte, counter *[blockSize]byte, b []byte) error {
+	o, err := onceFor(key)
+	if err == nil {
+		o.ctr(key, counter, b)
+	}
+	return err
+}
+
+func onceFor(key []byte) (once, error) {
 	switch len(key) {
 	case 16, 24, 32:
 	default:
-		return aes.KeySizeError(len(key))
+		return once{}, aes.KeySizeError(len(key))
 	}
-	once := fastest().once
 	if !fips.MayAccelerate() || selfTest.Ready() != nil {
-		once = portableOnce
+		return portableOnce, nil
 	}
-	once(key, block)
-	return nil
+	return fastest().once, nil
 }
 
 // Path names the implementation of keys that are prepared now: "portable" is the

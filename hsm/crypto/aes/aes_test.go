@@ -243,22 +243,32 @@ func TestNew(t *testing.T) {
 	}
 }
 
-func TestEncryptOnce(t *testing.T) {
+func TestOnce(t *testing.T) {
 	r := newRand()
 	forEach(t, func(t *testing.T, impl implementation) {
 		for _, size := range keySizes {
 			key, block := random(r, size), [16]byte(random(r, 16))
 			want := make([]byte, 16)
 			newPair(t, impl, key).std.Encrypt(want, block[:])
-			if impl.once(key, &block); !bytes.Equal(block[:], want) {
+			if impl.once.encrypt(key, &block); !bytes.Equal(block[:], want) {
 				t.Errorf("key of %d bytes: %x, want %x", size, block, want)
+			}
+			data, counter := random(r, 3000+size), [16]byte(random(r, 16))
+			wanted := make([]byte, len(data))
+			cipher.NewCTR(newPair(t, impl, key).std, counter[:]).XORKeyStream(wanted, data)
+			if impl.once.ctr(key, &counter, data); !bytes.Equal(data, wanted) {
+				t.Errorf("CTR with a key of %d bytes: another result", size)
 			}
 		}
 	})
 	for size := range 40 {
-		err := EncryptOnce(make([]byte, size), new([16]byte))
-		if right := slices.Contains(keySizes, size); right != (err == nil) {
+		key := make([]byte, size)
+		right := slices.Contains(keySizes, size)
+		if err := EncryptOnce(key, new([16]byte)); right != (err == nil) {
 			t.Errorf("key of %d bytes: %v", size, err)
+		}
+		if err := CTROnce(key, new([16]byte), make([]byte, 20)); right != (err == nil) {
+			t.Errorf("CTR with a key of %d bytes: %v", size, err)
 		}
 	}
 }

@@ -20,12 +20,15 @@ func newAESNI(key []byte, block cipher.Block) modes {
 	return a
 }
 
-// aesniOnce is EncryptOnce.
-func aesniOnce(key []byte, block *[blockSize]byte) {
-	var s schedule // on the stack, which a kernel by name leaves it on
-	defer clear(s[:])
-	expand(&s, key)
-	encryptBlocksNI(&s, &block[0], &block[0], blockSize)
+// aesniOnce leaves CTR to the standard library, as a key does.
+var aesniOnce = once{
+	encrypt: func(key []byte, block *[blockSize]byte) {
+		var s schedule // on the stack, which a kernel by name leaves it on
+		defer clear(s[:])
+		expand(&s, key)
+		encryptBlocksNI(&s, &block[0], &block[0], blockSize)
+	},
+	ctr: portableOnce.ctr,
 }
 
 func (a *aesni) zero() { a.schedules.zero() }

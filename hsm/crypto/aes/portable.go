@@ -15,15 +15,23 @@ type portable struct{ block cipher.Block }
 
 func newPortable(_ []byte, block cipher.Block) modes { return portable{block} }
 
-// portableOnce is EncryptOnce: the standard library's key schedule cannot be wiped.
-func portableOnce(key []byte, block *[blockSize]byte) {
-	secret.Do(func() {
-		b, err := aes.NewCipher(key)
-		if err != nil { // the size is right
-			panic("aes: " + err.Error())
-		}
-		b.Encrypt(block[:], block[:])
-	})
+// portableOnce erases what the standard library leaves, whose key schedule cannot be
+// wiped.
+var portableOnce = once{
+	encrypt: func(key []byte, block *[blockSize]byte) {
+		secret.Do(func() { expanded(key).Encrypt(block[:], block[:]) })
+	},
+	ctr: func(key []byte, counter *[blockSize]byte, b []byte) {
+		secret.Do(func() { cipher.NewCTR(expanded(key), counter[:]).XORKeyStream(b, b) })
+	},
+}
+
+func expanded(key []byte) cipher.Block {
+	b, err := aes.NewCipher(key)
+	if err != nil { // the size is right
+		panic("aes: " + err.Error())
+	}
+	return b
 }
 
 func (p portable) ecb(decrypt bool) cipher.BlockMode {

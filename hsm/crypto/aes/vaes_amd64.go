@@ -23,12 +23,21 @@ func newVAES(key []byte, block cipher.Block) modes {
 	return v
 }
 
-// vaesOnce is EncryptOnce.
-func vaesOnce(key []byte, block *[blockSize]byte) {
-	var s schedule // on the stack, which a kernel by name leaves it on
-	defer clear(s[:])
-	expand(&s, key)
-	encryptBlocks(&s, &block[0], &block[0], blockSize)
+var vaesOnce = once{
+	encrypt: func(key []byte, block *[blockSize]byte) {
+		var s schedule // on the stack, which a kernel by name leaves it on
+		defer clear(s[:])
+		expand(&s, key)
+		encryptBlocks(&s, &block[0], &block[0], blockSize)
+	},
+	ctr: func(key []byte, counter *[blockSize]byte, b []byte) {
+		var s schedule
+		defer clear(s[:])
+		expand(&s, key)
+		c := ctr{keys: &s, next: parseCounter(counter)}
+		defer clear(c.ahead[:])
+		c.XORKeyStream(b, b)
+	},
 }
 
 func (v *vaes) zero() {

@@ -17,11 +17,9 @@ var selfTest = fips.CAST("CTR_DRBG", func() error {
 		return err
 	}
 	got := make([]byte, len(castReturned)/2)
-	g.generate(got)
-	if g, err = g.update(); err != nil {
+	if err := errors.Join(g.generate(got), g.update(new([seedSize]byte)), g.generate(got)); err != nil {
 		return err
 	}
-	g.generate(got)
 	if !bytes.Equal(got, fips.Unhex(castReturned)) {
 		return errors.New("wrong answer")
 	}

@@ -57,65 +57,58 @@ func fill(dst []byte) error {
 	defer clear(seed[:])
 	rand.Read(seed[:])
 	g, err := instantiate(&seed)
+	defer g.wipe()
 	if err != nil {
 		return err
 	}
-	g.generate(dst)
-	g.key.Zero()
-	clear(g.v[:])
-	return nil
+	return g.generate(dst)
 }
 
-// generator is the working state: Key, ready for use, and V.
+// generator is the working state: Key and V.
 type generator struct {
-	key *aes.Key
+	key [keySize]byte
 	v   [blockSize]byte
 }
+
+func (g *generator) wipe() { *g = generator{} }
 
 // first is the output of the state that all generators begin with, Key and V all zeros:
 // made once, since it is no secret.
 var first = sync.OnceValues(func() (stream [seedSize]byte, err error) {
-	zero, err := aes.New(make([]byte, keySize))
-	if err == nil {
-		(&generator{key: zero}).generate(stream[:])
-	}
+	err = new(generator).generate(stream[:])
 	return stream, err
 })
 
 // instantiate is CTR_DRBG_Instantiate_algorithm without a personalization string
 // (section 10.2.1.3.1): CTR_DRBG_Update of the state that is all zeros.
-func instantiate(seed *[seedSize]byte) (*generator, error) {
+func instantiate(seed *[seedSize]byte) (generator, error) {
 	stream, err := first()
-	if err != nil {
-		return nil, err
-	}
-	return newState(&stream, seed)
+	return newState(&stream, seed), err
 }
 
-// update is CTR_DRBG_Update (section 10.2.1.2) after a request, with no additional
-// input.
-func (g *generator) update() (*generator, error) {
+// update is CTR_DRBG_Update (section 10.2.1.2).
+func (g *generator) update(provided *[seedSize]byte) error {
 	var stream [seedSize]byte
-	g.generate(stream[:])
-	g.key.Zero()
-	return newState(&stream, new([seedSize]byte))
+	err := g.generate(stream[:])
+	*g = newState(&stream, provided)
+	return err
 }
 
 // newState is how CTR_DRBG_Update ends: output and what is provided give Key and V. It
 // wipes stream.
-func newState(stream, provided *[seedSize]byte) (*generator, error) {
+func newState(stream, provided *[seedSize]byte) generator {
 	defer clear(stream[:])
 	subtle.XORBytes(stream[:], stream[:], provided[:])
-	key, err := aes.New(stream[:keySize])
-	return &generator{key, [blockSize]byte(stream[keySize:])}, err
+	return generator{[keySize]byte(stream[:keySize]), [blockSize]byte(stream[keySize:])}
 }
 
 // generate is CTR_DRBG_Generate_algorithm (section 10.2.1.5.1) but for its last step,
 // the update, which who goes on does himself. len(dst) is at most MaxRequest.
-func (g *generator) generate(dst []byte) {
+func (g *generator) generate(dst []byte) error {
 	clear(dst)
-	g.key.CTR(g.counter()).XORKeyStream(dst, dst)
+	err := aes.CTROnce(g.key[:], g.counter(), dst)
 	add(&g.v, uint64((len(dst)+blockSize-1)/blockSize))
+	return err
 }
 
 // counter is V + 1, where the next output begins.
