@@ -89,7 +89,7 @@ func (s *Seat) Sit() {
 	}
 }
 
-// Wait returns what Wake gives, whichever comes first. It is called once after Sit.
+// Wait returns what Wake gives, or has given since Sit. It is called once after Sit.
 func (s *Seat) Wait() uint32 {
 	if !s.thread {
 		return <-s.c
