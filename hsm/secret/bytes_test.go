@@ -71,21 +71,71 @@ func TestWipedOnZero(t *testing.T) {
 // What was given back first is handed out first: memory rests before it is used
 // again.
 func TestFirstInFirstOut(t *testing.T) {
-	c := class{size: 1024}
-	var taken []*block
-	for range 4 {
-		taken = append(taken, c.get())
+	q := new(queue)
+	given := make([]block, 4)
+	for i := range given {
+		q.put(&given[i])
 	}
-	for _, b := range taken {
-		c.put(b)
-	}
-	for i := range taken {
-		if c.get() != taken[i] {
+	for i := range given {
+		if q.get() != &given[i] {
 			t.Fatalf("block %d came out of turn", i)
 		}
 	}
-	if b := c.get(); b == taken[0] {
+	if q.get() != nil || q.tryGet() != nil {
 		t.Fatal("one block handed out twice")
+	}
+	q.put(&given[2])
+	if q.tryGet() != &given[2] {
+		t.Fatal("a block that was given back is lost")
+	}
+}
+
+// A class takes another page only when every block is taken, and memory that one secret
+// gives back rests while others come and go.
+func TestClassUsesAllOfAPage(t *testing.T) {
+	c := class{size: 64}
+	seen := map[*block]bool{}
+	const inPage = pageSize / 64
+	var taken [inPage]*block
+	for range 3 {
+		for i := range taken {
+			taken[i] = c.get()
+			seen[taken[i]] = true
+		}
+		for _, b := range taken {
+			b.home.put(b)
+		}
+	}
+	if len(seen) != inPage {
+		t.Errorf("%d blocks of %d in one page", len(seen), inPage)
+	}
+	b := c.get()
+	b.home.put(b)
+	for range inPage/len(c.queues) - 1 {
+		if b.home.get() == b {
+			t.Fatal("a block was handed out before those that had rested longer")
+		}
+	}
+}
+
+// Threads that find every queue busy or empty share the next page.
+func TestClassGrowsOnce(t *testing.T) {
+	c := class{size: 1024}
+	var all sync.WaitGroup
+	var got [16]*block
+	for i := range got {
+		all.Go(func() { got[i] = c.get() })
+	}
+	all.Wait()
+	seen := map[*block]bool{}
+	for _, b := range got {
+		if b == nil || seen[b] {
+			t.Fatal("one block handed out twice")
+		}
+		seen[b] = true
+	}
+	if c.find((*queue).get) != nil {
+		t.Error("a page more than four was taken for sixteen blocks of a quarter each")
 	}
 }
 

@@ -17,19 +17,31 @@ const (
 
 // block is a piece of memory that one secret holds. Free ones are all zero.
 type block struct {
-	mem   []byte
-	class *class // nil: a mapping of its own
-	next  *block // in the queue of free blocks
-	own   bool   // mem is a mapping to give back; else, without a class, Go heap
+	mem  []byte
+	home *queue // where it is while it is free; nil: a mapping of its own
+	next *block // in the queue
+	own  bool   // mem is a mapping to give back; else, without a home, Go heap
 }
 
-// class hands out blocks of one size. The queue is first in, first out, so that
-// memory given back too early does not become another secret at once.
+// class hands out blocks of one size. They are in several queues, of which any will do, so
+// that threads which make and wipe secrets do not wait for each other.
 type class struct {
-	mu          sync.Mutex
-	size        int
-	first, last *block
+	size   int
+	queues [8]queue
+	page   sync.Mutex // held to get a new page, for all queues
 }
+
+// queue has free blocks, first in, first out, so that memory given back too early does not
+// become another secret at once.
+type queue struct {
+	mu          sync.Mutex
+	first, last *block
+	_           [cacheLine - 24]byte
+}
+
+// cacheLine keeps the locks of two queues apart, which would wait for each other in the
+// caches of the processors.
+const cacheLine = 64
 
 var (
 	sizes = newClasses()
@@ -79,47 +91,95 @@ func allocate(n int) *block {
 func release(b *block) {
 	clear(b.mem)
 	switch {
-	case b.class != nil:
-		b.class.put(b)
+	case b.home != nil:
+		b.home.put(b)
 	case b.own:
 		unmap(b.mem)
 	}
 }
 
 func (c *class) get() *block {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.first == nil {
-		c.cut(page())
+	for {
+		if b := c.find((*queue).tryGet); b != nil {
+			return b
+		}
+		if b := c.find((*queue).get); b != nil {
+			return b
+		}
+		c.grow()
 	}
-	b := c.first
-	c.first, b.next = b.next, nil
+}
+
+// find asks the queues, the caller's own first, until one has a block; nil if none has.
+func (c *class) find(get func(*queue) *block) *block {
+	own := owners.Get().(*uint32)
+	defer owners.Put(own)
+	for i := range c.queues {
+		if b := get(&c.queues[(int(*own)+i)%len(c.queues)]); b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// owners are numbers that a processor keeps for a while, each another one: what it has
+// used last is in its cache.
+var (
+	owners = sync.Pool{New: func() any { n := owner.Add(1); return &n }}
+	owner  atomic.Uint32
+)
+
+// grow makes free blocks of a page, and deals them out to the queues. Who comes second
+// finds those of the first.
+func (c *class) grow() {
+	c.page.Lock()
+	defer c.page.Unlock()
+	if b := c.find((*queue).get); b != nil {
+		b.home.put(b)
+		return
+	}
+	p := page()
+	blocks := make([]block, len(p)/c.size)
+	for i := range blocks {
+		at := i * c.size
+		blocks[i] = block{mem: p[at : at+c.size : at+c.size], home: &c.queues[i%len(c.queues)]}
+		blocks[i].home.put(&blocks[i])
+	}
+}
+
+// get returns a free block, nil if there is none.
+func (q *queue) get() *block {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.pop()
+}
+
+// tryGet is get that does not wait for others.
+func (q *queue) tryGet() *block {
+	if !q.mu.TryLock() {
+		return nil
+	}
+	defer q.mu.Unlock()
+	return q.pop()
+}
+
+func (q *queue) pop() *block {
+	b := q.first
+	if b != nil {
+		q.first, b.next = b.next, nil
+	}
 	return b
 }
 
-func (c *class) put(b *block) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.append(b)
-}
-
-func (c *class) append(b *block) {
-	if c.first == nil {
-		c.first = b
+func (q *queue) put(b *block) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first == nil {
+		q.first = b
 	} else {
-		c.last.next = b
+		q.last.next = b
 	}
-	c.last = b
-}
-
-// cut makes free blocks of a page. The caller holds c.mu.
-func (c *class) cut(page []byte) {
-	blocks := make([]block, len(page)/c.size)
-	for i := range blocks {
-		at := i * c.size
-		blocks[i] = block{mem: page[at : at+c.size : at+c.size], class: c}
-		c.append(&blocks[i])
-	}
+	q.last = b
 }
 
 // page returns a new page, from the Go heap if the system gives none: a secret
