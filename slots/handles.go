@@ -43,7 +43,8 @@ const cacheLine = 64
 // comes and goes under one.
 type handles [objectShards]map[api.ObjectID]ck.ObjectHandle
 
-// shardOf is the number of the shard of an object; ids are random.
+// shardOf is the number of the shard of an object; ids are random, or have in the first byte
+// what those that are made on one session share.
 func shardOf(id *api.ObjectID) int { return int(id[0] % objectShards) }
 
 // outside is the handle of an object whose handle in its shard is h.

@@ -6,7 +6,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// ObjectID names an object for ever: random, the value of CKA_UNIQUE_ID (in hex).
+// ObjectID names an object for ever: random but for a few bits that tell where it was made,
+// the value of CKA_UNIQUE_ID (in hex).
 type ObjectID [16]byte
 
 // SessionID names a session of this application, for the objects that live as

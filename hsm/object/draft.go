@@ -67,7 +67,7 @@ func New(r Request) (*Object, *Material, error) {
 		return nil, nil, err
 	}
 	d := drafts.Get().(*draft)
-	d.id, d.req, d.schema = newID(), r, s
+	d.id, d.req, d.schema = newIDIn(r.Lane), r, s
 	defer d.free()
 	if err := d.fill(); err != nil {
 		return nil, nil, err

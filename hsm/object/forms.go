@@ -65,7 +65,7 @@ func (f *Forms) New(r *Request) (o *Object, m *Material) {
 	}
 	o = new(Object)
 	*o = kept.object
-	o.id = newID()
+	o.id = newIDIn(r.Lane)
 	if !kept.named(r) {
 		o.packed = kept.renamed(r)
 	}

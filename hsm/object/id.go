@@ -16,6 +16,19 @@ type names struct {
 
 var freshNames = sync.Pool{New: func() any { return &names{used: len(names{}.bytes)} }}
 
+// Lanes is how many lanes there are (Request.Lane).
+const Lanes = 32
+
+// LaneOf is the lane of an object: of those that were made without one, any.
+func LaneOf(id *api.ObjectID) int { return int(id[0] % Lanes) }
+
+// newIDIn is newID in a lane, of which the name tells no more than the number modulo Lanes.
+func newIDIn(lane uint8) api.ObjectID {
+	id := newID()
+	id[0] = id[0]&^(Lanes-1) | lane%Lanes
+	return id
+}
+
 // newID returns a fresh name. crypto/rand does not fail.
 func newID() (id api.ObjectID) {
 	n := freshNames.Get().(*names)

@@ -33,6 +33,28 @@ func TestNamesDiffer(t *testing.T) {
 	all.Wait()
 }
 
+// The lane is told by the first bits of a name, and nothing else.
+func TestLanes(t *testing.T) {
+	seen := map[api.ObjectID]bool{}
+	var firsts [Lanes]map[byte]bool
+	for i := range 64 * Lanes {
+		id := newIDIn(uint8(i))
+		if seen[id] || LaneOf(&id) != i%Lanes {
+			t.Fatalf("%x is twice, or not in lane %d", id, i%Lanes)
+		}
+		seen[id] = true
+		if firsts[i%Lanes] == nil {
+			firsts[i%Lanes] = map[byte]bool{}
+		}
+		firsts[i%Lanes][id[0]] = true
+	}
+	for lane, first := range firsts {
+		if len(first) < 2 || len(first) > 256/Lanes {
+			t.Errorf("lane %d: %d first bytes", lane, len(first))
+		}
+	}
+}
+
 func TestNewIDTakesNoMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { newID() }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -132,6 +132,9 @@ type Request struct {
 	// Deferred says that Made leaves out the CKA_CHECK_VALUE of a secret key, and that the
 	// caller sees to it that it is computed before somebody sees it (OwesCheckValue).
 	Deferred bool
+	// Lane goes into the id, so that objects can be kept apart by who made them without
+	// asking: threads which make objects, each in its own lane, need not meet.
+	Lane uint8
 }
 
 // newObject makes an object of sorted attributes, which it keeps.

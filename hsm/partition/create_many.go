@@ -49,7 +49,7 @@ func (p *Partition) preparePair(who api.Caller, tmpl ck.Template) (pair, error) 
 		return pair{}, err
 	}
 	so := p.roleNow(who) == roleSO
-	r := object.Request{Origin: object.Created, Template: tmpl, SO: so, Deferred: true}
+	r := object.Request{Origin: object.Created, Template: tmpl, SO: so, Deferred: true, Lane: laneOf(who)}
 	if o, m := p.forms.New(&r); o != nil {
 		return pair{o, m}, nil // whether the caller may make it is seen on insertion
 	}
@@ -75,7 +75,7 @@ func (p *Partition) preparePairAnew(who api.Caller, tmpl ck.Template) (pair, err
 	if class, _ := made.Ulong(ck.CKA_CLASS); ck.ObjectClass(class) == ck.CKO_PRIVATE_KEY {
 		defer object.WipeTemplate(made) // a secret key's value is the caller's
 	}
-	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so, Deferred: room.Deferred})
+	return p.newPair(object.Request{Origin: object.Created, Template: tmpl, Made: made, SO: so, Deferred: room.Deferred, Lane: laneOf(who)})
 }
 
 // mayDefer reports whether the check value of a new object can wait until it is asked for:

@@ -41,7 +41,7 @@ func (p *Partition) GenerateKeyPair(who api.Caller, m *ck.Mechanism, public, pri
 		return pub, priv, err
 	}
 	defer object.WipeTemplate(madePrivate)
-	request := object.Request{Origin: object.Generated, Mechanism: m.Type, Template: public, Made: madePublic, SO: so}
+	request := object.Request{Origin: object.Generated, Mechanism: m.Type, Template: public, Made: madePublic, SO: so, Lane: laneOf(who)}
 	pubObject, _, err := object.New(request)
 	if err != nil {
 		return pub, priv, err

@@ -77,6 +77,7 @@ func (p *Partition) maker(who api.Caller, m *ck.Mechanism, has func(*service.Mec
 
 // newObject makes one object of a request.
 func (p *Partition) newObject(who api.Caller, r object.Request) (api.ObjectID, error) {
+	r.Lane = laneOf(who)
 	n, err := p.newPair(r)
 	if err != nil {
 		return api.ObjectID{}, err

@@ -16,9 +16,9 @@ type recent struct {
 	entries [64]atomic.Pointer[entry]
 }
 
-// place is where an entry may be; ids are random.
+// place is where an entry may be; ids are random, but that the first byte tells the lane.
 func (r *recent) place(id *api.ObjectID) *atomic.Pointer[entry] {
-	return &r.entries[id[0]%byte(len(r.entries))]
+	return &r.entries[id[1]%byte(len(r.entries))]
 }
 
 // forget is for an object that leaves the map, or is about to be another.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
+	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
 // sessionObjects are the objects of sessions, which no other process knows. Many programs
@@ -14,7 +15,7 @@ import (
 // found or used, each under the lock of its shard. Who holds p.mu for writing has all of
 // them to itself; the methods for that say so. The zero sessionObjects is empty.
 type sessionObjects struct {
-	shards [sessionShards]sessionShard // by the id of the object
+	shards [sessionShards]sessionShard // by the lane of the object
 	owners [sessionShards]sessionOwner // by the number of the session
 	order  atomic.Uint64               // of the newest
 
@@ -23,7 +24,12 @@ type sessionObjects struct {
 	unsearched atomic.Uint32
 }
 
-const sessionShards = 32
+const sessionShards = object.Lanes
+
+// laneOf is the lane of what who makes: a thread that makes and destroys the objects of its
+// own session takes the locks of one shard, where no other one is, even one that sleeps
+// with a lock in its hand.
+func laneOf(who api.Caller) uint8 { return uint8(who.Session % object.Lanes) }
 
 // cacheLine keeps the locks of two shards apart, which would wait for each other in the
 // caches of the processors.
@@ -46,7 +52,7 @@ type sessionOwner struct {
 }
 
 func (s *sessionObjects) shard(id *api.ObjectID) *sessionShard {
-	return &s.shards[id[0]%sessionShards]
+	return &s.shards[object.LaneOf(id)]
 }
 
 func (s *sessionObjects) owner(id api.SessionID) *sessionOwner {
@@ -58,7 +64,7 @@ func (s *sessionObjects) add(e *entry) {
 	e.order = s.order.Add(1)
 	s.owner(e.session).add(e)
 	s.shard(&e.id).add(e)
-	if bit := uint32(1) << (e.id[0] % sessionShards); s.unsearched.Load()&bit == 0 {
+	if bit := uint32(1) << object.LaneOf(&e.id); s.unsearched.Load()&bit == 0 {
 		s.unsearched.Or(bit)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
 // valueKey is the template of a session key that anybody sees and copies.
@@ -161,6 +162,26 @@ func TestNoPrivateKeyIsMadeAfterLogout(t *testing.T) {
 		for e := range r.all() {
 			if e.object == nil || e.object.Private() {
 				t.Fatal("a private key outlives the login")
+			}
+		}
+	}
+}
+
+// However the objects of a session are made, they are in its shard.
+func TestObjectsAreInTheLaneOfTheirSession(t *testing.T) {
+	r := newRig(t)
+	who := r.login(ck.CKU_USER, userPIN)
+	for _, session := range []api.SessionID{1, 31, 32, 3<<32 | 7} {
+		who.Session = session
+		for how, make := range r.makers(who) {
+			for range 3 { // the last one by a form
+				id, err := make()
+				if err != nil {
+					t.Fatal(how, err)
+				}
+				if lane := object.LaneOf(&id); how != "copied" && lane != int(session%object.Lanes) {
+					t.Errorf("%s on session %d: lane %d", how, session, lane)
+				}
 			}
 		}
 	}
