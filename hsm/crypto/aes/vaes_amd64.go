@@ -35,7 +35,7 @@ var vaesOnce = once{
 		defer clear(s[:])
 		expand(&s, key)
 		c := ctr{keys: &s, next: parseCounter(counter)}
-		defer clear(c.ahead[:])
+		defer func() { c = ctr{} }() // a generator's counter is secret too
 		c.XORKeyStream(b, b)
 	},
 }

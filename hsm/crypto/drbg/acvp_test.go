@@ -22,8 +22,8 @@ func TestACVP(t *testing.T) {
 			t.Fatalf("%s is of another generator", c)
 		}
 		seed := [seedSize]byte(c.Bytes("entropyInput"))
-		g, err := instantiate(&seed)
-		if err != nil {
+		var g generator
+		if err := g.instantiate(&seed); err != nil {
 			t.Fatal(err)
 		}
 		tell := func(err error) {

@@ -12,8 +12,8 @@ import (
 // function and without reseeding: what the second of two requests gives.
 var selfTest = fips.CAST("CTR_DRBG", func() error {
 	seed := [seedSize]byte(fips.Unhex(castEntropy))
-	g, err := instantiate(&seed)
-	if err != nil {
+	var g generator
+	if err := g.instantiate(&seed); err != nil {
 		return err
 	}
 	got := make([]byte, len(castReturned)/2)

@@ -56,18 +56,20 @@ func fill(dst []byte) error {
 	var seed [seedSize]byte
 	defer clear(seed[:])
 	rand.Read(seed[:])
-	g, err := instantiate(&seed)
+	var g generator
 	defer g.wipe()
-	if err != nil {
+	if err := g.instantiate(&seed); err != nil {
 		return err
 	}
 	return g.generate(dst)
 }
 
-// generator is the working state: Key and V.
+// generator is the working state: Key and V, and where output begins. It is never copied,
+// so that wipe leaves none of it behind.
 type generator struct {
-	key [keySize]byte
-	v   [blockSize]byte
+	key   [keySize]byte
+	v     [blockSize]byte
+	start [blockSize]byte // V + 1
 }
 
 func (g *generator) wipe() { *g = generator{} }
@@ -81,41 +83,38 @@ var first = sync.OnceValues(func() (stream [seedSize]byte, err error) {
 
 // instantiate is CTR_DRBG_Instantiate_algorithm without a personalization string
 // (section 10.2.1.3.1): CTR_DRBG_Update of the state that is all zeros.
-func instantiate(seed *[seedSize]byte) (generator, error) {
+func (g *generator) instantiate(seed *[seedSize]byte) error {
 	stream, err := first()
-	return newState(&stream, seed), err
+	g.set(&stream, seed)
+	return err
 }
 
 // update is CTR_DRBG_Update (section 10.2.1.2).
 func (g *generator) update(provided *[seedSize]byte) error {
 	var stream [seedSize]byte
 	err := g.generate(stream[:])
-	*g = newState(&stream, provided)
+	g.set(&stream, provided)
 	return err
 }
 
-// newState is how CTR_DRBG_Update ends: output and what is provided give Key and V. It
-// wipes stream.
-func newState(stream, provided *[seedSize]byte) generator {
+// set is how CTR_DRBG_Update ends: output and what is provided give Key and V. It wipes
+// stream.
+func (g *generator) set(stream, provided *[seedSize]byte) {
 	defer clear(stream[:])
 	subtle.XORBytes(stream[:], stream[:], provided[:])
-	return generator{[keySize]byte(stream[:keySize]), [blockSize]byte(stream[keySize:])}
+	copy(g.key[:], stream[:keySize])
+	copy(g.v[:], stream[keySize:])
 }
 
 // generate is CTR_DRBG_Generate_algorithm (section 10.2.1.5.1) but for its last step,
 // the update, which who goes on does himself. len(dst) is at most MaxRequest.
 func (g *generator) generate(dst []byte) error {
 	clear(dst)
-	err := aes.CTROnce(g.key[:], g.counter(), dst)
+	g.start = g.v
+	add(&g.start, 1)
+	err := aes.CTROnce(g.key[:], &g.start, dst)
 	add(&g.v, uint64((len(dst)+blockSize-1)/blockSize))
 	return err
-}
-
-// counter is V + 1, where the next output begins.
-func (g *generator) counter() *[blockSize]byte {
-	c := g.v
-	add(&c, 1)
-	return &c
 }
 
 // add adds n to v modulo 2^128, in a time that does not depend on v.

@@ -59,8 +59,8 @@ func TestAgainstReference(t *testing.T) {
 	for round := range 60 {
 		var seed [seedSize]byte
 		rand.Read(seed[:])
-		g, err := instantiate(&seed)
-		if err != nil {
+		var g generator
+		if err := g.instantiate(&seed); err != nil {
 			t.Fatal(err)
 		}
 		r := &reference{make([]byte, keySize), make([]byte, blockSize)}
