@@ -75,7 +75,7 @@ func attributes(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) ([]cAttribute, error) {
 type templateReader struct {
 	budget  int
 	room    []byte      // what is left is behind its length
-	list    ck.Template // room for the outermost list, if it is not longer
+	list    ck.Template // room for the first list that fits
 	spilled bool        // a value is outside of room
 }
 

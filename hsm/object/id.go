@@ -19,7 +19,8 @@ var freshNames = sync.Pool{New: func() any { return &names{used: len(names{}.byt
 // Lanes is how many lanes there are (Request.Lane).
 const Lanes = 32
 
-// LaneOf is the lane of an object: of those that were made without one, any.
+// LaneOf is the lane of an object. Any may be that of a copy, of a built-in object and of
+// one that an older version made: they were given none.
 func LaneOf(id *api.ObjectID) int { return int(id[0] % Lanes) }
 
 // newIDIn is newID in a lane, of which the name tells no more than the number modulo Lanes.
