@@ -30,7 +30,7 @@ func TestHandlesOfShards(t *testing.T) {
 
 // Threads that ask for the handles of the same objects get the same, and none of them is
 // there twice; nor is one left when they are forgotten.
-func TestHandlesTogether(t *testing.T) {
+func TestHandlesForThreads(t *testing.T) {
 	a, _, _ := newIdle(t)
 	tok := a.places.all()[0].token
 	before := len(a.handles(tok))

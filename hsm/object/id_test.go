@@ -8,7 +8,7 @@ import (
 )
 
 // No name is given twice, nor one that begins as another ends, whichever thread asks.
-func TestNamesDiffer(t *testing.T) {
+func TestNamesOfThreadsDiffer(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[[8]byte]bool{}
 	var all sync.WaitGroup

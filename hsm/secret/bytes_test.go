@@ -119,7 +119,7 @@ func TestClassUsesAllOfAPage(t *testing.T) {
 }
 
 // Threads that find every queue busy or empty share the next page.
-func TestClassGrowsOnce(t *testing.T) {
+func TestClassGrowsOnceForThreads(t *testing.T) {
 	c := class{size: 1024}
 	var all sync.WaitGroup
 	var got [16]*block
