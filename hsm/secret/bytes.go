@@ -97,6 +97,7 @@ func (s *Bytes) Zero() {
 	if b := s.block.Swap(nil); b != nil {
 		if s.netted {
 			s.net.Stop()
+			runtime.KeepAlive(s) // or the net may wipe and give back as well, what is another's then
 		}
 		release(b)
 	}
