@@ -7,8 +7,7 @@ import (
 
 // search is what FindObjectsInit found and FindObjects has not returned yet. It
 // is a snapshot: objects may come and go, and be read and used, meanwhile. The handle of
-// one that has gone stands for nothing, as that of one that goes later; to look at each
-// again would cost every search, and leave the moment before the application uses it.
+// one that has gone stands for nothing, as that of one that goes later.
 type search struct{ left []api.ObjectID }
 
 // Close is part of api.Operation; there is nothing to wipe.
@@ -47,11 +46,25 @@ func (a *App) FindObjects(h ck.SessionHandle, dst []ck.ObjectHandle) (int, error
 	return run(a, h, &finding, part, false, func(op *search) (int, error) {
 		n := min(len(dst), len(op.left))
 		for i, id := range op.left[:n] {
-			dst[i] = a.handle(s.token, id)
+			dst[i] = a.found(s, id)
 		}
 		op.left = op.left[n:]
 		return n, nil
 	})
+}
+
+// found returns the handle of an object that a search has found. One that gets its first
+// now is looked at again: what has gone since would keep it for ever, as nobody destroys
+// it any more.
+func (a *App) found(s *session, id api.ObjectID) ck.ObjectHandle {
+	if h, ok := a.oldHandle(s.token, id); ok {
+		return h
+	}
+	h := a.newHandle(s.token, id)
+	if !s.token.partition.Exists(s.caller(), id) {
+		a.forget(h)
+	}
+	return h
 }
 
 // FindObjectsFinal is C_FindObjectsFinal (section 5.7).

@@ -89,14 +89,7 @@ func (a *App) object(t *token, h ck.ObjectHandle) (id api.ObjectID, ok bool) {
 	return o.id, true
 }
 
-// handle returns the handle of an object of t, a new one if it has none yet.
-func (a *App) handle(t *token, id api.ObjectID) ck.ObjectHandle {
-	if h, ok := a.oldHandle(t, id); ok {
-		return h
-	}
-	return a.newHandle(t, id)
-}
-
+// oldHandle returns the handle that an object of t has, if it has one.
 func (a *App) oldHandle(t *token, id api.ObjectID) (h ck.ObjectHandle, ok bool) {
 	i := shardOf(&id)
 	s := &a.objects[i]
@@ -106,8 +99,8 @@ func (a *App) oldHandle(t *token, id api.ObjectID) (h ck.ObjectHandle, ok bool) 
 	return h, ok
 }
 
-// newHandle is handle of an object that hardly has one yet. Memory is taken before the
-// lock, under which the collector may stop whoever asks for some.
+// newHandle is oldHandle of an object that hardly has one yet, and gets it then. Memory is
+// taken before the lock, under which the collector may stop whoever asks for some.
 func (a *App) newHandle(t *token, id api.ObjectID) ck.ObjectHandle {
 	i := shardOf(&id)
 	s, e := &a.objects[i], &entry[object]{value: object{token: t, id: id}}
