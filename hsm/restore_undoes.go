@@ -78,7 +78,7 @@ func (r *restoring) undoneOf(i int, past *past) (found []undone, err error) {
 			continue
 		}
 		there = true
-		reasons, err := p.Undone(r.stores[i], r.backed(i))
+		reasons, err := p.Undone(r.stores[i], r.backed(i), r.m.home.formerLogs()...)
 		if err != nil {
 			return nil, err
 		}
@@ -135,6 +135,14 @@ func (r *restoring) undoneOfGone(i int, past *past) (found []undone, err error) 
 // undoneByLog compares one with the log of the partition in a directory.
 func (r *restoring) undoneByLog(i int, dir string) (reasons []string, ours bool, err error) {
 	return partition.UndoneByLog(r.stores[i], r.m.root, auditDir(dir), r.backed(i))
+}
+
+// formerLogs are the directories of the logs of what is left of partitions.
+func (h home) formerLogs() (dirs []string) {
+	for _, left := range h.remains() {
+		dirs = append(dirs, auditDir(left.dir))
+	}
+	return dirs
 }
 
 // backed says which state of its partition one is.

@@ -215,6 +215,40 @@ func TestUndoesAside(t *testing.T) {
 	}
 }
 
+// What was made sensitive before another backup, and came back with that, is not undone in
+// silence by an older one; what a restore has undone is not told again.
+func TestUndoesBehindAnother(t *testing.T) {
+	m, by := openHome(t, newHome(t)), key(t)
+	slot := newPartition(t, m, "a", "k1", "k2")
+	copyable := ck.Bool(ck.CKA_COPYABLE, false)
+	first := chain(t, by, save(t, m, by, "", slot))
+	login(t, m, 1).change(t, "k1", copyable)
+	second := chain(t, by, save(t, m, by, "", slot))
+	restore(t, second, m, Restoring{Replace: 1})
+	login(t, m, 1).change(t, "k2", copyable)
+	restore(t, second, m, Restoring{Replace: 1, Force: true})
+
+	const held = "objects that were made sensitive, not extractable or the like since would not be so: 1"
+	for _, o := range []Restoring{{}, {Replace: 1}} {
+		if _, err := first.Restore(m, o); err == nil || !strings.Contains(err.Error(), held) {
+			t.Fatalf("%+v: %v", o, err)
+		}
+	}
+	restore(t, second, m, Restoring{Replace: 1})
+	list := restore(t, first, m, Restoring{Replace: 1, Force: true})
+	if said := strings.Join(list[0].Undone, "; "); said != held {
+		t.Errorf("forced, it says %q", said)
+	}
+	restore(t, first, m, Restoring{Replace: 1})
+	login(t, m, 1).change(t, "k1", copyable)
+	third := chain(t, by, save(t, m, by, "", slot))
+	restore(t, second, m, Restoring{Replace: 1, Force: true}) // it was made before
+	restore(t, third, m, Restoring{Replace: 1})
+	if _, err := first.Restore(m, Restoring{Replace: 1}); err == nil || !strings.Contains(err.Error(), held) {
+		t.Errorf("of a branch: %v", err)
+	}
+}
+
 // Of several partitions the one that would undo something is told, and none comes. What
 // increments tell counts.
 func TestUndoesOfSeveral(t *testing.T) {

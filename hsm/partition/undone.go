@@ -46,8 +46,9 @@ func newUndoing(p *Partition, old store.Tx, since Backed) *undoing {
 // Undone says, a sentence each, what would be undone if older took the place of p or
 // was used beside it: older is a partition of the same ID in a store, restored from a
 // backup. What was destroyed, locked, restricted or changed since is told; what would only
-// be missing is not.
-func (p *Partition) Undone(older store.Store, since Backed) (reasons []string, err error) {
+// be missing is not. former are directories of logs that may be of p before a restore, which
+// its own log begins with.
+func (p *Partition) Undone(older store.Store, since Backed, former ...string) (reasons []string, err error) {
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,9 @@ func (p *Partition) Undone(older store.Store, since Backed) (reasons []string, e
 			return err
 		}
 		if l := p.Log(); l != nil { // what is in a private object, only it tells
-			u.unknown = u.read(l, u.takeHeld)
+			if u.unknown = u.readFormer(l, former); u.unknown == nil {
+				u.unknown = u.read(l, u.takeHeld)
+			}
 		}
 		reasons = u.told()
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -31,7 +32,7 @@ func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (
 		if err != nil {
 			return err
 		}
-		if name, err := audit.NameIn(dir); errors.Is(err, fs.ErrNotExist) || err == nil && name != l.Name() {
+		if !begunAs(l) {
 			return errOtherLog
 		}
 		u := newUndoing(p, tx, since)
@@ -43,6 +44,59 @@ func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (
 		return nil, false, nil
 	}
 	return reasons, err == nil, storeError(err)
+}
+
+// begunAs reports whether there is a log where l is, and it is of the same partition, as
+// far as can be told of one that is damaged.
+func begunAs(l *audit.Log) bool {
+	name, err := audit.NameIn(l.Dir())
+	return !errors.Is(err, fs.ErrNotExist) && (err != nil || name == l.Name())
+}
+
+// readFormer takes in what was held before the restore that l begins with, as former logs
+// tell: what they have of a later generation, that restore has undone.
+func (u *undoing) readFormer(l *audit.Log, former []string) error {
+	until, at, err := restoredIn(l)
+	if err != nil || until <= u.since.Generation && !u.since.At.Before(at) { // nothing was before, or all of it
+		return err
+	}
+	for _, dir := range former {
+		before, err := u.p.log(dir)
+		if err != nil {
+			return err
+		}
+		if !begunAs(before) {
+			continue
+		}
+		err = u.read(before, func(r audit.Record) {
+			if r.Generation <= until {
+				u.takeHeld(r)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoredIn is the generation of the backup that a log begins with the restore of, and when
+// that was; zero if it begins with something else.
+func restoredIn(l *audit.Log) (generation uint64, at time.Time, err error) {
+	for r, err := range audit.Read(l.Dir(), 0) {
+		if err != nil || r.Act != audit.Restore {
+			return 0, at, err
+		}
+		for part := range strings.SplitSeq(r.Detail, ", ") {
+			if n, ok := strings.CutPrefix(part, "generation "); ok {
+				if generation, err := strconv.ParseUint(n, 10, 64); err == nil {
+					return generation, r.Time, nil
+				}
+			}
+		}
+		return r.Generation, r.Time, nil // it is a few later
+	}
+	return 0, at, nil
 }
 
 // read gives take the records of a log that were made since the backup, if all of the log
