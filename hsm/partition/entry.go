@@ -141,7 +141,8 @@ func (e *entry) wipe() {
 // drop forgets the key where an operation with it may still be under way: the object was
 // destroyed, or another process changed it. The secret is wiped when the last operation
 // has let go of it (package secret), and at once if the key has never been used. The
-// caller holds p.mu for writing.
+// caller holds p.mu for writing, or of a session object that nobody has used the lock of
+// its shard and p.mu for reading.
 func (e *entry) drop() {
 	if k := e.key.Load(); k != nil {
 		e.key.Store(nil)

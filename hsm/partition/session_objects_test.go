@@ -91,7 +91,7 @@ func racers(value byte, want string) map[string]racer {
 
 // Whatever threads do with a session key while others destroy it, or its session ends: it
 // is the key that it was or it is gone, it is destroyed once, and nothing is left of it.
-func TestSessionKeysRace(t *testing.T) {
+func TestThreadsWithSessionKeys(t *testing.T) {
 	r := newRig(t)
 	who := r.login(ck.CKU_USER, userPIN)
 	want := encrypted(t, r, who)
@@ -138,7 +138,7 @@ func (r *rig) race(t *testing.T, name string, do racer, value byte, closing bool
 }
 
 // No private key is left of those that are made while the user logs out.
-func TestNoPrivateKeyIsMadeAfterLogout(t *testing.T) {
+func TestNoThreadMakesPrivateKeysAfterLogout(t *testing.T) {
 	r := newRig(t)
 	for range 20 {
 		who := r.login(ck.CKU_USER, userPIN)
