@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/slots"
 )
@@ -23,8 +24,10 @@ type shell struct {
 }
 
 // newShell is an application on the real module that shares notes with a shell.
-func newShell(t testing.TB) *shell {
-	w := newWorld(openModule(t))
+func newShell(t testing.TB) *shell { return newShellOn(t, openModule(t)) }
+
+func newShellOn(t testing.TB, m api.Module) *shell {
+	w := newWorld(m)
 	s := &shell{notes: new(slots.Deferrals), hash: ck.CKM_SHA256}
 	s.app = slots.NewDeferring(w.module, s.notes)
 	w.app = s.app
