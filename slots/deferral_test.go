@@ -268,7 +268,7 @@ func TestDeferralRows(t *testing.T) {
 // Threads that open, use and close sessions, some of them the same ones: every digest
 // that comes out is right, on one's own session each message gets one, and of the
 // Inits on the shared session no more go well than operations end.
-func TestDeferralTogether(t *testing.T) {
+func TestDeferralOfThreads(t *testing.T) {
 	s := newShell(t)
 	keep, shared := open(t, s.app, "ro"), open(t, s.app, "ro")
 	_ = keep // the token has always a session

@@ -135,7 +135,7 @@ func TestOpenLate(t *testing.T) {
 
 // Finalize beside threads that open, use and close sessions, the last of the token and so
 // the login among them: nothing is open then, and the module hears of nothing any more.
-func TestFinalizeAmongSessions(t *testing.T) {
+func TestFinalizeAmongThreads(t *testing.T) {
 	for range 200 {
 		a, m := newMoving()
 		var all sync.WaitGroup
@@ -167,7 +167,7 @@ func TestFinalizeAmongSessions(t *testing.T) {
 
 // Who comes to a session that another thread is closing finds it closed, and two who
 // close it at once do not both.
-func TestCloseOnce(t *testing.T) {
+func TestCloseAtOnce(t *testing.T) {
 	a, _ := newMoving()
 	for range 1000 {
 		h, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION)
@@ -193,7 +193,7 @@ func TestCloseOnce(t *testing.T) {
 
 // A session that is opened while CloseAllSessions is at work stays open, even in the place
 // of one that was there when it began.
-func TestCloseAllLeavesNewSessions(t *testing.T) {
+func TestCloseAllLeavesSessionsOfOtherThreads(t *testing.T) {
 	a, _ := newMoving()
 	for range 5 {
 		busy, other := openOne(t, a), openOne(t, a)
