@@ -27,12 +27,14 @@ do, and of different machines, are not comparable.`
 
 const benchExample = `  coffer bench
   coffer bench --rows 'rsa|gcm' --threads 1,8 --seconds 3
-  coffer bench --module /usr/lib/softhsm/libsofthsm2.so --token demo --pin-file user.pin`
+  coffer bench --module /usr/lib/softhsm/libsofthsm2.so --token demo --pin-file user.pin
+  coffer bench --module libsoftokn3.so --parameters "configdir='' flags=noCertDB,noModDB,readOnly"`
 
 // benchOptions are the flags of coffer bench.
 type benchOptions struct {
 	module, token, rows string
-	slot                int // of the module; below 0: none was given
+	parameters          string // for C_Initialize of the module
+	slot                int    // of the module; below 0: none was given
 	threads             []int
 	seconds             float64
 }
@@ -58,6 +60,7 @@ func newBench(t *tool) *cobra.Command {
 	f.StringVar(&o.module, "module", "", "measure the module at `PATH` (default: Coffer's, on a home of its own)")
 	f.StringVar(&o.token, "token", "", "use the token called `LABEL` of --module (default: the first)")
 	f.IntVar(&o.slot, "slot", -1, "use the slot with this `ID` of --module, whatever its token is called")
+	f.StringVar(&o.parameters, "parameters", "", "hand `STRING` to C_Initialize of --module, without which NSS does not start")
 	f.StringVar(&o.rows, "rows", "", "measure what matches the regular expression `ROWS` (default: all)")
 	f.IntSliceVar(&o.threads, "threads", []int{1}, "measure with so many `THREADS`, several numbers separated by commas")
 	f.Float64Var(&o.seconds, "seconds", 1, "measure each for so many `SECONDS`")
@@ -81,8 +84,8 @@ func (o benchOptions) check(c *cobra.Command) (*regexp.Regexp, error) {
 	}
 	slot := c.Flags().Changed("slot")
 	switch {
-	case o.module == "" && (o.token != "" || slot):
-		return nil, usageError(c, "--token and --slot are for --module")
+	case o.module == "" && (o.token != "" || o.parameters != "" || slot):
+		return nil, usageError(c, "--token, --slot and --parameters are for --module")
 	case o.token != "" && slot:
 		return nil, usageError(c, "--token and --slot exclude each other")
 	case slot && o.slot < 0:

@@ -49,6 +49,9 @@ func (t *tool) benchTarget(o benchOptions) (*benchTarget, error) {
 		if o.token != "" {
 			b.arguments = append(b.arguments, "-token", o.token)
 		}
+		if o.parameters != "" {
+			b.arguments = append(b.arguments, "-parameters", o.parameters)
+		}
 		if o.slot >= 0 {
 			b.arguments = append(b.arguments, "-slot", strconv.Itoa(o.slot))
 		}

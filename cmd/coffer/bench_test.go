@@ -116,6 +116,9 @@ func TestBenchModule(t *testing.T) {
 		{"no slot", append(quick, module, "--slot", "77"), exitFailed, "CKR_SLOT_ID_INVALID"},
 		{"slot and token", append(quick, module, "--slot", slot, "--token", "demo"), exitUsage, "exclude each other"},
 		{"a slot of nothing", []string{"--slot", "1"}, exitUsage, "are for --module"},
+		{"parameters of nothing", []string{"--parameters", "x"}, exitUsage, "are for --module"},
+		{"NSS", append(quick, "libsoftokn3.so", "--parameters", "configdir='' flags=noCertDB,noModDB,readOnly"), 0, "random-32B"},
+		{"NSS without its parameters", append(quick, "libsoftokn3.so"), exitFailed, "C_Initialize: CKR_ARGUMENTS_BAD"},
 		{"no module", append(quick, "/nowhere.so"), exitFailed, "/nowhere.so"},
 		{"not a module", append(quick, "libc.so.6"), exitFailed, "C_GetFunctionList"},
 	} {
