@@ -96,21 +96,7 @@ func (p *Partition) wrapOut(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 	if err != nil {
 		return 0, audit.Event{}, wrappingKeyError(err)
 	}
-	e, err := p.lookup(who, key)
-	if err != nil {
-		return 0, audit.Event{}, ck.CKR_KEY_HANDLE_INVALID
-	}
-	whole, err := p.whole(e)
-	if err != nil {
-		return 0, audit.Event{}, ck.CKR_KEY_HANDLE_INVALID
-	}
-	if err := mayWrap(w.Object, whole); err != nil {
-		return 0, audit.Event{}, err
-	}
-	if err := p.rules.Wrap(w.Object, e.object, m); err != nil {
-		return 0, audit.Event{}, err
-	}
-	k, err := p.prepared(e)
+	e, k, err := p.toWrap(who, w, m, key)
 	if err != nil {
 		return 0, audit.Event{}, err
 	}
@@ -120,6 +106,26 @@ func (p *Partition) wrapOut(who api.Caller, m *ck.Mechanism, wrapping, key api.O
 	var n int
 	secret.Do(func() { n, err = wrapEncoded(w, k, m, dst, wrap) })
 	return n, event, err
+}
+
+// toWrap finds a key that may leave under w. The caller holds p.mu for reading.
+func (p *Partition) toWrap(who api.Caller, w *service.Key, m *ck.Mechanism, key api.ObjectID) (*entry, *service.Key, error) {
+	e, err := p.lookup(who, key)
+	if err != nil {
+		return nil, nil, ck.CKR_KEY_HANDLE_INVALID
+	}
+	whole, err := p.whole(e)
+	if err != nil {
+		return nil, nil, ck.CKR_KEY_HANDLE_INVALID
+	}
+	if err := mayWrap(w.Object, whole); err != nil {
+		return nil, nil, err
+	}
+	if err := p.rules.Wrap(w.Object, e.object, m); err != nil {
+		return nil, nil, err
+	}
+	k, err := p.prepared(e)
+	return e, k, err
 }
 
 // wrapEncoded wraps key under w.
