@@ -19,8 +19,7 @@ static coffer_deferral *note_of(CK_SESSION_HANDLE session) {
 /* A mechanism is read only where Go has read one before: a fault here would be the
  * host's end, and there it is an error. */
 static bool is_offered(coffer_deferral *note, CK_SESSION_HANDLE session, uint64_t kind, const CK_MECHANISM *mechanism,
-                       CK_OBJECT_HANDLE key) {
-  uint64_t epoch = atomic_load_explicit(&coffer_deferrals.epoch, memory_order_acquire);
+                       CK_OBJECT_HANDLE key, uint64_t epoch) {
 #define NOTED(member) atomic_load_explicit(&note->member, memory_order_relaxed)
   return NOTED(session) == session && NOTED(kind) == kind && NOTED(pointer) == (uintptr_t)mechanism &&
          NOTED(key) == key && (!key || NOTED(epoch) == epoch) && NOTED(mechanism) == mechanism->mechanism && mechanism->ulParameterLen == 0;
@@ -28,14 +27,20 @@ static bool is_offered(coffer_deferral *note, CK_SESSION_HANDLE session, uint64_
 }
 
 /* take takes the offer of just this Init, if there is one. Go may withdraw it meanwhile,
- * and make another one: the state is then no more what it was. */
+ * and make another one: the state is then no more what it was. Keys may be about to
+ * change: either who changes them sees afterwards that the offer is taken, or this sees
+ * another epoch and puts the offer back, unless it has been settled since. */
 static bool take(CK_SESSION_HANDLE session, uint64_t kind, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key) {
   coffer_deferral *note = note_of(session);
   if (!note || !mechanism)
     return false;
   uint64_t state = atomic_load_explicit(&note->state, memory_order_acquire);
-  return state % COFFER_DEFERRAL_STEP == COFFER_DEFERRAL_OFFERED && is_offered(note, session, kind, mechanism, key) &&
-         atomic_compare_exchange_strong(&note->state, &state, state - COFFER_DEFERRAL_OFFERED + COFFER_DEFERRAL_TAKEN);
+  uint64_t taken = state - COFFER_DEFERRAL_OFFERED + COFFER_DEFERRAL_TAKEN;
+  uint64_t epoch = atomic_load(&coffer_deferrals.epoch);
+  if (state % COFFER_DEFERRAL_STEP != COFFER_DEFERRAL_OFFERED || !is_offered(note, session, kind, mechanism, key, epoch) ||
+      !atomic_compare_exchange_strong(&note->state, &state, taken))
+    return false;
+  return !key || atomic_load(&coffer_deferrals.epoch) == epoch || !atomic_compare_exchange_strong(&note->state, &taken, state);
 }
 
 /* answered returns what Go has answered to an Init and remembers the mechanism's place. */

@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"runtime"
 	"sync/atomic"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -21,8 +22,9 @@ import (
 
 // Deferrals is what the shell and an application share. The zero value is ready.
 type Deferrals struct {
-	// Epoch counts what may change whether an Init with a key is answered CKR_OK. An
-	// offer with a key holds while it is what it was when that was last found out.
+	// Epoch counts what may change whether an Init with a key is answered CKR_OK, in steps
+	// of DeferralEpoch; below are the changes that are under way. An offer with a key holds
+	// while it is what it was when that was last found out.
 	Epoch atomic.Uint64
 	_     [56]byte
 	Notes [DeferralRows]Deferral
@@ -46,14 +48,20 @@ type Deferral struct {
 
 // What has become of an offer, in the low bits of State. The shell moves Offered to
 // Taken, by a compare-and-swap of the whole word: what it has read before is then what
-// is offered. In the same way a taken offer is settled, by one only: None then, or
-// another offer.
+// is offered. In the same way a taken offer is settled, by one only: None in the end, or
+// another offer. The shell may put back what it has taken and has not answered yet.
 const (
 	DeferralNone    = 0
 	DeferralOffered = 1
 	DeferralTaken   = 2
 	DeferralStep    = 4
+
+	deferralStarting = 3 // it was taken, and its operation is being started
 )
+
+// DeferralEpoch is more than the changes that can be under way at a time, of which each
+// has a thread.
+const DeferralEpoch = 1 << 20
 
 func deferralOf(state uint64) uint64 { return state % DeferralStep }
 
@@ -104,14 +112,29 @@ func (s *session) settle(a *App) {
 	}
 	d := &s.deferred
 	state := d.note.State.Load()
-	for deferralOf(state) != DeferralNone && !d.note.State.CompareAndSwap(state, state-deferralOf(state)) {
+	for deferralOf(state) != DeferralNone && !d.note.State.CompareAndSwap(state, settled(state)) {
 		state = d.note.State.Load()
 	}
-	switch {
-	case deferralOf(state) != DeferralTaken:
-	case d.kind == DigestOperation:
+	if deferralOf(state) == DeferralTaken {
+		defer d.note.State.Store(state - DeferralTaken)
+		s.startTaken(a)
+	}
+}
+
+// settled is the State of an offer that is being settled, from state.
+func settled(state uint64) uint64 {
+	if deferralOf(state) == DeferralTaken {
+		return state - DeferralTaken + deferralStarting
+	}
+	return state - deferralOf(state)
+}
+
+// startTaken starts the operation that was offered.
+func (s *session) startTaken(a *App) {
+	switch d := &s.deferred; d.kind {
+	case DigestOperation:
 		_ = startOn(a, s, &digestion, d.mechanism, 0)
-	case d.kind == SignOperation:
+	case SignOperation:
 		_ = startOn(a, s, &signing, d.mechanism, d.key)
 	}
 }
@@ -123,7 +146,7 @@ func offer[O api.Operation](a *App, s *session, kind Kind, p *operation[O]) {
 		return
 	}
 	if d.kind != kind || d.mechanism != m || d.key != p.handle || d.epoch != p.epoch {
-		if p.keyed && (p.handle == 0 || !s.token.repeats(p.key)) {
+		if p.keyed && (p.handle == 0 || p.epoch%DeferralEpoch != 0 || !s.token.repeats(p.key)) {
 			return
 		}
 		d.kind, d.mechanism, d.key, d.epoch = kind, m, p.handle, p.epoch
@@ -149,14 +172,14 @@ func (s *session) summing(kind Kind, m *ck.Mechanism) *api.Sum {
 	return s.token.summer.Summing(m)
 }
 
-// repeats reports whether an Init with the key is answered the same until keysChanged.
+// repeats reports whether an Init with the key is answered the same until keysChange.
 func (t *token) repeats(key api.ObjectID) bool {
 	r, ok := t.partition.(api.Repeater)
 	return ok && r.Repeats(key)
 }
 
-// epoch is what keysChanged counts. It is read before an operation is started, whose
-// Init is then offered for that epoch.
+// epoch is what changes of keys count. It is read before an operation is started, whose
+// Init is then offered for that epoch, but not if it began while keys changed.
 func (a *App) epoch() uint64 {
 	if a.deferrals == nil {
 		return 0
@@ -164,43 +187,67 @@ func (a *App) epoch() uint64 {
 	return a.deferrals.Epoch.Load()
 }
 
-// mayBeOffered notes that an operation is about to begin with the object that may then be
-// offered. It comes before epoch: either whoever destroys the object sees the note, or the
-// operation does not begin.
-func (o *object) mayBeOffered() {
-	if atomic.LoadUint32(&o.offerable) == 0 {
-		atomic.StoreUint32(&o.offerable, 1)
+// What is known of an object and offers.
+const (
+	unoffered = iota // it was in none, so far
+	offerable        // an operation was begun with it, which may then be offered
+	withheld         // it was in none and will be in none
+)
+
+// mayBeOffered comes before an operation is begun with the object and the epoch is read. It
+// reports whether the operation may be offered.
+func (o *object) mayBeOffered() bool {
+	if atomic.LoadUint32(&o.offers) == unoffered {
+		atomic.CompareAndSwapUint32(&o.offers, unoffered, offerable)
 	}
+	return atomic.LoadUint32(&o.offers) == offerable
 }
 
-// isOfferable reports whether there may be an offer with the object: most keys that are
-// destroyed were in none, and all threads would wait for one number otherwise. What o is
-// nil for is not known.
-func (o *object) isOfferable() bool { return o == nil || atomic.LoadUint32(&o.offerable) != 0 }
+// withhold comes before the object is destroyed: one that was in no offer will be in none,
+// as most keys. All threads would wait for one number otherwise. It reports whether the
+// object may have been in one; what o is nil for is not known.
+func (o *object) withhold() (offered bool) {
+	return o == nil || !atomic.CompareAndSwapUint32(&o.offers, unoffered, withheld) && atomic.LoadUint32(&o.offers) == offerable
+}
 
-// keysChange is called before keys are destroyed or changed: operations that use them are
-// under way then, as they are where no Init is deferred. A session that somebody else has
-// locked is settled by who has.
+// keysChange is called before keys are destroyed or changed, and keysChanged when they
+// are: what was offered before holds no more, and meanwhile no key is offered. Operations
+// that have been taken are under way when it returns, as they are where no Init is
+// deferred: the shell looks at the epoch after it has taken an offer.
 func (a *App) keysChange() {
+	if a.deferrals == nil {
+		return
+	}
+	a.deferrals.Epoch.Add(1)
 	for row := range a.noted.Load() {
 		note := &a.deferrals.Notes[row]
-		if note.Key.Load() == 0 || deferralOf(note.State.Load()) != DeferralTaken {
-			continue
-		}
-		h := note.Session.Load()
-		if s := a.sessions.get(h); s != nil && s.mu.TryLock() {
-			if s.is(ck.SessionHandle(h)) {
-				s.settle(a)
-			}
-			s.mu.Unlock()
+		for note.Key.Load() != 0 && deferralOf(note.State.Load()) >= DeferralTaken && !a.trySettle(note.Session.Load()) {
+			runtime.Gosched()
 		}
 	}
 }
 
-// keysChanged is called when they are: what was offered before holds no more.
+// trySettle settles the session with the handle h, if there is one. It reports false if
+// somebody else has it locked: who settles it or, having offered an Init, is about to leave
+// it, and waits for none of the locks above it meanwhile.
+func (a *App) trySettle(h uint64) bool {
+	s := a.sessions.get(h)
+	if s == nil {
+		return true
+	}
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	if s.is(ck.SessionHandle(h)) {
+		s.settle(a)
+	}
+	return true
+}
+
 func (a *App) keysChanged() {
 	if a.deferrals != nil {
-		a.deferrals.Epoch.Add(1)
+		a.deferrals.Epoch.Add(DeferralEpoch - 1)
 	}
 }
 

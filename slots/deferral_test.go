@@ -45,12 +45,16 @@ func (s *shell) take(h ck.SessionHandle, kind slots.Kind, m ck.MechanismType, ke
 		return false
 	}
 	n := &s.notes.Notes[row]
-	state := n.State.Load()
+	state, epoch := n.State.Load(), s.notes.Epoch.Load()
 	if state%slots.DeferralStep != slots.DeferralOffered || n.Session.Load() != uint64(h) ||
-		n.Kind.Load() != uint64(kind) || n.Mechanism.Load() != uint64(m) || n.Key.Load() != uint64(key) || key != 0 && n.Epoch.Load() != s.notes.Epoch.Load() {
+		n.Kind.Load() != uint64(kind) || n.Mechanism.Load() != uint64(m) || n.Key.Load() != uint64(key) || key != 0 && n.Epoch.Load() != epoch {
 		return false
 	}
-	if !n.State.CompareAndSwap(state, state-slots.DeferralOffered+slots.DeferralTaken) {
+	taken := state - slots.DeferralOffered + slots.DeferralTaken
+	if !n.State.CompareAndSwap(state, taken) {
+		return false
+	}
+	if key != 0 && s.notes.Epoch.Load() != epoch && n.State.CompareAndSwap(taken, state) {
 		return false
 	}
 	s.taken.Add(1)

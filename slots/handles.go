@@ -13,9 +13,9 @@ import (
 type object struct {
 	token *token
 	id    api.ObjectID
-	// offerable is not 0 once an operation has been begun with the object that the shell may
-	// begin again by itself (deferral.go). It is read and written atomically.
-	offerable uint32
+	// offers says whether the shell may begin an operation with the object by itself
+	// (deferral.go). It is read and written atomically.
+	offers uint32
 }
 
 // objectTable has the handles of objects in shards by their ids, so that threads which make

@@ -201,6 +201,8 @@ func (t *token) endLogin(inUse bool) (*login, []*session) {
 // the login first. A signature under a key that is being wiped would tell of it.
 // turn is held: nobody logs in meanwhile.
 func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
+	a.keysChange()
+	defer a.keysChanged()
 	for _, s := range sessions {
 		s.mu.Lock()
 		s.settle(a)
@@ -209,6 +211,5 @@ func (a *App) cleanUp(t *token, l *login, sessions []*session) error {
 	}
 	err := t.partition.Logout(l.identity)
 	a.forgetGone(t, api.Caller{}, a.handles(t))
-	a.keysChanged()
 	return err
 }

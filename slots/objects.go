@@ -50,17 +50,14 @@ func (a *App) DestroyObject(h ck.SessionHandle, o ck.ObjectHandle) error {
 		return err
 	}
 	defer s.leave()
-	key := a.objects.get(o)
-	if key.isOfferable() {
+	if a.objects.get(o).withhold() {
 		a.keysChange()
+		defer a.keysChanged()
 	}
 	if err := s.token.partition.DestroyObject(s.caller(), id); err != nil {
 		return err
 	}
 	a.forget(o)
-	if key.isOfferable() { // since then, perhaps
-		a.keysChanged()
-	}
 	return nil
 }
 

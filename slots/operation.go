@@ -13,11 +13,11 @@ type operation[O api.Operation] struct {
 	active bool
 	parts  bool // a part has been processed: the one-shot call comes too late
 
-	lent      *task         // the pending call that has it, if any
-	mechanism *ck.Mechanism // what it was started with
-	key       api.ObjectID  // the key it uses, if keyed
-	handle    ck.ObjectHandle
-	epoch     uint64 // when it was started: App.epoch
+	lent      *task           // the pending call that has it, if any
+	mechanism *ck.Mechanism   // what it was started with
+	key       api.ObjectID    // the key it uses, if keyed
+	handle    ck.ObjectHandle // of the key, 0 if it is not to be offered
+	epoch     uint64          // when it was started: App.epoch
 	keyed     bool
 	private   bool // it ends with the login for another reason
 	admitted  bool // a login for this operation alone has been done
@@ -78,13 +78,14 @@ func tryBegin[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], m *ck.Mec
 // startOn starts an operation on a session that is locked, where none is active.
 func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, key ck.ObjectHandle) error {
 	var id api.ObjectID
+	again := key // what an offer would be for
 	if !k.keyless {
 		o := a.objects.get(key)
 		if o == nil || o.token != s.token {
 			return ck.CKR_KEY_HANDLE_INVALID
 		}
-		if id = o.id; k.defers != NoOperation {
-			o.mayBeOffered()
+		if id = o.id; k.defers != NoOperation && !o.mayBeOffered() {
+			again = 0
 		}
 	}
 	epoch := a.epoch()
@@ -94,7 +95,7 @@ func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, k
 	}
 	p := k.of(s)
 	p.op, p.active, p.mechanism, p.key, p.keyed = op, true, m, id, !k.keyless // all else is zero
-	p.handle, p.epoch = key, epoch
+	p.handle, p.epoch = again, epoch
 	return nil
 }
 

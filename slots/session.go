@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -225,7 +226,7 @@ func (a *App) clearOut(s *session) {
 	s.giveUp()
 	made := s.made
 	s.made = nil
-	if len(made) > 0 {
+	if slices.ContainsFunc(made, func(h ck.ObjectHandle) bool { return a.objects.get(h).withhold() }) {
 		a.keysChange()
 		defer a.keysChanged()
 	}
