@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,14 +36,14 @@ func main() {
 }
 `
 
-func compile(t *testing.T) (path string) {
+func compile(t *testing.T, flags ...string) (path string) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{"main.go": program, "go.mod": "module sample\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	build := exec.Command("go", "build", "-o", "sample", ".")
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", "sample"}, flags, []string{"."})...)
 	build.Dir = folder
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -98,5 +99,21 @@ func TestWithout(t *testing.T) {
 	stacks := fmt.Sprintf("1 main.leaf+0x0 (%s)\n", path)
 	if err := convert(path, "leaf", strings.NewReader(stacks), &bytes.Buffer{}); err == nil {
 		t.Error("a profile of nothing was written")
+	}
+}
+
+// What cannot be read says so, and nothing is written for it.
+func TestRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ core, without, want string }{
+		"no library":            {"profile_test.go", "^$", "bad magic number"},
+		"a library not there":   {filepath.Join(t.TempDir(), "none"), "^$", "no such file"},
+		"one without symbols":   {compile(t, "-ldflags=-s -w"), "^$", "has no symbols"},
+		"no regular expression": {compile(t), "(", "missing closing"},
+	} {
+		var out bytes.Buffer
+		err := convert(c.core, c.without, strings.NewReader("1 main.leaf+0x0 (x)\n"), &out)
+		if err == nil || !strings.Contains(err.Error(), c.want) || out.Len() > 0 {
+			t.Errorf("%s: %v, and %d bytes", name, err, out.Len())
+		}
 	}
 }
