@@ -20,8 +20,8 @@ import (
 // runs in the background is no thread of the host's, and would get one for the wait.
 const most = 64
 
-// spare is how many of the runtime's processors there are besides, for each of the
-// machine's: for those who come and go while one computes for four. Not more than
+// spare is how many of the runtime's processors there are besides, for each one that
+// computes: for those who come and go while one computes for four. Not more than
 // mostSpare in all, since each costs some memory, and the collector starts workers by
 // their number.
 const (
@@ -33,14 +33,22 @@ var (
 	threads atomic.Bool  // callers are threads of a host
 	inside  atomic.Int64 // seats that wait in the system, or are about to
 	provide sync.Once
+	// computing is what Processors was before there were spare ones, 0 while there are none.
+	computing atomic.Int64
 )
 
 // Threads says whether those who come from now on are threads of a host. They are not
 // unless it is called.
 func Threads(on bool) { threads.Store(on && haveFutex) }
 
-// Processors is how many callers can compute at once.
-func Processors() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+// Processors is how many callers are to compute at once: as many as the machine has
+// processors, or GOMAXPROCS in the environment allows.
+func Processors() int {
+	if n := computing.Load(); n != 0 {
+		return int(n)
+	}
+	return min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+}
 
 // MakeRoom is for who takes the last processor: from then on others are to be able to
 // come. The first time it may stop all goroutines for some microseconds.
@@ -51,7 +59,8 @@ func MakeRoom() {
 }
 
 func provideSpare() {
-	n := runtime.NumCPU()
+	n := Processors()
+	computing.Store(int64(n))
 	if n += min(spare*n, mostSpare); n > runtime.GOMAXPROCS(0) {
 		runtime.GOMAXPROCS(n)
 	}

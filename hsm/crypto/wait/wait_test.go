@@ -1,7 +1,10 @@
 package wait
 
 import (
+	"os"
+	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -87,10 +90,21 @@ func TestRoom(t *testing.T) {
 	defer Threads(false)
 	computing := Processors()
 	MakeRoom()
-	if now := runtime.GOMAXPROCS(0); haveFutex && now <= runtime.NumCPU() {
-		t.Errorf("%d processors for threads, on %d of the machine", now, runtime.NumCPU())
+	if now := runtime.GOMAXPROCS(0); haveFutex && now <= computing {
+		t.Errorf("%d processors for threads, of which %d compute at once", now, computing)
 	}
-	if now := Processors(); now < computing || now > runtime.NumCPU() {
-		t.Errorf("%d compute at once, on %d processors", now, runtime.NumCPU())
+	if now := Processors(); now != computing {
+		t.Errorf("%d compute at once, not %d", now, computing)
+	}
+}
+
+// TestRoomOfOne: where the environment has the runtime use one processor, no more than one
+// caller computes, in spite of the room for others.
+func TestRoomOfOne(t *testing.T) {
+	child := exec.Command(os.Args[0], "-test.run=^TestRoom$", "-test.v")
+	child.Env = append(os.Environ(), "GOMAXPROCS=1")
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "PASS: TestRoom") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
