@@ -93,8 +93,9 @@ func New(key []byte) (*Key, error) {
 }
 
 // EncryptOnce encrypts one block, in place, under a key that is not needed any further,
-// of which nothing is left behind. It is for check values, not for data: it works in the
-// error state too, by the standard library. Error: aes.KeySizeError.
+// of which nothing is left behind, where the standard library does it as far as secret.Do
+// sees to that. It is for check values, not for data: it works in the error state too, by
+// the standard library. Error: aes.KeySizeError.
 func EncryptOnce(key []byte, block *[blockSize]byte) error {
 	o, err := onceFor(key)
 	if err == nil {
@@ -104,8 +105,8 @@ func EncryptOnce(key []byte, block *[blockSize]byte) error {
 }
 
 // CTROnce is CTR of b in place, from counter on, under a key that is not needed any
-// further, of which nothing is left behind; for random numbers, whose key is another
-// one for each request. Error: aes.KeySizeError.
+// further; for random numbers, whose key is another one for each request. What is left
+// behind, the error state and the error are as with EncryptOnce.
 func CTROnce(key []byte, counter *[blockSize]byte, b []byte) error {
 	o, err := onceFor(key)
 	if err == nil {
