@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"reflect"
 	"sync"
 	"testing"
 
@@ -66,5 +67,12 @@ func TestHandlesForThreads(t *testing.T) {
 	all.Wait()
 	if n := len(a.handles(tok)); n != before {
 		t.Errorf("%d handles are left, want %d", n, before)
+	}
+}
+
+// The locks of two shards are in different lines of the cache.
+func TestShardsAreApart(t *testing.T) {
+	if n := reflect.TypeFor[objectShard]().Size(); n%cacheLine != 0 {
+		t.Errorf("%d bytes", n)
 	}
 }

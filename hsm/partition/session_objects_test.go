@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -264,6 +265,15 @@ func TestUsedIsNotDestroyedInPassing(t *testing.T) {
 		}
 		if r.Exists(who, id) == c.done {
 			t.Errorf("after %s: there: %v", name, !c.done)
+		}
+	}
+}
+
+// The locks of two shards are in different lines of the cache.
+func TestShardsAreApart(t *testing.T) {
+	for _, shard := range []reflect.Type{reflect.TypeFor[sessionShard](), reflect.TypeFor[sessionOwner]()} {
+		if n := shard.Size(); n%cacheLine != 0 {
+			t.Errorf("%v: %d bytes", shard, n)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -256,4 +257,11 @@ func TestOwned(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Error("an abandoned secret was not wiped")
+}
+
+// The locks of two queues are in different lines of the cache.
+func TestQueuesAreApart(t *testing.T) {
+	if n := reflect.TypeFor[queue]().Size(); n%cacheLine != 0 {
+		t.Errorf("%d bytes", n)
+	}
 }
