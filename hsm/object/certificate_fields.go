@@ -84,6 +84,18 @@ func serialNumber(v []byte) []byte {
 	return unpadded(v)
 }
 
+// BareSerial is the same for all values of CKA_SERIAL_NUMBER by which a search finds
+// the same certificate: without the frame, or several.
+func BareSerial(v []byte) []byte {
+	for {
+		bare := serialNumber(v)
+		if len(bare) == len(v) {
+			return bare
+		}
+		v = bare
+	}
+}
+
 func unpadded(v []byte) []byte { return bytes.TrimLeft(v, "\x00") }
 
 // nameSet and namePart are RelativeDistinguishedName and AttributeTypeAndValue

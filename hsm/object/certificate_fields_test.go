@@ -122,3 +122,29 @@ func TestSearchBySerialNumber(t *testing.T) {
 		t.Error("no serial number is taken for zero")
 	}
 }
+
+// Serial numbers by which a search finds one certificate have one BareSerial: partitions
+// look for them by that.
+func TestBareSerial(t *testing.T) {
+	all := [][]byte{nil}
+	for first := 0; len(all[len(all)-1]) < 4; { // all of up to four bytes that matter
+		longer := all[first:]
+		first = len(all)
+		for _, v := range longer {
+			for _, b := range []byte{0, 1, 2, 3, 7} {
+				all = append(all, append(bytes.Clone(v), b))
+			}
+		}
+	}
+	all = append(all, []byte{2, 3, 2, 1, 1}, []byte{0, 2, 3, 2, 1, 1}, []byte{2, 5, 2, 3, 2, 1, 1}, []byte{2, 0x81, 1, 1})
+	for _, a := range all {
+		for _, b := range all {
+			if sameSerial(a, b) && !bytes.Equal(BareSerial(a), BareSerial(b)) {
+				t.Errorf("%x and %x: %x and %x", a, b, BareSerial(a), BareSerial(b))
+			}
+		}
+	}
+	if got := BareSerial([]byte{0, 2, 3, 2, 1, 1}); !bytes.Equal(got, []byte{1}) {
+		t.Errorf("%x", got)
+	}
+}

@@ -13,7 +13,8 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
-// indexed are the attributes, beside the class, that clients search by.
+// indexed are the attributes, beside the class, that clients search objects of all classes by;
+// certificates have ofCertificates too.
 var indexed = [...]ck.AttributeType{ck.CKA_ID, ck.CKA_LABEL}
 
 // index finds open entries by the attributes that clients search by. Each list is in
@@ -23,6 +24,7 @@ type index struct {
 	all    []*entry
 	class  map[ck.ObjectClass][]*entry
 	values [len(indexed)]map[uint64][]*entry // by indexValue
+	certificates
 
 	// stale says that many entries change at once: build puts all of them in then.
 	stale bool
@@ -46,9 +48,10 @@ func (x *index) build(entries iter.Seq[*entry], n int) {
 		}
 	}
 	sortOldest(x.all)
-	x.class = map[ck.ObjectClass][]*entry{}
+	x.class, x.certificates = map[ck.ObjectClass][]*entry{}, certificates{}
 	for _, e := range x.all {
 		x.class[e.object.Class()] = append(x.class[e.object.Class()], e)
+		x.certificates.add(e)
 	}
 	var both sync.WaitGroup
 	for i := range x.values {
@@ -83,6 +86,7 @@ func (x *index) add(e *entry) {
 	}
 	x.all = with(x.all, e)
 	x.class[e.object.Class()] = with(x.class[e.object.Class()], e)
+	x.certificates.add(e)
 	for i, value := range e.values {
 		list := x.values[i][value]
 		if len(list) == 0 { // as most are
@@ -101,6 +105,7 @@ func (x *index) remove(e *entry) {
 	}
 	x.all = without(x.all, e)
 	x.class[e.object.Class()] = without(x.class[e.object.Class()], e)
+	x.certificates.remove(e)
 	for i, value := range e.values {
 		if left := without(x.values[i][value], e); len(left) > 0 {
 			x.values[i][value] = left
@@ -204,7 +209,8 @@ func (p *Partition) candidates(tmpl ck.Template) []*entry {
 	}
 	shortest := p.index.all
 	if class, found := tmpl.Ulong(ck.CKA_CLASS); found {
-		shortest = p.index.class[ck.ObjectClass(class)]
+		class := ck.ObjectClass(class)
+		shortest = p.index.narrow(p.index.class[class], class, tmpl)
 	}
 	for i, t := range indexed {
 		a, found := tmpl.Find(t)
