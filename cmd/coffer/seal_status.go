@@ -79,7 +79,7 @@ func (t *tool) sealStatus(s *hsm.Seals) error {
 	}
 	if keyFile && v.Change == nil { // while it is changed there are two
 		if err := s.TryKeyFile(); err != nil {
-			v.Problem, damaged = oneLine(err.Error()), hintf("put the right one back, or remove it", "%s does not open the home", hsm.RootKeyName)
+			v.Problem, damaged = oneLine(err.Error()), hintf(keyHint(err, hsm.RootKeyName), "%s does not open the home", hsm.RootKeyName)
 		}
 	}
 	if v.Change != nil && v.Change.Problem != "" {
@@ -97,7 +97,7 @@ func viewCopy(s *hsm.Seals, e seal.SlotEntry) (c sealCopyView, damaged error) {
 	c.Name = e.Name
 	if e.Err != nil {
 		c.Problem = oneLine(e.Err.Error())
-		return c, hintf("remove it, or put a backup back", "a sealed copy of the root key cannot be read")
+		return c, hintf(keyHint(e.Err, e.Name), "a sealed copy of the root key cannot be read")
 	}
 	c.Kind, c.Params, c.Attended = e.Slot.Kind, e.Slot.Params, !hsm.Unattended(e.Slot.Kind)
 	if c.Kind != seal.KindKeyFile {
@@ -108,9 +108,20 @@ func viewCopy(s *hsm.Seals, e seal.SlotEntry) (c sealCopyView, damaged error) {
 		c.Problem = oneLine(err.Error())
 	}
 	if err != nil && !errors.Is(err, seal.ErrKeyFileMissing) {
-		damaged = hintf("put the right key back, or remove the copy", "the key file of %s does not open it", e.Name)
+		damaged = hintf(keyHint(err, e.Name), "the key file of %s does not open it", e.Name)
 	}
 	return c, damaged
+}
+
+// keyHint says what to do where name does not open the home because of err: nothing that
+// may yet be the only key is to be removed by hand.
+func keyHint(err error, name string) string {
+	for _, whole := range []error{seal.ErrKeyFilePermission, seal.ErrKeyFileNewer, seal.ErrKeyFileLink} {
+		if errors.Is(err, whole) {
+			return "do not remove it: what is wrong, and what to do, is said of it above"
+		}
+	}
+	return "put back what was there; or, if something else opens the home: coffer seal remove " + name
 }
 
 // changeView tells of a change of the root key; nil if there is none.
