@@ -100,6 +100,12 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err := fill(r.stores, m.root); err != nil {
 			return err
 		}
+		replaces := func(o *Restored) bool { return o.Replace != 0 }
+		if !force && slices.ContainsFunc(list, replaces) { // a refusal keeps nobody waiting, however long the logs are
+			if err := r.undoes(false); err != nil {
+				return err
+			}
+		}
 		if err := r.still(list, func() error { return r.decide(force) }); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
+	"golang.org/x/sys/unix"
 )
 
 // What a restore would undo is told, and done only if forced; what it would not undo
@@ -321,6 +322,28 @@ func TestUndoesMeanwhile(t *testing.T) {
 	n := <-counted
 	if said := strings.Join(want.Undone, "; "); n < 100 && !strings.Contains(said, fmt.Sprintf("forgotten: %d", n)) {
 		t.Errorf("%d tries were answered, and it says %q", n, said)
+	}
+}
+
+// A restore that is refused waits for no writer, and none waits for it: a look at a log of
+// years takes minutes.
+func TestUndoesWithoutWaiting(t *testing.T) {
+	config := newHome(t)
+	m, by := openHome(t, config), key(t)
+	c := chain(t, by, save(t, m, by, "", newPartition(t, m, "a", "k1")))
+	login(t, m, 1).destroy(t, "k1")
+	store, err := os.Open(filepath.Join(config.Home, "partitions", "1"))
+	if err == nil {
+		defer store.Close()
+		err = unix.Flock(int(store.Fd()), unix.LOCK_EX) // as writers do
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Restore(m, Restoring{Replace: 1})
+	var undoes *hsm.Undoes
+	if !errors.As(err, &undoes) {
+		t.Error(err)
 	}
 }
 
