@@ -262,7 +262,10 @@ func (a *App) sumTaken(h ck.SessionHandle, src, dst []byte) (n int, done bool, e
 	}
 	note := &a.deferrals.Notes[row]
 	state, sum := note.State.Load(), a.sums[row].Load()
-	if deferralOf(state) != DeferralTaken || note.Session.Load() != uint64(h) || sum == nil || len(dst) < sum.Size {
+	switch {
+	case deferralOf(state) != DeferralTaken, note.Session.Load() != uint64(h), sum == nil, len(dst) < sum.Size:
+		return 0, false, nil
+	case a.closed.Load(): // the note may be that of the next application
 		return 0, false, nil
 	}
 	// The operation ends here, whatever becomes of it: the message may be where nothing

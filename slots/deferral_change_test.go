@@ -10,6 +10,37 @@ import (
 	"github.com/coffer-hsm/coffer/slots"
 )
 
+// A call that is late, after the application has ended, does not take a digest from the
+// next one, which has the same notes and handles.
+func TestDeferralOfNextApplication(t *testing.T) {
+	first := newShell(t)
+	h := open(t, first.app, "ro")
+	for range 2 {
+		_ = first.digestInit(h)
+		first.digest(h, 32)
+	}
+	if err := first.app.Finalize(); err != nil {
+		t.Fatal(err)
+	}
+	s := newShellWith(t, openModule(t), first.notes)
+	for next := ck.SessionHandle(0); next != h; { // they come in the same order
+		if next = open(t, s.app, "ro"); uint32(next) > uint32(h) {
+			t.Fatalf("the handle %#x does not come again", h)
+		}
+	}
+	_ = s.digestInit(h)
+	want := s.digest(h, 32)
+	if err := s.digestInit(h); err != nil || s.taken.Load() != 1 {
+		t.Fatalf("%v, %d Inits taken", err, s.taken.Load())
+	}
+	if _, err := first.app.Digest(h, []byte("late"), make([]byte, 32)); ck.Code(err) != ck.CKR_CRYPTOKI_NOT_INITIALIZED {
+		t.Errorf("the late call: %v", err)
+	}
+	if got := s.digest(h, 32); got != want {
+		t.Errorf("the digest is %s, not %s", got, want)
+	}
+}
+
 // changes are how a key ceases to be one to sign with.
 var changes = map[string]func(a *slots.App, owner ck.SessionHandle, key ck.ObjectHandle) error{
 	"destroyed":    func(a *slots.App, h ck.SessionHandle, key ck.ObjectHandle) error { return a.DestroyObject(h, key) },

@@ -26,9 +26,11 @@ type shell struct {
 // newShell is an application on the real module that shares notes with a shell.
 func newShell(t testing.TB) *shell { return newShellOn(t, openModule(t)) }
 
-func newShellOn(t testing.TB, m api.Module) *shell {
+func newShellOn(t testing.TB, m api.Module) *shell { return newShellWith(t, m, new(slots.Deferrals)) }
+
+func newShellWith(t testing.TB, m api.Module, notes *slots.Deferrals) *shell {
 	w := newWorld(m)
-	s := &shell{notes: new(slots.Deferrals), hash: ck.CKM_SHA256}
+	s := &shell{notes: notes, hash: ck.CKM_SHA256}
 	s.app = slots.NewDeferring(w.module, s.notes)
 	w.app = s.app
 	if err := w.setup(args{}); err != nil {
