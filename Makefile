@@ -7,6 +7,7 @@
 # make bench   compare and scale, ten minutes, with charts in RESULTS (bench/results)
 # make compare Coffer beside other tokens; BENCH='...' is for options
 # make scale   Coffer by threads, sessions, objects, length; SCALE='...' is for options
+# make timing  what the time of operations tells of keys (dudect's t), in RESULTS; two minutes
 # make profile pkcs11/core.pgo anew: where the core spends its time, for the compiler
 # make clean   removes build/
 
@@ -14,7 +15,7 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale profile clean
+.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale timing profile clean
 build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -119,6 +120,11 @@ scale: build
 	mkdir -p $(RESULTS)
 	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -cpu -rounds 15 >$(RESULTS)/audit.txt
 	$(GO) run ./bench/scale -out $(RESULTS)/scale $(SCALE)
+
+# A report, not a gate: beyond 4.5 on a quiet machine, again and again, something leaks.
+timing:
+	mkdir -p $(RESULTS)
+	$(GO) test -run '^$$' -bench Timing -benchtime 20000x ./hsm/crypto/rsa ./hsm/crypto/aes >$(RESULTS)/timing.txt
 
 # The rows in which the call counts more than the cipher; a core with its symbols.
 PROFILED ?= ^(aes-256-gcm-16B|sha|hmac|random|session|key|find|p256|ed25519)
