@@ -121,7 +121,7 @@ scale: build
 	$(GO) run ./bench/compare -modules coffer,coffer-audit -rows sign -threads 1 -cpu -rounds 15 >$(RESULTS)/audit.txt
 	$(GO) run ./bench/scale -out $(RESULTS)/scale $(SCALE)
 
-# A report, not a gate: beyond 4.5 on a quiet machine, again and again, something leaks.
+# A report, not a gate: a t above 10 that stays when it is repeated is a leak.
 timing:
 	mkdir -p $(RESULTS)
 	$(GO) test -run '^$$' -bench Timing -benchtime 20000x ./hsm/crypto/rsa ./hsm/crypto/aes >$(RESULTS)/timing.txt
