@@ -165,8 +165,10 @@ static void forget(int how) {
     OK(p11->C_Logout(session));
   else
     OK(p11->C_Finalize(NULL));
+  dprintf(2, "forgotten\n"); /* where it is, for one that hangs */
   size_t found = search_memory();
   CHECK(found == 0, "%zu fragments of keys are still in memory", found);
+  dprintf(2, "searched\n");
   found = search_core();
   CHECK(found == 0, "%zu fragments of keys are in a core file", found);
 }
