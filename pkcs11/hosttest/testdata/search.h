@@ -71,27 +71,40 @@ static inline void remember_windows(const char *name, const CK_BYTE *a, const CK
   explicit_bzero(pairs, sizeof pairs);
 }
 
-/* Where fragments begin, by their first 8 bytes. */
-static uint8_t begins[1 << 16];
+/* The fragments by the hash of their first 8 bytes, each list by its first member's number
+ * plus one. Memory is mostly zeros, and in one run of some hundred a fragment's hash is that
+ * of zeros: with all fragments looked at there a search took a minute. So a word is compared
+ * with those of its own hash only, and a decoy with the hash of zeros makes every run that one. */
+static uint16_t first_of[1 << 16], next_of[COUNT(fragments)];
+
+static const uint64_t masked_zeros = 0x0101010101010101u * MASK;
 
 static inline uint16_t hash_of(uint64_t word) { return (uint16_t)(word * 0x9E3779B97F4A7C15u >> 48); }
 
-static inline void prepare_search(void) {
-  uint64_t word;
-  memset(begins, 0, sizeof begins);
-  for (size_t i = 0; i < known; i++) {
-    memcpy(&word, fragments[i].masked, sizeof word);
-    begins[hash_of(word)] = 1;
-  }
+static inline void list_fragment(uint64_t masked_word, size_t number) {
+  uint16_t *first = &first_of[hash_of(masked_word)];
+  next_of[number] = *first;
+  *first = (uint16_t)(number + 1);
 }
 
-static inline const char *at_place(const CK_BYTE *p) {
+static inline void prepare_search(void) {
+  uint64_t word;
+  memset(first_of, 0, sizeof first_of);
   for (size_t i = 0; i < known; i++) {
+    memcpy(&word, fragments[i].masked, sizeof word);
+    list_fragment(word, i);
+  }
+  list_fragment(masked_zeros, known); /* the decoy: of no length, so nothing is it */
+}
+
+/* The name of the fragment at a place; first: the first of those with its hash. */
+static inline const char *at_place(const CK_BYTE *p, uint16_t first) {
+  for (uint16_t i = first; i; i = next_of[i - 1]) {
     int j = 0;
-    while (j < fragments[i].length && (p[j] ^ MASK) == fragments[i].masked[j])
+    while (j < fragments[i - 1].length && (p[j] ^ MASK) == fragments[i - 1].masked[j])
       j++;
-    if (j == fragments[i].length)
-      return fragments[i].name;
+    if (j > 0 && j == fragments[i - 1].length)
+      return fragments[i - 1].name;
   }
   return NULL;
 }
@@ -102,7 +115,6 @@ static inline const char *at_place(const CK_BYTE *p) {
 static CK_BYTE window[1 << 20];
 
 static inline size_t search(int file, uint64_t from, uint64_t to, const char *where) {
-  const uint64_t mask = 0x0101010101010101u * MASK;
   uint64_t word;
   size_t found = 0;
   for (uint64_t at = from; at < to; at += sizeof window - FRAGMENT) {
@@ -110,7 +122,8 @@ static inline size_t search(int file, uint64_t from, uint64_t to, const char *wh
     ssize_t got = pread(file, window, want, (off_t)at);
     for (ssize_t i = 0; i + FRAGMENT <= got; i++) {
       memcpy(&word, window + i, sizeof word);
-      const char *name = begins[hash_of(word ^ mask)] ? at_place(window + i) : NULL;
+      uint16_t first = first_of[hash_of(word ^ masked_zeros)];
+      const char *name = first ? at_place(window + i, first) : NULL;
       if (name && found++ == 0)
         dprintf(2, "%s at %llx in %s\n", name, (unsigned long long)(at + i), *where ? where : "nowhere by name");
     }
