@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coffer-hsm/coffer/hsm"
 	"github.com/coffer-hsm/coffer/hsm/audit"
 )
 
@@ -77,11 +78,16 @@ type logVerifier struct {
 func (t *tool) verifyAudits(v *logVerifier, which *logChoice, anchor *anchorOptions) error {
 	var failed, err error
 	v.found.Logs = []verifiedLogView{}
-	v.heads, v.found.Anchor, failed = t.verifyAnchor(anchor)
+	if v.heads, v.found.Anchor, failed = t.verifyAnchor(anchor); errors.Is(failed, hsm.ErrNoHome) {
+		return failed
+	}
 	if which.named() {
 		err = t.withAudit(which, func(l *audit.Log) error { return v.verify("", l, nil) })
 	} else {
 		err = t.eachAudit(v.verify)
+	}
+	if err != nil && len(v.found.Logs) == 0 { // an empty list would read as nothing wrong
+		return errors.Join(failed, err)
 	}
 	shown := t.show(v.found, func(w io.Writer) { printVerified(w, v.found) })
 	return errors.Join(failed, err, unused(v.kept), shown)
