@@ -60,17 +60,17 @@ func (m *Module) partitionIn(slot ck.SlotID) (*partition.Partition, error) {
 }
 
 // AcceptAudit lets the SO accept that the audit log of a partition and its store do
-// not fit, for which it is refused.
-func (m *Module) AcceptAudit(slot ck.SlotID, soPIN []byte) error {
+// not fit, for which it is refused, or that the log is damaged.
+func (m *Module) AcceptAudit(slot ck.SlotID, soPIN []byte) (*partition.Accepted, error) {
 	if _, err := m.partitionIn(slot); err != nil {
-		return err
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dir := m.home.partitionDir(slot)
 	st, err := store.OpenFile(dir, m.settings.store())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer st.Close()
 	return partition.AcceptAudit(st, m.root, m.partitionOptions(dir), soPIN)

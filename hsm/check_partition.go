@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
 	"github.com/coffer-hsm/coffer/hsm/seal"
@@ -78,6 +79,9 @@ type auditFound struct {
 func (x *checker) auditLog(path string, log auditFound) {
 	switch {
 	case ck.Code(log.err) == ck.CKR_TOKEN_NOT_RECOGNIZED || ck.Code(log.err) == ck.CKR_DEVICE_ERROR:
+	case audit.Acceptable(log.err):
+		slot := filepath.Base(filepath.Dir(path))
+		x.report.find(path, log.err, "keep a copy of it; coffer audit accept "+slot+" goes on")
 	case log.err != nil:
 		x.report.find(path, log.err, "restore it from a backup")
 	default:

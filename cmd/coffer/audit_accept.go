@@ -12,10 +12,13 @@ import (
 
 const auditAcceptText = `Accept that the audit log of a partition and its store do not fit: an older copy of
 one of them was put back, or the log is damaged. Coffer refuses such a partition,
-because what it would forget may be wrong PINs or keys that were destroyed.
+because what it would forget may be wrong PINs or keys that were destroyed. Damage far
+from the end of the log only "audit verify" and "check" see; it keeps nobody out.
 
-Find out first who did it. It takes the SO PIN, and is itself recorded. PARTITION is
-the slot number: a partition that is refused cannot tell its label.
+Find out first who did it. It takes the SO PIN, says what was wrong, and is itself
+recorded. The log goes on, but for one that is damaged or another partition's: that is
+kept beside the new one that begins, and proves no more what it tells. PARTITION is the
+slot number: a partition that is refused cannot tell its label.
 
 With --home it is the log of the home itself that is damaged, or has lost its key: it is
 moved aside, and a new one begins. The root key is all that it takes.`
@@ -60,9 +63,14 @@ func (t *tool) acceptAudit(m *hsm.Module, s api.Slot) error {
 		return err
 	}
 	defer pin.Zero()
-	if err := m.AcceptAudit(s.ID, pin.Expose()); err != nil {
+	a, err := m.AcceptAudit(s.ID, pin.Expose())
+	if err != nil {
 		return pinError(err, s, ck.CKU_SO)
 	}
-	fmt.Fprintf(t.out, "accepted: the partition in slot %d can be used again\n", s.ID)
+	fmt.Fprintf(t.out, "accepted: %s\n", plain(oneLine(a.Why.Error())))
+	if a.Aside != "" {
+		fmt.Fprintf(t.out, "a new log has begun; the old one is in %s\n", plain(a.Aside))
+	}
+	fmt.Fprintf(t.out, "the partition in slot %d can be used\n", s.ID)
 	return nil
 }

@@ -178,7 +178,7 @@ func TestPutBack(t *testing.T) {
 			if err := w.log.Settle(); !errors.Is(err, tt.want) || !Acceptable(err) {
 				t.Fatalf("opening answers %v", err)
 			}
-			p, err := w.log.PrepareAccept(w.anchor, w.generation+1, []Event{{Act: Accept, Who: "so"}})
+			p, err := w.log.PrepareAccept(w.anchor, w.generation+1, []Event{{Act: Accept, Who: "so"}}, w.log.Misfit())
 			w.must(err)
 			w.anchor, w.generation = p.Anchor(), w.generation+1
 			p.Done(nil)

@@ -15,6 +15,7 @@ type Pending struct {
 	hold   *hold
 	batch  *batch
 	anchor Anchor
+	aside  string
 }
 
 // Prepare makes the records of an act, in its transaction: a is what the store
@@ -25,10 +26,19 @@ func (l *Log) Prepare(a Anchor, generation uint64, events []Event) (*Pending, er
 	return l.prepare(a, generation, events, func(h *hold) error { return h.settleWith(a) })
 }
 
-// PrepareAccept is Prepare for a log that Settle refuses: from now on it and the store
-// belong together. A log that is damaged or another's is set aside.
-func (l *Log) PrepareAccept(a Anchor, generation uint64, events []Event) (*Pending, error) {
-	return l.prepare(a, generation, events, func(h *hold) error { return h.accept(a, generation) })
+// PrepareAccept is Prepare for a log that Misfit is about: from now on it and the
+// store belong together. A log that is another's, or damaged, wherever, is set aside, and a
+// new one begins with events, the first an Accept. why is what Misfit answers.
+func (l *Log) PrepareAccept(a Anchor, generation uint64, events []Event, why error) (*Pending, error) {
+	aside := ""
+	p, err := l.prepare(a, generation, events, func(h *hold) (err error) {
+		aside, err = h.accept(a, generation, errors.Is(why, ErrDamaged))
+		return err
+	})
+	if p != nil {
+		p.aside = aside
+	}
+	return p, err
 }
 
 func (l *Log) prepare(a Anchor, generation uint64, events []Event, ready func(*hold) error) (*Pending, error) {
@@ -67,6 +77,9 @@ func (h *hold) follow(a Anchor, b *batch) (Anchor, error) {
 	return next, h.sync()
 }
 
+// Aside is where PrepareAccept has put the log that was there; empty if that goes on.
+func (p *Pending) Aside() string { return p.aside }
+
 // Anchor is what the store is to remember.
 func (p *Pending) Anchor() Anchor { return p.anchor }
 
@@ -90,21 +103,23 @@ func (p *Pending) Done(err error) {
 	_ = p.hold.setMark(mark{})
 }
 
-// accept makes the log one that can be appended to, whatever it and the store say.
-func (h *hold) accept(a Anchor, generation uint64) error {
+// accept makes the log one that can be appended to, whatever it and the store say, and
+// returns where the one before is if that does not go on.
+func (h *hold) accept(a Anchor, generation uint64, damaged bool) (aside string, err error) {
 	h.seen = false
-	err := h.catchUp()
-	if err == nil && (h.at.Size < a.Size || h.has(h.at, a.Size, a.Root) == nil) {
+	err = h.catchUp()
+	if err == nil && !damaged && (h.at.Size < a.Size || h.has(h.at, a.Size, a.Root) == nil) {
 		h.at.Generation = 0
-		return nil
+		return "", nil
 	}
 	if err != nil && !Acceptable(err) {
-		return err
+		return "", err
 	}
+	suffix := fmt.Sprintf(".aside-%d", generation)
 	for _, name := range []string{logName, hashesName, tornName} {
 		from := filepath.Join(h.dir, name)
-		if err := os.Rename(from, fmt.Sprintf("%s.aside-%d", from, generation)); err != nil && !os.IsNotExist(err) {
-			return err
+		if err := os.Rename(from, from+suffix); err != nil && !os.IsNotExist(err) {
+			return "", err
 		}
 	}
 	for _, f := range []**os.File{&h.log, &h.hashes} {
@@ -112,12 +127,12 @@ func (h *hold) accept(a Anchor, generation uint64) error {
 		*f = nil
 	}
 	if h.log, err = h.private(logName); err != nil {
-		return err
+		return "", err
 	}
 	if h.hashes, err = h.private(hashesName); err != nil {
-		return err
+		return "", err
 	}
 	h.at = end{Checkpoint: Checkpoint{Name: h.signer.Name()}}
 	h.size, h.cut = 0, 0
-	return nil
+	return filepath.Join(h.dir, logName) + suffix, nil
 }

@@ -7,10 +7,17 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
+// Accepted is what an SO has accepted.
+type Accepted struct {
+	Why   error  // what was wrong
+	Aside string // file that the log was moved to, as a new one has begun; empty: it goes on
+}
+
 // accepting is a Recorder that records nothing but that a log is accepted.
 type accepting struct {
 	noRecorder
-	log  *audit.Log
+	log *audit.Log
+	Accepted
 	done bool // whether the SO has been believed
 }
 
@@ -18,44 +25,53 @@ func (r *accepting) Prepare(a audit.Anchor, generation uint64, events []audit.Ev
 	if !r.done {
 		return nil, nil
 	}
-	return r.log.PrepareAccept(a, generation, events)
+	p, err := r.log.PrepareAccept(a, generation, events, r.Why)
+	if err == nil {
+		r.Aside = p.Aside()
+	}
+	return p, err
 }
 
 // AcceptAudit ends it that Open refuses the partition because its audit log and its
-// store do not fit (audit.Acceptable): with the SO's PIN, and why in the log. From then
-// on they belong together. A log that fits is refused: CKR_FUNCTION_REJECTED.
-func AcceptAudit(st store.Store, root *seal.Root, o Options, soPIN []byte) error {
+// store do not fit, or that the log is damaged where Open does not look (audit.Misfit): with
+// the SO's PIN, and why in the log. From then on they belong together. A log that is sound
+// and fits is refused: CKR_FUNCTION_REJECTED.
+func AcceptAudit(st store.Store, root *seal.Root, o Options, soPIN []byte) (*Accepted, error) {
 	dir := o.Audit
 	o.Audit = ""
 	p, err := Open(st, root, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer p.Close()
 	l, err := p.storeLog(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	why := l.Settle()
+	why := l.Misfit()
 	switch {
 	case why == nil:
-		return ck.Errorf(ck.CKR_FUNCTION_REJECTED, "the audit log is sound and fits its store: there is nothing to accept")
+		return nil, ck.Errorf(ck.CKR_FUNCTION_REJECTED, "the audit log is sound and fits its store: there is nothing to accept")
 	case !audit.Acceptable(why):
-		return auditError(why)
+		return nil, auditError(why)
 	}
 	if err := mayTry(l, p.pinPolicySeen().Tries); err != nil {
-		return err
+		return nil, err
 	}
-	r := &accepting{log: l}
+	r := &accepting{log: l, Accepted: Accepted{Why: why}}
 	p.recorder = r
 	if err := p.CheckSO(soPIN); err != nil {
-		return err
+		return nil, err
 	}
 	r.done = true
-	return p.update(func(w *writer) error {
+	err = p.update(func(w *writer) error {
 		w.note(audit.Event{Act: audit.Accept, Who: "so", Detail: why.Error()})
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &r.Accepted, nil
 }
 
 // mayTry counts the tries of the SO PIN in the log, and adds one. The store's own

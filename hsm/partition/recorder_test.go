@@ -162,12 +162,16 @@ func TestOlderStore(t *testing.T) {
 	again := func() (store.Store, error) { return store.OpenFile(l.dir, store.Options{}) } // AcceptAudit closes it
 	st, err := again()
 	l.do("OpenFile", err)
-	if err := AcceptAudit(st, l.root, l.o, []byte("wrong PIN")); ck.Code(err) != ck.CKR_PIN_INCORRECT {
+	if _, err := AcceptAudit(st, l.root, l.o, []byte("wrong PIN")); ck.Code(err) != ck.CKR_PIN_INCORRECT {
 		t.Fatalf("accepted with a wrong PIN: %v", err)
 	}
 	st, err = again()
 	l.do("OpenFile", err)
-	l.do("AcceptAudit", AcceptAudit(st, l.root, l.o, soPIN))
+	a, err := AcceptAudit(st, l.root, l.o, soPIN)
+	l.do("AcceptAudit", err)
+	if !errors.Is(a.Why, audit.ErrStoreOlder) || a.Aside != "" {
+		t.Errorf("accepted: %v", a)
+	}
 	l.do("Open", l.open())
 	l.login(ck.CKU_SO, soPIN)
 	acts := l.acts()
@@ -176,7 +180,8 @@ func TestOlderStore(t *testing.T) {
 	}
 	st, err = again()
 	l.do("OpenFile", err)
-	expect(t, "to accept what is sound", AcceptAudit(st, l.root, l.o, soPIN), ck.CKR_FUNCTION_REJECTED)
+	_, err = AcceptAudit(st, l.root, l.o, soPIN)
+	expect(t, "to accept what is sound", err, ck.CKR_FUNCTION_REJECTED)
 }
 
 // TestAuditWithoutRoom: an act whose record cannot be written has not happened.
@@ -223,7 +228,7 @@ func TestAcceptGuesses(t *testing.T) {
 		l.do("put back", os.WriteFile(filepath.Join(l.dir, "store.db"), older, 0o600))
 		st, err := store.OpenFile(l.dir, store.Options{})
 		l.do("OpenFile", err)
-		err = AcceptAudit(st, l.root, l.o, []byte("a guess"))
+		_, err = AcceptAudit(st, l.root, l.o, []byte("a guess"))
 		if ck.Code(err) == ck.CKR_PIN_LOCKED && try == l.o.Default().Tries {
 			return
 		}
