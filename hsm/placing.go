@@ -83,12 +83,13 @@ func (h home) startPlacing(list []placed) error {
 }
 
 // placeAll puts what is left of the list in its place, notes where that is, and tells what
-// was done. To do it twice does no harm. The caller holds the lock.
-func (h home) placeAll(list []placed) (done []audit.Event, err error) {
+// was done. To do it twice does no harm. The caller holds the lock; exchange is h.exchange,
+// or h.exchangeStill where the caller does not keep writers from what is replaced.
+func (h home) placeAll(list []placed, exchange func(*placed) error) (done []audit.Event, err error) {
 	for i := range list {
 		p, place := &list[i], h.place
 		if p.Aside != "" {
-			place = h.exchange
+			place = exchange
 		}
 		left := h.has(partitionsName, p.From)
 		if err := place(p); err != nil {
@@ -111,7 +112,7 @@ func (h home) endPlacing(root *seal.Root) ([]placed, error) {
 	if err != nil || list == nil {
 		return nil, err
 	}
-	done, err := h.placeAll(list)
+	done, err := h.placeAll(list, h.exchangeStill)
 	if err != nil || root == nil {
 		return list, err
 	}
@@ -161,6 +162,16 @@ func (h home) exchange(p *placed) error {
 		return err
 	}
 	return private.SyncDir(to)
+}
+
+// exchangeStill is exchange while nobody writes to what is replaced: what a writer had begun
+// would be reported as done, and be done to what has gone aside.
+func (h home) exchangeStill(p *placed) error {
+	to := h.partitionDir(p.Slot)
+	if !h.has(partitionsName, p.From) || !h.has(h.relative(to)) {
+		return h.exchange(p)
+	}
+	return store.Still(to, func() error { return h.exchange(p) })
 }
 
 // exchangeOrMove exchanges two directories as one step, or renames the first where the
@@ -230,7 +241,7 @@ func (r *restoring) place() error {
 		if err != nil {
 			return err
 		}
-		_, err = r.m.home.placeAll(list)
+		_, err = r.m.home.placeAll(list, r.m.home.exchange)
 		for i, p := range list {
 			r.list[i].placed(r.m.home, p)
 		}

@@ -1,10 +1,15 @@
 package hsm
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
 // A list that says nothing is moved aside by a repair, with what it may have been about;
@@ -72,6 +77,47 @@ func TestRestoreListFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := m.partitions[2]; h.has(placingName) || p == nil || p.Err() != nil || len(p.Roots()) != 1 {
+		t.Errorf("there are %v", m.partitions)
+	}
+}
+
+// Who finishes a restore in the place of something waits for who writes to that, as the
+// restore itself does.
+func TestRestoreListWaits(t *testing.T) {
+	c := homeWith(t, "one", "two")
+	partitions := filepath.Join(c.Home, partitionsName)
+	staged := filepath.Join(partitions, newPrefix+"restored-0")
+	if err := errors.Join(os.Rename(filepath.Join(partitions, "2"), staged), markDir(staged, incomingName)); err != nil {
+		t.Fatal(err)
+	}
+	h := home{dir: c.Home}
+	if err := h.startPlacing([]placed{{From: filepath.Base(staged), Slot: 1, Generation: 1, Aside: "1.replaced-x"}}); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, c)
+	done := make(chan error)
+	err := store.Still(filepath.Join(partitions, "1"), func() error {
+		go func() {
+			_, err := m.Create("three", []byte("so-pin"), nil)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			return fmt.Errorf("it did not wait: %w", err)
+		case <-time.After(300 * time.Millisecond):
+		}
+		if !h.has(partitionsName, filepath.Base(staged)) || h.has(partitionsName, "1", incomingName) {
+			return errors.New("it was put in its place while somebody wrote to what is there")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if !h.has(partitionsName, "1.replaced-x") || h.has(placingName) || m.partitions[1].Info().Label != "two" {
 		t.Errorf("there are %v", m.partitions)
 	}
 }

@@ -35,6 +35,17 @@ func (l *FileLock) File() *os.File { return l.h.f }
 // Release gives the lock back and closes the file.
 func (l *FileLock) Release() { l.h.release() }
 
+// Still runs f while nobody writes to the store in dir, as its next writer would: ErrBusy if
+// somebody does for longer than the default wait. f may move the directory away.
+func Still(dir string, f func() error) error {
+	h, err := lock((&guard{dir: dir}).openDir, unix.LOCK_EX, defaultWait, currentHook())
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return f()
+}
+
 // OpenPrivate opens a file that must be a regular one, ours, and for nobody else
 // to read or write; flag is that of os.OpenFile, a new file gets mode 600.
 func OpenPrivate(path string, flag int) (*os.File, error) { return openPrivate(path, flag) }
