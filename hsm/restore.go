@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
@@ -92,7 +93,7 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err := m.refresh(); err != nil { // others may have been at work until we had the lock
 			return err
 		}
-		r := &restoring{m: m, list: list}
+		r := newRestoring(m, list)
 		defer r.clean()
 		if err := r.makeStores(); err != nil {
 			return err
@@ -100,9 +101,9 @@ func (m *Module) Restore(list []*Restored, force bool, fill func([]store.Store, 
 		if err := fill(r.stores, m.root); err != nil {
 			return err
 		}
-		replaces := func(o *Restored) bool { return o.Replace != 0 }
-		if !force && slices.ContainsFunc(list, replaces) { // a refusal keeps nobody waiting, however long the logs are
-			if err := r.undoes(false); err != nil {
+		if slices.ContainsFunc(list, func(o *Restored) bool { return o.Replace != 0 }) {
+			// a look at the logs, however long they are, keeps nobody waiting; the next is short
+			if err := r.undoes(force); err != nil {
 				return err
 			}
 		}
@@ -192,6 +193,17 @@ type restoring struct {
 	list   []*Restored
 	dirs   []string // of the partitions, as long as they are aside
 	stores []store.Store
+	past   func() (*past, error) // home.past, which nobody changes meanwhile
+	looks  []partition.Looks     // at what each of list would undo
+}
+
+func newRestoring(m *Module, list []*Restored) *restoring {
+	r := &restoring{m: m, list: list, looks: make([]partition.Looks, len(list))}
+	for i := range r.looks {
+		r.looks[i] = partition.Looks{}
+	}
+	r.past = sync.OnceValues(func() (*past, error) { return m.home.past(m.root) })
+	return r
 }
 
 func (r *restoring) makeStores() error {

@@ -32,14 +32,15 @@ const cannotCompare = "what there is cannot be compared"
 
 // undoes compares what was restored with what the home has of the same partitions, or
 // what is left of them, and fails with Undoes if something would be undone; with force it
-// only keeps what.
+// only keeps what. Who asks again has only that read which has come since.
 func (r *restoring) undoes(force bool) error {
-	past, err := r.m.home.past(r.m.root)
+	past, err := r.past()
 	if err != nil && !force {
 		return err
 	}
 	var all []string
 	for i, want := range r.list {
+		want.Undone = nil
 		found, err := r.undoneOf(i, past)
 		if err != nil && !force {
 			return err
@@ -78,7 +79,7 @@ func (r *restoring) undoneOf(i int, past *past) (found []undone, err error) {
 			continue
 		}
 		there = true
-		reasons, err := p.Undone(r.stores[i], r.backed(i), r.m.home.formerLogs()...)
+		reasons, err := r.looks[i].Undone(p, r.stores[i], r.backed(i), r.m.home.formerLogs()...)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +135,7 @@ func (r *restoring) undoneOfGone(i int, past *past) (found []undone, err error) 
 
 // undoneByLog compares one with the log of the partition in a directory.
 func (r *restoring) undoneByLog(i int, dir string) (reasons []string, ours bool, err error) {
-	return partition.UndoneByLog(r.stores[i], r.m.root, auditDir(dir), r.backed(i))
+	return r.looks[i].UndoneByLog(r.stores[i], r.m.root, auditDir(dir), r.backed(i))
 }
 
 // formerLogs are the directories of the logs of what is left of partitions.

@@ -78,7 +78,7 @@ func TestOlderPINs(t *testing.T) {
 	if got := r.Renewed(); got.PINKey || len(got.Waiting) > 0 {
 		t.Errorf("when all were there: %+v", got)
 	}
-	if reasons, err := r.Undone(older, Backed{}); err != nil || len(reasons) > 0 {
+	if reasons, err := (Looks{}).Undone(r.Partition, older, Backed{}); err != nil || len(reasons) > 0 {
 		t.Errorf("an older copy would undo %q, %v", reasons, err)
 	}
 	r.rotates(user)
@@ -86,7 +86,7 @@ func TestOlderPINs(t *testing.T) {
 		t.Errorf("told of %+v", got)
 	}
 	want := []string{"the key that PINs open, which was rotated since, would be the old one"}
-	if reasons, err := r.Undone(older, Backed{}); err != nil || !slices.Equal(reasons, want) {
+	if reasons, err := (Looks{}).Undone(r.Partition, older, Backed{}); err != nil || !slices.Equal(reasons, want) {
 		t.Errorf("then an older copy would undo %q, %v", reasons, err)
 	}
 	if n := r.opens(before, false); n != 0 {

@@ -15,6 +15,7 @@ type undoing struct {
 	p     *Partition // whose keys open old
 	old   store.Tx   // what was restored of the backup
 	since Backed
+	logs  map[string]*pastReading // by directory
 
 	destroyed int
 	held      map[store.ID]bool // objects that were given an attribute for good
@@ -39,8 +40,33 @@ type Backed struct {
 	At         time.Time // when the backup was made
 }
 
-func newUndoing(p *Partition, old store.Tx, since Backed) *undoing {
-	return &undoing{p: p, old: old, since: since, held: map[store.ID]bool{}, pins: map[string]*undoingPIN{}}
+// Looks keeps what was found out about what a restore would undo, by the directory of the
+// log: who looks again reads only what has come since. It is about one backup.
+type Looks map[string]*undoing
+
+// at is what was found of one, to go on with; the first time it is empty.
+func (s Looks) at(dir string, p *Partition, old store.Tx, since Backed) (u *undoing, again bool) {
+	u, again = s[dir]
+	if !again {
+		u = &undoing{logs: map[string]*pastReading{}, held: map[store.ID]bool{}, pins: map[string]*undoingPIN{}}
+		s[dir] = u
+	}
+	u.p, u.old, u.since, u.unknown = p, old, since, nil
+	return u, again
+}
+
+// gather has f find out what is undone, by what was found before if there is something. If
+// the log does not go on from there, another may have come in its place: then from its start.
+func (s Looks) gather(dir string, p *Partition, old store.Tx, since Backed, f func(*undoing) error) ([]string, error) {
+	u, again := s.at(dir, p, old, since)
+	err := f(u)
+	if again && err == nil && u.unknown != nil {
+		delete(s, dir)
+		u, _ = s.at(dir, p, old, since)
+		err = f(u)
+	}
+	u.p, u.old = nil, nil
+	return u.told(), err
 }
 
 // Undone says, a sentence each, what would be undone if older took the place of p or
@@ -48,28 +74,34 @@ func newUndoing(p *Partition, old store.Tx, since Backed) *undoing {
 // backup. What was destroyed, locked, restricted or changed since is told; what would only
 // be missing is not. former are directories of logs that may be of p before a restore, which
 // its own log begins with.
-func (p *Partition) Undone(older store.Store, since Backed, former ...string) (reasons []string, err error) {
+func (s Looks) Undone(p *Partition, older store.Store, since Backed, former ...string) (reasons []string, err error) {
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
+	dir := ""
+	if l := p.Log(); l != nil {
+		dir = l.Dir()
+	}
 	err = older.View(func(old store.Tx) error {
-		u := newUndoing(p, old, since)
-		if err := p.store.View(u.compare); err != nil {
-			return err
-		}
-		if l := p.Log(); l != nil { // what is in a private object, only it tells
-			if u.unknown = u.readFormer(l, former); u.unknown == nil {
-				u.unknown = u.read(l, u.takeHeld)
+		reasons, err = s.gather(dir, p, old, since, func(u *undoing) error {
+			if err := p.store.View(u.compare); err != nil {
+				return err
 			}
-		}
-		reasons = u.told()
-		return nil
+			if l := p.Log(); l != nil { // what is in a private object, only it tells
+				if u.unknown = u.readFormer(l, former); u.unknown == nil {
+					u.unknown = u.read(l, u.takeHeld)
+				}
+			}
+			return nil
+		})
+		return err
 	})
 	return reasons, storeError(err)
 }
 
 // compare holds the store as it is now against the old one.
 func (u *undoing) compare(now store.Tx) error {
+	u.destroyed = 0
 	for id := range u.old.All() {
 		if _, there := now.Get(id); !there {
 			u.destroyed++

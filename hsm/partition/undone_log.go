@@ -21,7 +21,7 @@ var errOtherLog = errors.New("the log of another partition")
 // and of which the audit log in dir is left: older is what was restored of a backup of
 // it, under root, and has the key that the log is checked with. ours is false if there is
 // no log, or it is another partition's.
-func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (reasons []string, ours bool, err error) {
+func (s Looks) UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (reasons []string, ours bool, err error) {
 	err = older.View(func(tx store.Tx) error {
 		p, err := bare(tx, root, Options{})
 		if err != nil {
@@ -35,10 +35,11 @@ func UndoneByLog(older store.Store, root *seal.Root, dir string, since Backed) (
 		if !begunAs(l) {
 			return errOtherLog
 		}
-		u := newUndoing(p, tx, since)
-		u.unknown = u.read(l, u.take)
-		reasons = u.told()
-		return nil
+		reasons, err = s.gather(l.Dir(), p, tx, since, func(u *undoing) error {
+			u.unknown = u.read(l, u.take)
+			return nil
+		})
+		return err
 	})
 	if errors.Is(err, errOtherLog) {
 		return nil, false, nil
@@ -99,19 +100,26 @@ func restoredIn(l *audit.Log) (generation uint64, at time.Time, err error) {
 	return 0, at, nil
 }
 
-// read gives take the records of a log that were made since the backup, if all of the log
-// is sound.
+// pastReading is how far a log has been read.
+type pastReading struct {
+	*audit.Reading
+	branch bool // the log begins with a restore: generations may be of another history
+}
+
+// read gives take the records of a log that were made since the backup, and that it was not
+// given yet.
 func (u *undoing) read(l *audit.Log, take func(audit.Record)) error {
-	if _, err := audit.Verify(l.Dir(), l.Verifier()); err != nil {
-		return err
+	at := u.logs[l.Dir()]
+	if at == nil {
+		at = &pastReading{Reading: audit.NewReading(l.Dir(), l.Verifier())}
+		u.logs[l.Dir()] = at
 	}
-	branch := false // the log begins with a restore: generations may be of another history
-	for r, err := range audit.Read(l.Dir(), 0) {
+	for r, err := range at.Rest() {
 		if err != nil {
 			return err
 		}
-		branch = branch || r.Seq == 0 && r.Act == audit.Restore
-		if r.Generation > u.since.Generation || branch && r.Time.After(u.since.At) {
+		at.branch = at.branch || r.Seq == 0 && r.Act == audit.Restore
+		if r.Generation > u.since.Generation || at.branch && r.Time.After(u.since.At) {
 			take(r)
 		}
 	}
