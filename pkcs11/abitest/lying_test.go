@@ -47,3 +47,22 @@ func TestLyingOverlap(t *testing.T) {
 		t.Errorf("%d MiB were mapped for it", (after-before)>>20)
 	}
 }
+
+// TestLyingRandom asks for random bytes where nothing can be written, and where less can
+// than is said. Who fills the memory may be code of the kernel's in this process.
+func TestLyingRandom(t *testing.T) {
+	k := open(t)
+	for _, n := range []int{1, 16, 64, 1023, 1024, 8192, 1 << 18} {
+		mem := k.Bytes(n, 0)
+		k.want(ck.CKR_GENERAL_ERROR, "C_GenerateRandom", k.h, Address(mem)+1, uintptr(n))
+		k.ok("C_GenerateRandom", k.h, Address(mem), uintptr(n))
+		constant, err := unix.Mmap(-1, 0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.want(ck.CKR_GENERAL_ERROR, "C_GenerateRandom", k.h, Address(constant), uintptr(n))
+		if err := unix.Munmap(constant); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
