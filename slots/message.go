@@ -60,7 +60,7 @@ func messageOutlives(st MessageStep, query bool, err error) bool {
 }
 
 // onMessage is run for calls on a message: what an error ends is the message.
-// Only a panic ends the operation.
+// Only a panic ends the operation, and errKeyLost.
 func onMessage[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st MessageStep, query bool, do func(O) (int, error)) (int, error) {
 	s, err := a.enter(h)
 	if err != nil {
@@ -71,9 +71,9 @@ func onMessage[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st Messa
 	if err := p.takes(st); err != nil {
 		return 0, err
 	}
-	returned := false
+	goesOn := false
 	defer func() {
-		if !returned {
+		if !goesOn {
 			p.end()
 		}
 	}()
@@ -83,7 +83,7 @@ func onMessage[O api.Operation](a *App, h ck.SessionHandle, k *spec[O], st Messa
 	} else {
 		p.endMessage()
 	}
-	returned = true
+	goesOn = err != errKeyLost
 	return told(n, err), err
 }
 

@@ -73,12 +73,19 @@ func onSignature[O api.Operation](a *App, h ck.SessionHandle, k *spec[*renewing[
 			return 0, ck.CKR_MECHANISM_PARAM_INVALID
 		}
 		op, err := r.current()
-		if err != nil {
-			return 0, err
+		switch ck.Code(err) {
+		case ck.CKR_OK:
+			return do(op)
+		case ck.CKR_KEY_HANDLE_INVALID, ck.CKR_KEY_FUNCTION_NOT_PERMITTED:
+			return 0, errKeyLost
 		}
-		return do(op)
+		return 0, err
 	})
 }
+
+// errKeyLost says that the key is gone since Init, or may no more be used so: the
+// functions have no code for that, and without its key there is no operation.
+var errKeyLost = ck.Errorf(ck.CKR_OPERATION_NOT_INITIALIZED, "the key of the operation is lost")
 
 // MessageSignInit is C_MessageSignInit (section 5.14).
 func (a *App) MessageSignInit(h ck.SessionHandle, m *ck.Mechanism, k ck.ObjectHandle) error {
