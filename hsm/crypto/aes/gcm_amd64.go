@@ -23,17 +23,22 @@ func (v *vaes) hashKey() *hashPowers {
 		var h [blockSize]byte
 		defer clear(h[:])
 		encryptBlocks(&v.encrypt, &h[0], &h[0], blockSize)
-		hi, lo := binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:])
-		// Divide by x: where the coefficient of x^0 falls out, the highest bit,
-		// 1/x = x^127 + x^6 + x + 1 comes back in.
-		out := -(hi >> 63)
-		hi, lo = hi<<1|lo>>63, lo<<1
-		first := &v.powers[31]
-		binary.LittleEndian.PutUint64(first[:8], lo^out&1)
-		binary.LittleEndian.PutUint64(first[8:], hi^out&(0xc2<<56))
-		hashTable(&v.powers)
+		makePowers(&v.powers, &h)
 	})
 	return &v.powers
+}
+
+// makePowers makes the powers of the hash key h.
+func makePowers(powers *hashPowers, h *[blockSize]byte) {
+	hi, lo := binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:])
+	// Divide by x: where the coefficient of x^0 falls out, the highest bit,
+	// 1/x = x^127 + x^6 + x + 1 comes back in.
+	out := -(hi >> 63)
+	hi, lo = hi<<1|lo>>63, lo<<1
+	first := &powers[31]
+	binary.LittleEndian.PutUint64(first[:8], lo^out&1)
+	binary.LittleEndian.PutUint64(first[8:], hi^out&(0xc2<<56))
+	hashTable(powers)
 }
 
 // gcmRun is GCM at work on one message.

@@ -87,6 +87,41 @@ func TestAgainstReference(t *testing.T) {
 	}
 }
 
+// FuzzGenerator compares two requests of a generator, and an update between them, with the
+// reference. Where the last bytes of a seed say so, V is about to wrap around.
+func FuzzGenerator(f *testing.F) {
+	f.Add([]byte("seed"), []byte("more"), uint8(0), uint16(100), uint16(33))
+	f.Add(bytes.Repeat([]byte{0xff}, seedSize), []byte{}, uint8(16), uint16(4096), uint16(1))
+	f.Fuzz(func(t *testing.T, first, second []byte, ones uint8, n, m uint16) {
+		var seed, provided [seedSize]byte
+		copy(seed[:], first)
+		copy(provided[:], second)
+		var g generator
+		if err := g.instantiate(&seed); err != nil {
+			t.Fatal(err)
+		}
+		r := &reference{make([]byte, keySize), make([]byte, blockSize)}
+		r.update(t, seed[:])
+		for i := range int(ones) % (blockSize + 1) {
+			g.v[blockSize-1-i] = 0xff
+		}
+		copy(r.v, g.v[:])
+		for _, n := range []int{int(n) % 6000, int(m) % 200} {
+			got := make([]byte, n)
+			if err := g.generate(got); err != nil {
+				t.Fatal(err)
+			}
+			if want := r.generate(t, n); !bytes.Equal(got, want) {
+				t.Fatalf("%d bytes: %x, not %x", n, got, want)
+			}
+			if err := g.update(&provided); err != nil {
+				t.Fatal(err)
+			}
+			r.update(t, provided[:])
+		}
+	})
+}
+
 // Every byte of a request is written, whatever its length, and no two are alike.
 func TestRead(t *testing.T) {
 	for _, n := range []int{0, 1, worth - 1, worth, 4096, MaxRequest - 1, MaxRequest, MaxRequest + 1, 3*MaxRequest + 7} {

@@ -213,21 +213,6 @@ func TestMul64(t *testing.T) {
 	}
 }
 
-func FuzzEncrypter(f *testing.F) {
-	f.Add([]byte("iv"), []byte("aad"), []byte("plaintext that has some length"), 3)
-	f.Fuzz(func(t *testing.T, iv, aad, plain []byte, size int) {
-		if len(iv) == 0 {
-			return
-		}
-		block, _ := aes.NewCipher(make([]byte, 16))
-		full, _ := cipher.NewGCMWithNonceSize(block, len(iv))
-		want := full.Seal(nil, iv, plain, aad)
-		if got := inParts(t, block, iv, aad, plain, 1+(size&0xff)); !bytes.Equal(got, want) {
-			t.Errorf("%x, want %x", got, want)
-		}
-	})
-}
-
 func BenchmarkEncrypter(b *testing.B) {
 	block := newAES(b, 16)
 	buf := make([]byte, 16<<10)

@@ -1,13 +1,47 @@
 package rsa
 
 import (
-	"bytes"
+	"crypto/rsa"
 	"math/big"
 	"testing"
 )
 
+// numbers are cut from data, over and over: the bytes of so many bits, then one that is
+// left out.
+func numbers(data []byte, bits int) func() *big.Int {
+	if len(data) == 0 {
+		data = []byte{0}
+	}
+	at := 0
+	return func() *big.Int {
+		b := make([]byte, bits/8+1)
+		for i := range b {
+			b[i] = data[(at+i)%len(data)]
+		}
+		at += len(b) + 1
+		return new(big.Int).SetBytes(b)
+	}
+}
+
+// several are n of them, and moduli are n that are odd and have so many bits.
+func several(n int, next func() *big.Int) []*big.Int {
+	all := make([]*big.Int, n)
+	for i := range all {
+		all[i] = next()
+	}
+	return all
+}
+
+func moduli(n, bits int, next func() *big.Int) []*big.Int {
+	all := several(n, next)
+	for _, m := range all {
+		oddOf(m.Rsh(m, uint(max(0, m.BitLen()-bits))), bits)
+	}
+	return all
+}
+
 // FuzzKernelMul compares every implementation of a kernel with math/big. The
-// numbers are cut from data, over and over: the moduli first, then the factors.
+// numbers are cut from data: the moduli first, then the factors.
 func FuzzKernelMul(f *testing.F) {
 	f.Add(uint8(3), uint16(1024), uint8(1), []byte{0xff})
 	f.Add(uint8(0), uint16(2048), uint8(5), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f})
@@ -15,85 +49,85 @@ func FuzzKernelMul(f *testing.F) {
 		for _, kernels := range allKernels() {
 			k := &kernels[int(shape)%len(kernels)]
 			bits := 2 + int(length)%(k.maxBits()-1)
-			if len(data) == 0 {
-				data = []byte{0}
-			}
-			stream := bytes.Repeat(data, 3*k.lanes*(bits/8+2)/len(data)+1)
-			next := func() *big.Int {
-				x := new(big.Int).SetBytes(stream[:bits/8+1])
-				stream = stream[bits/8+2:]
-				return x
-			}
-			m, x, y := make([]*big.Int, k.lanes), make([]*big.Int, k.lanes), make([]*big.Int, k.lanes)
-			for _, numbers := range [][]*big.Int{m, x, y} {
-				for l := range numbers {
-					numbers[l] = next()
-				}
-			}
-			for l := range m {
-				m[l] = oddOf(m[l].Rsh(m[l], uint(max(0, m[l].BitLen()-bits))), bits)
-			}
+			next := numbers(data, bits)
+			m, x, y := moduli(k.lanes, bits, next), several(k.lanes, next), several(k.lanes, next)
 			compareMul(t, k, m, x, y, 1+int(times)%8)
 		}
 	})
 }
 
-// FuzzDecrypt compares private operations on every path with each other.
-func FuzzDecrypt(f *testing.F) {
-	key := testKeyOf(f, 3072)
-	all := map[string]*PrivateKey{}
-	paths := implementations()
-	delete(paths, "generic") // takes long, and has its own test above
-	for name, kernels := range paths {
-		k, err := newPrivateKey(key, kernels)
-		if err != nil {
-			f.Fatal(err)
-		}
-		all[name] = k
-	}
-	f.Add([]byte{0})
-	f.Add(key.Primes[0].Bytes())
-	f.Add(new(big.Int).Sub(key.N, big.NewInt(1)).Bytes())
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c := new(big.Int).Mod(new(big.Int).SetBytes(data), key.N).Bytes()
-		want, err := all["portable"].Decrypt(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, k := range all {
-			if got, err := k.Decrypt(c); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s: %x: %x, %v, want %x", name, c, got, err, want)
+// FuzzExp compares the exponentiation of private keys, with the windows that it looks up,
+// with math/big's, of every implementation: in each lane other numbers.
+func FuzzExp(f *testing.F) {
+	f.Add(uint8(0), uint16(1024), uint8(64), []byte{0xff})
+	f.Add(uint8(5), uint16(1536), uint8(255), []byte{0xff, 0, 0xaa, 0x55, 1, 0xfe, 0x80})
+	f.Fuzz(func(t *testing.T, shape uint8, length uint16, exponent uint8, data []byte) {
+		for name, kernels := range allKernels() {
+			k := &kernels[3+int(shape)%(len(kernels)-3)] // those of one lane are for public keys
+			if name == "generic" && k.digits > 30 {
+				continue // it is slow
 			}
+			bits, size := 2+int(length)%(k.maxBits()-1), 1+int(exponent)
+			next := numbers(data, bits)
+			m, x := moduli(k.lanes, bits, next), several(k.lanes, next)
+			e := several(k.lanes, numbers(data, size))
+			for l := range m {
+				x[l].Mod(x[l], m[l])
+				e[l].Rsh(e[l], uint(max(0, e[l].BitLen()-size)))
+			}
+			compareExp(t, k, m, x, e, size)
 		}
 	})
 }
 
-// FuzzBatch compares batches of different keys with each of their operations alone.
-// The numbers are cut from data, as many as there are and at most four.
-func FuzzBatch(f *testing.F) {
-	kernels := queueKernels()
-	var keys [3]*crtKey
-	for i, k := range batchKeys(f, batchPrimes[0]) {
-		keys[i] = prepared(f, k, kernels)
+// compareExp has exponents of at most size bits. The bases are taken in Montgomery form.
+func compareExp(t *testing.T, k *kernel, m, x, e []*big.Int, size int) {
+	t.Helper()
+	encoded, exponents := make([][]byte, k.lanes), make([][]byte, k.lanes)
+	for l := range m {
+		encoded[l], exponents[l] = m[l].Bytes(), e[l].Bytes()
 	}
-	b := keys[0].scheduler.(*queue).batcher
-	f.Add(uint8(27), bytes.Repeat([]byte{0xff, 0}, 400))
-	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
-		var ops []*operation
-		for len(ops) < batchSize && (len(ops) == 0 || len(data) > 0) {
-			k := keys[which%3]
-			n := min(len(data), k.size-1) // below n
-			ops = append(ops, newOperation(k, data[:n]))
-			data, which = data[n:], which/3
+	mod, z := newModulus(k, encoded...), make([]uint64, k.words())
+	mod.exp(z, k.deal(x...), newExponent(k.window(), size, exponents...), make([]uint64, k.expWords()))
+	mod.reduce(z, mod.m)
+	R := new(big.Int).Lsh(big.NewInt(1), uint(digitBits*k.digits))
+	for l := range m {
+		base := new(big.Int).ModInverse(R, m[l])
+		base.Mul(base, x[l]).Mod(base, m[l])
+		want := base.Exp(base, e[l], m[l])
+		want.Mul(want, R).Mod(want, m[l])
+		if got, proper := k.collect(z, l); !proper || got.Cmp(want) != 0 {
+			t.Fatalf("lane %d: m = %x, x = %x, e = %x: %x, want %x", l, m[l], x[l], e[l], got, want)
 		}
-		b.run(ops)
-		for i, op := range ops {
-			want, err := doAlone(op.key, op.c)
+	}
+}
+
+// FuzzPublic compares public operations on every path with math/big, with any odd modulus
+// and exponent: up to the length of the longest kernel and somewhat past it.
+func FuzzPublic(f *testing.F) {
+	f.Add(uint16(2048), uint64(65537), []byte{0xff})
+	f.Add(uint16(4094), uint64(1<<62-1), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Fuzz(func(t *testing.T, length uint16, exponent uint64, data []byte) {
+		bits := 2 + int(length)%4200
+		next := numbers(data, bits)
+		n := moduli(1, bits, next)[0]
+		m := next()
+		m.Mod(m, n)
+		e := int(exponent&(1<<62-1)) | 1
+		if e == 1 {
+			e = 3
+		}
+		want := new(big.Int).Exp(m, big.NewInt(int64(e)), n)
+		paths := allKernels()
+		paths["portable"] = nil
+		for name, kernels := range paths {
+			k, err := newPublicKey(&rsa.PublicKey{N: n, E: e}, kernels)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := op.result(); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("operation %d of %d, %x: %x, %v, want %x", i, len(ops), op.c, got, err, want)
+			got, err := k.encrypt(m.Bytes())
+			if err != nil || len(got) != k.Size() || want.Cmp(new(big.Int).SetBytes(got)) != 0 {
+				t.Errorf("%s: n = %x, m = %x, e = %d: %x, %v, want %x", name, n, m, e, got, err, want)
 			}
 		}
 	})

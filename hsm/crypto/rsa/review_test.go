@@ -159,11 +159,20 @@ func TestExtremePrimes(t *testing.T) {
 // keyOf is the key of two primes.
 func keyOf(t testing.TB, p, q *big.Int) *rsa.PrivateKey {
 	t.Helper()
-	one, e := big.NewInt(1), 65537
+	k := keyFor(p, q, 65537)
+	if k == nil {
+		t.Fatal("65537 divides a prime less 1")
+	}
+	return k
+}
+
+// keyFor is the key of two primes and an exponent, nil if they do not go together.
+func keyFor(p, q *big.Int, e int) *rsa.PrivateKey {
+	one := big.NewInt(1)
 	pm, qm := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
 	k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e}, Primes: []*big.Int{p, q}}
 	if k.D = new(big.Int).ModInverse(big.NewInt(int64(e)), new(big.Int).Mul(pm, qm)); k.D == nil {
-		t.Fatalf("%d divides a prime less 1", e)
+		return nil
 	}
 	k.Precomputed.Dp, k.Precomputed.Dq = new(big.Int).Mod(k.D, pm), new(big.Int).Mod(k.D, qm)
 	k.Precomputed.Qinv = new(big.Int).ModInverse(q, p)

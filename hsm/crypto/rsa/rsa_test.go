@@ -151,7 +151,6 @@ func TestUnequalPrimes(t *testing.T) {
 // unequalKey makes a key of primes of such lengths.
 func unequalKey(t *testing.T, lengthP, lengthQ, e int) *rsa.PrivateKey {
 	t.Helper()
-	one := big.NewInt(1)
 	for range 1000 {
 		p, err := rand.Prime(rand.Reader, lengthP)
 		if err != nil {
@@ -161,15 +160,9 @@ func unequalKey(t *testing.T, lengthP, lengthQ, e int) *rsa.PrivateKey {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pm, qm := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
-		k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e}, Primes: []*big.Int{p, q}}
-		if k.D = new(big.Int).ModInverse(big.NewInt(int64(e)), new(big.Int).Mul(pm, qm)); k.D == nil {
-			continue
+		if k := keyFor(p, q, e); k != nil {
+			return k
 		}
-		k.Precomputed.Dp = new(big.Int).Mod(k.D, pm)
-		k.Precomputed.Dq = new(big.Int).Mod(k.D, qm)
-		k.Precomputed.Qinv = new(big.Int).ModInverse(q, p)
-		return k
 	}
 	t.Fatal("no key found")
 	return nil
