@@ -1,9 +1,10 @@
 # make build   build/coffer, what coffer bench measures with, and the two libraries
 # make test    everything that a change must pass
 # make purego  the tests of cryptography without assembly; make test has it
+# make fuzz    every fuzz target for some seconds, three minutes; make test has it; FUZZ='./hsm/crypto/rsa ...' for some packages
 # make race    the tests of many threads, under the race detector; make test has it
 # make demo    a tour with pkcs11-tool and openssl, in a directory of its own
-# make soak    the long forms of the tests, and fuzzing: an hour or two; SOAK='./hsm ...' for some packages
+# make soak    the long forms of the tests, and more fuzzing: an hour or two; SOAK='./hsm ...' for some packages
 # make bench   compare and scale, ten minutes, with charts in RESULTS (bench/results)
 # make compare Coffer beside other tokens; BENCH='...' is for options
 # make scale   Coffer by threads, sessions, objects, length; SCALE='...' is for options
@@ -15,7 +16,7 @@ GO ?= go
 CC ?= gcc
 BUILD := $(CURDIR)/build
 
-.PHONY: build build-id front core tool driver test purego race demo soak bench compare scale timing profile clean
+.PHONY: build build-id front core tool driver test purego race fuzz demo soak bench compare scale timing profile clean
 build: front tool driver core
 
 # The boundary between the two libraries: a front and a core of different ones
@@ -89,7 +90,7 @@ test:
 	$(GO) vet ./...
 	$(GO) test -C pkcs11/_profile .
 	$(GO) test -p 2 -timeout 20m ./...
-	$(MAKE) purego race
+	$(MAKE) purego race fuzz
 
 # What has assembly, without it.
 purego:
@@ -99,6 +100,10 @@ purego:
 # What many threads do at once, under the race detector: a minute or two.
 race:
 	$(GO) test -race -count 1 -timeout 10m -run 'Thread|Storm|Goroutine|AtOnce' ./hsm/crypto/rsa ./hsm/crypto/wait ./slots ./hsm/object ./hsm/partition ./hsm/secret ./hsm/store
+
+# From the committed corpora on; FUZZTIME=SECONDS is for each target.
+fuzz:
+	GO=$(GO) .ci/fuzz $(FUZZ)
 
 soak:
 	.ci/install test
