@@ -73,25 +73,49 @@ func fullDisk(t *testing.T, dir string) {
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	counts := map[string]int{}
 	for left := int64(0); left <= 320<<10; left += step(left) {
-		d := &disk{T: t, dir: dir, by: key(t), counts: counts, config: newHome(t)}
-		d.config.Home = filepath.Join(dir, "home")
-		d.m = openHome(t, d.config)
-		newPartition(t, d.m, "a", "k1", "k2")
-		d.keys = look(t, d.m, 1)
-		d.fill(left)
-		d.use(left)
-		d.free()
-		d.judge(left)
-		if err := errors.Join(d.m.Close(), os.RemoveAll(d.config.Home)); err != nil {
-			t.Fatal(err)
-		}
+		onDisk(t, dir, counts, left, func(d *disk) { d.use(left) })
 	}
+	onDisk(t, dir, counts, 320<<10, (*disk).makeUntilFull)
 	for _, what := range []string{"wrong", "refused try", "login", "refused login", "refused object", "refused rotation", "refused backup", "refused partition"} {
 		if counts[what] == 0 {
 			t.Errorf("never met: %s", what)
 		}
 	}
 	t.Log(counts)
+}
+
+// onDisk runs f on a new home and so many bytes left, and judges what came of it.
+func onDisk(t *testing.T, dir string, counts map[string]int, left int64, f func(*disk)) {
+	d := &disk{T: t, dir: dir, by: key(t), counts: counts, config: newHome(t)}
+	d.config.Home = filepath.Join(dir, "home")
+	d.m = openHome(t, d.config)
+	newPartition(t, d.m, "a", "k1", "k2")
+	d.keys = look(t, d.m, 1)
+	d.fill(left)
+	f(d)
+	d.free()
+	d.judge(left)
+	if err := errors.Join(d.m.Close(), os.RemoveAll(d.config.Home)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeUntilFull fills the disk with objects, each made after a login of its own: no login
+// is refused then, nor later.
+func (d *disk) makeUntilFull() {
+	before := d.counts["refused login"]
+	for refused := 0; refused < 20; {
+		d.session(func(k *token) {
+			if d.full("object", k.tryData("more", 1<<10)) {
+				refused++
+			} else {
+				d.made++
+			}
+		})
+		if n := d.counts["refused login"] - before; n > 0 {
+			d.Fatalf("a login was refused after %d new objects, and %d that were refused", d.made, refused)
+		}
+	}
 }
 
 // step is by single pages where logins end, and coarser where there is more room.

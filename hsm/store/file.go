@@ -245,6 +245,9 @@ func (s *file) commit(t *fileTx) error {
 	if err := checkRoom(s.path, t.written); err != nil {
 		return err
 	}
+	if err := t.keepRoom(); err != nil {
+		return err
+	}
 	if !s.page.in(settled) {
 		if err := t.resync(); err != nil {
 			return err

@@ -42,10 +42,33 @@ func (t *fileTx) Reserve() error {
 	if !t.writable {
 		return ErrReadOnly
 	}
+	return t.reserve(0)
+}
+
+// reserve keeps room for two small transactions behind the pages in use, and more bytes.
+func (t *fileTx) reserve(more int64) error {
 	used := t.tx.Size()
-	list := used / int64(t.db.Info().PageSize) * 8
-	if err := Reserve(t.f, used, pagesAhead+2*list, pagesLeast+2*list); err != nil {
+	more += used / int64(t.db.Info().PageSize) * 8 * 2
+	if err := Reserve(t.f, used, pagesAhead+more, pagesLeast+more); err != nil {
 		return &FileError{Path: t.store.path, Err: err, Detail: "nothing was changed"}
 	}
 	return nil
+}
+
+// plenty is as many free bytes of a file system as one has that is not about to be full.
+const plenty = 16 << 20
+
+// keepRoom refuses a transaction that adds records and would take the room that Reserve
+// needs afterwards: a full disk ends the making of keys, and not their use. Pages that are
+// split are half full, so that what was put takes up to twice as much.
+func (t *fileTx) keepRoom() error {
+	if !t.adds || t.hasPlenty() {
+		return nil
+	}
+	return t.reserve(pagesAhead + 2*int64(t.written))
+}
+
+func (t *fileTx) hasPlenty() bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(int(t.f.Fd()), &fs) == nil && fs.Bavail > plenty/uint64(max(fs.Bsize, 1))
 }

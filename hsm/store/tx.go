@@ -67,6 +67,7 @@ type fileTx struct {
 	state   state
 	changed map[ID]bool
 	dirty   bool
+	adds    bool
 	written int // bytes put, for the limit of the file's size
 	damage  error
 
@@ -183,6 +184,7 @@ func (t *fileTx) Put(id ID, record []byte) error {
 	}
 	if _, exists := t.Get(id); !exists {
 		t.state.count++
+		t.adds = true
 	}
 	t.note(id)
 	return t.put(t.records, id[:], record)
