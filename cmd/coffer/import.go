@@ -80,7 +80,7 @@ func (t *tool) importAs(o importOrder, s *importer.Source, l login) error {
 			return fmt.Errorf("nothing was imported: %w", err)
 		}
 	}
-	if err := t.show(plan, func(w io.Writer) { printPlan(w, plan, write, l.Info()) }); err != nil {
+	if err := t.show(plan, func(w io.Writer) { printPlan(w, plan, o.verb(write, refused), l.Info()) }); err != nil {
 		return err
 	}
 	if !o.dryRun && !write {
@@ -89,8 +89,20 @@ func (t *tool) importAs(o importOrder, s *importer.Source, l login) error {
 	return nil
 }
 
-// printPlan lists what becomes of each object, and then how many are imported.
-func printPlan(w io.Writer, p *importer.Plan, written bool, to api.PartitionInfo) {
+// verb says what is done with what can come over, if so many objects cannot.
+func (o *importOrder) verb(written bool, refused int) string {
+	switch {
+	case written:
+		return "imported"
+	case refused > 0 && !o.partial:
+		return "with --partial would import"
+	}
+	return "would import"
+}
+
+// printPlan lists what becomes of each object, and then how many are imported, in the words
+// of verb.
+func printPlan(w io.Writer, p *importer.Plan, verb string, to api.PartitionInfo) {
 	rows := make([][]string, len(p.Steps))
 	for i, s := range p.Steps {
 		remarks := s.Notes
@@ -107,10 +119,6 @@ func printPlan(w io.Writer, p *importer.Plan, written bool, to api.PartitionInfo
 		rows[i] = []string{string(s.Fate), kind, orDash(plain(s.Label)), orDash(s.ID), plain(strings.Join(remarks, "; "))}
 	}
 	printTable(w, []string{"", "OBJECT", "LABEL", "ID", "REMARKS"}, rows)
-	verb := "would import"
-	if written {
-		verb = "imported"
-	}
 	fmt.Fprintf(w, "%s: %s %d into partition %s; there already: %d, cannot: %d, left: %d\n", p.Source, verb,
 		p.Count(importer.Comes), quote(to.Label), p.Count(importer.There), p.Count(importer.Cannot), p.Count(importer.Stays))
 }
