@@ -132,27 +132,37 @@ func signLast(op api.Signer, dst, _ []byte) (int, error)    { return op.Final(ds
 // generation is a call in the background that makes keys, seen as an operation, so
 // that all that ends operations ends it too.
 type generation struct {
-	partition api.Partition
-	who       api.Caller
-	made      []api.ObjectID // that nobody has a handle of yet
+	app   *App
+	token *token
+	who   api.Caller
+	made  []api.ObjectID // that nobody has a handle of yet, but who has searched for them
 }
 
-// Close destroys keys that nobody has asked for.
+// Close destroys keys that nobody has asked for. Another session may use one that it has
+// found.
 func (g *generation) Close() {
+	if len(g.made) == 0 {
+		return
+	}
+	g.app.keysChange()
+	defer g.app.keysChanged()
 	for _, id := range g.made {
-		_ = g.partition.DestroyObject(g.who, id) // there is nobody to tell
+		err := g.token.partition.DestroyObject(g.who, id) // there is nobody to tell
+		if h, ok := g.app.oldHandle(g.token, id); ok && err == nil {
+			g.app.forget(h)
+		}
 	}
 }
 
 // generateLater starts do in the background. What is done under a login ends with it.
-func (s *session) generateLater(p *operation[*generation], function string, do func(api.Partition, api.Caller) ([]api.ObjectID, error)) error {
+func (s *session) generateLater(a *App, p *operation[*generation], function string, do func(api.Partition, api.Caller) ([]api.ObjectID, error)) error {
 	if p.active {
 		return ck.CKR_OPERATION_ACTIVE
 	}
-	g := &generation{partition: s.token.partition, who: s.caller()}
+	g := &generation{app: a, token: s.token, who: s.caller()}
 	*p = operation[*generation]{op: g, active: true, private: g.who.Identity != 0}
 	p.lent = start(function, nil, func() (_ []byte, err error) {
-		g.made, err = do(g.partition, g.who)
+		g.made, err = do(g.token.partition, g.who)
 		return nil, err
 	})
 	return ck.CKR_PENDING

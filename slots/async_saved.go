@@ -156,7 +156,7 @@ func (a *App) AsyncJoin(h ck.SessionHandle, function string, id uint64, dst []by
 	if c.Code != ck.CKR_OK {
 		t.err = c.Code
 	}
-	join, err := s.joinAs(c, t, dst)
+	join, err := s.joinAs(a, c, t, dst)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (s *session) sees(ids []api.ObjectID) bool {
 
 // joinAs returns what makes c the pending call t of the session. What is joined ends
 // with the login, as it was begun under one.
-func (s *session) joinAs(c *savedCall, t *task, dst []byte) (func(), error) {
+func (s *session) joinAs(a *App, c *savedCall, t *task, dst []byte) (func(), error) {
 	generating := &s.generateKey
 	switch c.Function {
 	case "C_Sign", "C_SignFinal":
@@ -213,7 +213,7 @@ func (s *session) joinAs(c *savedCall, t *task, dst []byte) (func(), error) {
 	if generating.active {
 		return nil, ck.CKR_OPERATION_ACTIVE
 	}
-	g := &generation{partition: s.token.partition, who: s.caller(), made: c.Made}
+	g := &generation{app: a, token: s.token, who: s.caller(), made: c.Made}
 	return func() { *generating = operation[*generation]{op: g, active: true, private: true, lent: t} }, nil
 }
 

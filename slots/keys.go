@@ -14,7 +14,7 @@ func (a *App) GenerateKey(h ck.SessionHandle, m *ck.Mechanism, t ck.Template) (c
 	}
 	defer s.leave()
 	if s.asynchronous() {
-		return 0, s.generateLater(&s.generateKey, "C_GenerateKey", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
+		return 0, s.generateLater(a, &s.generateKey, "C_GenerateKey", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
 			id, err := p.GenerateKey(who, m, t)
 			return whatWasMade(err, id)
 		})
@@ -31,7 +31,7 @@ func (a *App) GenerateKeyPair(h ck.SessionHandle, m *ck.Mechanism, public, priva
 	}
 	defer s.leave()
 	if s.asynchronous() {
-		return 0, 0, s.generateLater(&s.generateKeyPair, "C_GenerateKeyPair", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
+		return 0, 0, s.generateLater(a, &s.generateKeyPair, "C_GenerateKeyPair", func(p api.Partition, who api.Caller) ([]api.ObjectID, error) {
 			pub, priv, err := p.GenerateKeyPair(who, m, public, private)
 			return whatWasMade(err, pub, priv)
 		})
