@@ -53,7 +53,7 @@ func (a *App) DigestKey(h ck.SessionHandle, k ck.ObjectHandle) error {
 			s.digest.private = true
 		}
 		err := s.token.partition.DigestKey(s.caller(), op, id)
-		return 0, keyError(err, ck.CKR_KEY_HANDLE_INVALID)
+		return 0, a.notThere(s, k, err, ck.CKR_KEY_HANDLE_INVALID)
 	})
 	return err
 }

@@ -13,7 +13,7 @@ func (a *App) EncapsulateKey(h ck.SessionHandle, m *ck.Mechanism, public ck.Obje
 	defer s.leave()
 	n, id, err := s.token.partition.EncapsulateKey(s.caller(), m, id, t, dst)
 	if err != nil || dst == nil {
-		return n, 0, keyError(err, ck.CKR_KEY_HANDLE_INVALID)
+		return n, 0, a.notThere(s, public, err, ck.CKR_KEY_HANDLE_INVALID)
 	}
 	made, err := a.made(s, id, nil)
 	return n, made, err
@@ -27,5 +27,5 @@ func (a *App) DecapsulateKey(h ck.SessionHandle, m *ck.Mechanism, private ck.Obj
 	}
 	defer s.leave()
 	id, err = s.token.partition.DecapsulateKey(s.caller(), m, id, t, ciphertext)
-	return a.made(s, id, keyError(err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
+	return a.made(s, id, a.notThere(s, private, err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
 }

@@ -63,6 +63,8 @@ func (a *App) found(s *session, id api.ObjectID) ck.ObjectHandle {
 	h := a.newHandle(s.token, id)
 	if !s.token.partition.Exists(s.caller(), id) {
 		a.forget(h)
+	} else {
+		a.sweep(s, shardOf(&id))
 	}
 	return h
 }

@@ -128,15 +128,6 @@ func (a *App) forget(h ck.ObjectHandle) {
 	}
 }
 
-// forgetGone forgets those of list whose objects who cannot see.
-func (a *App) forgetGone(t *token, who api.Caller, list []ck.ObjectHandle) {
-	for _, h := range list {
-		if id, ok := a.object(t, h); ok && !t.partition.Exists(who, id) {
-			a.forget(h)
-		}
-	}
-}
-
 // made gives a handle to an object that a call on s has just made. The session
 // remembers it: when it is closed, its session objects are gone.
 func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, error) {

@@ -73,11 +73,11 @@ func (a *App) wrapKey(h ck.SessionHandle, m *ck.Mechanism, wrapping, key ck.Obje
 	}
 	part, who := s.token.partition, s.caller()
 	n, err := wrap(part, who, wrapID, keyID)
-	code := ck.CKR_KEY_HANDLE_INVALID
+	gone, code := key, ck.CKR_KEY_HANDLE_INVALID
 	if err != nil && !part.Exists(who, wrapID) {
-		code = ck.CKR_WRAPPING_KEY_HANDLE_INVALID
+		gone, code = wrapping, ck.CKR_WRAPPING_KEY_HANDLE_INVALID
 	}
-	return n, keyError(err, code)
+	return n, a.notThere(s, gone, err, code)
 }
 
 // UnwrapKey is C_UnwrapKey (section 5.18): CKR_UNWRAPPING_KEY_HANDLE_INVALID.
@@ -102,7 +102,7 @@ func (a *App) unwrapKey(h ck.SessionHandle, m *ck.Mechanism, unwrapping ck.Objec
 	}
 	defer s.leave()
 	id, err = unwrap(s.token.partition, s.caller(), id)
-	return a.made(s, id, keyError(err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
+	return a.made(s, id, a.notThere(s, unwrapping, err, ck.CKR_UNWRAPPING_KEY_HANDLE_INVALID))
 }
 
 // DeriveKey is C_DeriveKey (section 5.18): CKR_KEY_HANDLE_INVALID.
@@ -118,7 +118,7 @@ func (a *App) DeriveKey(h ck.SessionHandle, m *ck.Mechanism, base ck.ObjectHandl
 		}
 	}
 	id, err = s.token.partition.DeriveKey(s.caller(), m, id, t)
-	return a.made(s, id, keyError(err, ck.CKR_KEY_HANDLE_INVALID))
+	return a.made(s, id, a.notThere(s, base, err, ck.CKR_KEY_HANDLE_INVALID))
 }
 
 // enterMechanism is enter for a call that must have a mechanism.

@@ -39,7 +39,7 @@ func (a *App) CopyObject(h ck.SessionHandle, o ck.ObjectHandle, t ck.Template) (
 	}
 	defer s.leave()
 	id, err = s.token.partition.CopyObject(s.caller(), id, t)
-	return a.made(s, id, err)
+	return a.made(s, id, a.notThere(s, o, err, ck.CKR_OBJECT_HANDLE_INVALID))
 }
 
 // DestroyObject is C_DestroyObject (section 5.7). The handle is given up only
@@ -55,7 +55,7 @@ func (a *App) DestroyObject(h ck.SessionHandle, o ck.ObjectHandle) error {
 		defer a.keysChanged()
 	}
 	if err := s.token.partition.DestroyObject(s.caller(), id); err != nil {
-		return err
+		return a.notThere(s, o, err, ck.CKR_OBJECT_HANDLE_INVALID)
 	}
 	a.forget(o)
 	return nil
@@ -68,7 +68,8 @@ func (a *App) GetObjectSize(h ck.SessionHandle, o ck.ObjectHandle) (int, error) 
 		return 0, err
 	}
 	defer s.leave()
-	return s.token.partition.ObjectSize(s.caller(), id)
+	n, err := s.token.partition.ObjectSize(s.caller(), id)
+	return n, a.notThere(s, o, err, ck.CKR_OBJECT_HANDLE_INVALID)
 }
 
 // GetAttributeValue reads attributes into want; the shell copies them out, does
@@ -79,7 +80,7 @@ func (a *App) GetAttributeValue(h ck.SessionHandle, o ck.ObjectHandle, want []ap
 		return err
 	}
 	defer s.leave()
-	return s.token.partition.Attributes(s.caller(), id, want)
+	return a.notThere(s, o, s.token.partition.Attributes(s.caller(), id, want), ck.CKR_OBJECT_HANDLE_INVALID)
 }
 
 // SetAttributeValue is C_SetAttributeValue (section 5.7).
@@ -91,5 +92,5 @@ func (a *App) SetAttributeValue(h ck.SessionHandle, o ck.ObjectHandle, t ck.Temp
 	defer s.leave()
 	a.keysChange()
 	defer a.keysChanged()
-	return s.token.partition.SetAttributes(s.caller(), id, t)
+	return a.notThere(s, o, s.token.partition.SetAttributes(s.caller(), id, t), ck.CKR_OBJECT_HANDLE_INVALID)
 }

@@ -91,7 +91,7 @@ func startOn[O api.Operation](a *App, s *session, k *spec[O], m *ck.Mechanism, k
 	epoch := a.epoch()
 	op, err := k.start(s.token.partition, s.caller(), m, id)
 	if err != nil {
-		return keyError(err, ck.CKR_KEY_HANDLE_INVALID)
+		return a.notThere(s, key, err, ck.CKR_KEY_HANDLE_INVALID)
 	}
 	p := k.of(s)
 	p.op, p.active, p.mechanism, p.key, p.keyed = op, true, m, id, !k.keyless // all else is zero

@@ -33,6 +33,7 @@ type token struct {
 	login atomic.Pointer[login]
 
 	handles handles
+	sweepAt [objectShards]int // handles in a shard, guarded as they are
 }
 
 func (a *App) newToken(s api.Slot) *token {
