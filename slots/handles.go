@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
@@ -28,14 +30,12 @@ const (
 	objectShardBits = 4
 )
 
+// objectShard is kept apart from the next one: their locks would wait for each other in the
+// caches of the processors.
 type objectShard struct {
 	table[object]
-	_ [cacheLine - 48]byte
+	_ cpu.CacheLinePad
 }
-
-// cacheLine keeps the locks of two shards apart, which would wait for each other in the
-// caches of the processors.
-const cacheLine = 64
 
 // handles finds the handle that an object of one token already has: an object
 // has the same handle in all sessions, for as long as the application can see it.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/object"
 )
@@ -31,24 +33,22 @@ const sessionShards = object.Lanes
 // with a lock in its hand.
 func laneOf(who api.Caller) uint8 { return uint8(who.Session % object.Lanes) }
 
-// cacheLine keeps the locks of two shards apart, which would wait for each other in the
-// caches of the processors.
-const cacheLine = 64
-
+// sessionShard is kept apart from the next one, as a sessionOwner is: their locks would wait
+// for each other in the caches of the processors.
 type sessionShard struct {
 	mu      sync.Mutex
 	objects map[api.ObjectID]*entry
 	// fresh are those that nobody has searched since they were made: they go into the
 	// index when somebody does, and most of them never.
 	fresh []*entry
-	_     [cacheLine - 40]byte
+	_     cpu.CacheLinePad
 }
 
 // sessionOwner has the objects of some sessions in lists, the newest of each first.
 type sessionOwner struct {
 	mu     sync.Mutex
 	newest map[api.SessionID]*entry
-	_      [cacheLine - 16]byte
+	_      cpu.CacheLinePad
 }
 
 func (s *sessionObjects) shard(id *api.ObjectID) *sessionShard {

@@ -3,6 +3,8 @@ package secret
 import (
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/cpu"
 )
 
 // Memory comes from the system in chunks, goes as pages to size classes, and
@@ -32,16 +34,13 @@ type class struct {
 }
 
 // queue has free blocks, first in, first out, so that memory given back too early does not
-// become another secret at once.
+// become another secret at once. It is kept apart from the next one: their locks would wait
+// for each other in the caches of the processors.
 type queue struct {
 	mu          sync.Mutex
 	first, last *block
-	_           [cacheLine - 24]byte
+	_           cpu.CacheLinePad
 }
-
-// cacheLine keeps the locks of two queues apart, which would wait for each other in the
-// caches of the processors.
-const cacheLine = 64
 
 var (
 	sizes = newClasses()
