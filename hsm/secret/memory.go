@@ -98,15 +98,13 @@ func release(b *block) {
 }
 
 func (c *class) get() *block {
-	for {
-		if b := c.find((*queue).tryGet); b != nil {
-			return b
-		}
-		if b := c.find((*queue).get); b != nil {
-			return b
-		}
-		c.grow()
+	if b := c.find((*queue).tryGet); b != nil {
+		return b
 	}
+	if b := c.find((*queue).get); b != nil {
+		return b
+	}
+	return c.grow()
 }
 
 // find asks the queues, the caller's own first, until one has a block; nil if none has.
@@ -128,22 +126,24 @@ var (
 	owner  atomic.Uint32
 )
 
-// grow makes free blocks of a page, and deals them out to the queues. Who comes second
-// finds those of the first.
-func (c *class) grow() {
+// grow makes free blocks of a page, of which it returns one and deals out the others to the
+// queues. Who comes second finds those of the first.
+func (c *class) grow() *block {
 	c.page.Lock()
 	defer c.page.Unlock()
 	if b := c.find((*queue).get); b != nil {
-		b.home.put(b)
-		return
+		return b
 	}
 	p := page()
 	blocks := make([]block, len(p)/c.size)
 	for i := range blocks {
 		at := i * c.size
 		blocks[i] = block{mem: p[at : at+c.size : at+c.size], home: &c.queues[i%len(c.queues)]}
-		blocks[i].home.put(&blocks[i])
+		if i > 0 {
+			blocks[i].home.put(&blocks[i])
+		}
 	}
+	return &blocks[0]
 }
 
 // get returns a free block, nil if there is none.
