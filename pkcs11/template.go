@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/object"
 )
 
 const (
@@ -35,13 +36,8 @@ func nests(t ck.AttributeType) bool {
 // template deep-copies the caller's template: values may be wiped by the caller
 // once the call returns. It never reads more than maxCopy bytes altogether.
 func template(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
-	list, err := attributes(p, n)
-	if err != nil {
-		return nil, err
-	}
-	r := templateReader{budget: maxCopy}
-	r.room = make([]byte, 0, roomFor(list))
-	t, err := r.read(list, maxNesting)
+	var r templateReader
+	t, err := r.whole(p, n)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +73,23 @@ type templateReader struct {
 	room    []byte      // what is left is behind its length
 	list    ck.Template // room for the first list that fits
 	spilled bool        // a value is outside of room
+}
+
+// whole copies the caller's template. With an error it returns what it has copied so far,
+// of which what may be a key is wiped.
+func (r *templateReader) whole(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
+	list, err := attributes(p, n)
+	if err != nil {
+		return nil, err
+	}
+	if r.budget = maxCopy; r.room == nil {
+		r.room = make([]byte, 0, roomFor(list))
+	}
+	t, err := r.read(list, maxNesting)
+	if err != nil {
+		object.WipeTemplate(t)
+	}
+	return t, err
 }
 
 // take is copyBytes into room, as long as there is some.

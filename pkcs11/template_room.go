@@ -26,12 +26,8 @@ var templateRooms = sync.Pool{New: func() any { return new(templateRoom) }}
 // passingTemplate is template for a call that does not keep it. The room is to be freed
 // when the call is done with the template.
 func passingTemplate(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, *templateRoom, error) {
-	list, err := attributes(p, n)
-	if err != nil {
-		return nil, nil, err
-	}
 	room := templateRooms.Get().(*templateRoom)
-	t, err := room.read(list)
+	t, err := room.read(p, n)
 	if err != nil {
 		room.free(t)
 		return nil, nil, err
@@ -39,9 +35,9 @@ func passingTemplate(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, *template
 	return t, room, nil
 }
 
-func (r *templateRoom) read(list []cAttribute) (ck.Template, error) {
-	r.reader = templateReader{budget: maxCopy, room: r.bytes[:0], list: r.list[:]}
-	return r.reader.read(list, maxNesting)
+func (r *templateRoom) read(p C.CK_ATTRIBUTE_PTR, n C.CK_ULONG) (ck.Template, error) {
+	r.reader = templateReader{room: r.bytes[:0], list: r.list[:]}
+	return r.reader.whole(p, n)
 }
 
 // free wipes what was copied, of which anything may be a key, and gives the room to the

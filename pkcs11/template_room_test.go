@@ -58,7 +58,7 @@ func TestRefusedTemplateIsWiped(t *testing.T) {
 	for name, value := range map[string][]byte{"in the room": key[:32], "outside": key} {
 		list := []cAttribute{attr(ck.CKA_VALUE, value), {ulValueLen: unavailable}}
 		room := new(templateRoom)
-		read, err := room.read(list)
+		read, err := room.read(&list[0], 2)
 		if err == nil || len(read) != 2 {
 			t.Fatalf("%s: %v, %v", name, read, err)
 		}

@@ -120,6 +120,26 @@ func TestTemplateBudget(t *testing.T) {
 	}
 }
 
+// Who gives a key and then what cannot be read leaves no copy of the key.
+func TestTemplateRefusedIsWiped(t *testing.T) {
+	null := cAttribute{_type: cUlong(ck.CKA_ID), ulValueLen: 1}
+	for _, size := range []int{32, 2 << 10} { // with room made for it, and without
+		key := bytes.Repeat([]byte{0xa7}, size)
+		list := []cAttribute{attr(ck.CKA_VALUE, key), null}
+		var r templateReader
+		got, err := r.whole(&list[0], 2)
+		if err != ck.CKR_ATTRIBUTE_VALUE_INVALID || len(got) != 2 || len(got[0].Value) != size {
+			t.Fatalf("%d bytes: %v, %v", size, got, err)
+		}
+		if len(bytes.Trim(got[0].Value, "\x00")) > 0 {
+			t.Errorf("%d bytes are left", size)
+		}
+		if key[0] == 0 {
+			t.Error("the caller's is wiped")
+		}
+	}
+}
+
 func TestTemplateCopies(t *testing.T) {
 	v := []byte{1, 2, 3}
 	a := attr(ck.CKA_VALUE, v)
