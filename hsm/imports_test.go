@@ -49,6 +49,7 @@ var lines = map[string][]string{
 	"pkcs11/rig":                {},
 	"hsm/importer/importertest": {"hsm", "hsm/api", "hsm/ck", "hsm/importer"},
 	"hsm/partition/crashtest":   {},
+	"hsm/partition/oldertest":   {"hsm/store"},
 	"hsm/soak":                  {},
 	"hsm/store/storetest":       {},
 }

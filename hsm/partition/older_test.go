@@ -1,55 +1,21 @@
 package partition
 
 import (
-	"encoding/hex"
-	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition/oldertest"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// olderStore is what a version from before PIN policies wrote, with the PINs of the
-// tests, one key called "old key", and two wrong tries of the user.
-func olderStore(t *testing.T) store.Store { return keptStore(t, "before-pin-policy.json") }
-
-// keptStore is a store that an older version wrote.
+// keptStore is one of the stores of oldertest.
 func keptStore(t *testing.T, name string) store.Store {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept struct {
-		Generation     uint64
-		Metas, Records map[string][]byte
-	}
-	if err := json.Unmarshal(text, &kept); err != nil {
-		t.Fatal(err)
-	}
 	st := store.NewMemory()
-	for range kept.Generation { // the state is bound to its generation
-		err := st.Update(func(tx store.Tx) error {
-			for name, value := range kept.Metas {
-				if err := tx.PutMeta(name, value); err != nil {
-					return err
-				}
-			}
-			for name, record := range kept.Records {
-				var id store.ID
-				hex.Decode(id[:], []byte(name))
-				if err := tx.Put(id, record); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := oldertest.Restore(st, name); err != nil {
+		t.Fatal(err)
 	}
 	return st
 }
@@ -57,7 +23,7 @@ func keptStore(t *testing.T, name string) store.Store {
 func openOlder(t *testing.T, o Options) *Partition {
 	t.Helper()
 	o.KDF = cheap
-	p, err := Open(olderStore(t), testRoot(t), o)
+	p, err := Open(keptStore(t, oldertest.BeforePINPolicy), testRoot(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition/oldertest"
 )
 
 // TestMovedOnMeanwhile: a PIN's record of version 1 is read by one process while another
 // moves it on: the PIN is right for both.
 func TestMovedOnMeanwhile(t *testing.T) {
 	for place := 1; ; place++ {
-		m := &meanwhile{Store: keptStore(t, "before-pin-keys.json"), at: -1}
+		m := &meanwhile{Store: keptStore(t, oldertest.BeforePINKeys), at: -1}
 		p, err := Open(m, testRoot(t), Options{KDF: cheap})
 		if err != nil {
 			t.Fatal(err)
@@ -41,8 +42,8 @@ func TestMovedOnMeanwhile(t *testing.T) {
 // A partition of the version before PINs had boxes opens, and each PIN gets its box when
 // it is next given. Until all have, a rotation leaves the key that they open.
 func TestOlderPINs(t *testing.T) {
-	st := keptStore(t, "before-pin-keys.json")
-	older := keptStore(t, "before-pin-keys.json")
+	st := keptStore(t, oldertest.BeforePINKeys)
+	older := keptStore(t, oldertest.BeforePINKeys)
 	p, err := Open(st, testRoot(t), Options{KDF: cheap})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestOlderPINs(t *testing.T) {
 
 // The PIN of a record that was put back from before its key was changed is of no use.
 func TestOldRecordPutBack(t *testing.T) {
-	st := keptStore(t, "before-pin-keys.json")
+	st := keptStore(t, oldertest.BeforePINKeys)
 	old := bytes.Clone(take(t, st).metas[metaUser])
 	p, err := Open(st, testRoot(t), Options{KDF: cheap})
 	if err != nil {

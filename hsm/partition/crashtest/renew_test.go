@@ -3,17 +3,15 @@ package crashtest
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/partition/oldertest"
 	"github.com/coffer-hsm/coffer/hsm/soak"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"github.com/coffer-hsm/coffer/hsm/store/storetest"
@@ -108,36 +106,12 @@ func checkSO(dir string) error {
 // olderToken is a partition whose PINs have records of version 1.
 func olderToken(t *testing.T) (dir string, w world) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "testdata", "before-pin-keys.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept struct {
-		Generation     uint64
-		Metas, Records map[string][]byte
-	}
-	if err := json.Unmarshal(text, &kept); err != nil {
-		t.Fatal(err)
-	}
 	dir = filepath.Join(t.TempDir(), "base")
 	st, err := store.CreateFile(dir, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range kept.Generation { // the state is bound to its generation
-		err = errors.Join(err, st.Update(func(tx store.Tx) error {
-			var failed error
-			for name, value := range kept.Metas {
-				failed = errors.Join(failed, tx.PutMeta(name, value))
-			}
-			for name, record := range kept.Records {
-				id, err := hex.DecodeString(name)
-				failed = errors.Join(failed, err, tx.Put(store.ID(id), record))
-			}
-			return failed
-		}))
-	}
-	if err := errors.Join(err, st.Close()); err != nil {
+	if err := errors.Join(oldertest.Restore(st, oldertest.BeforePINKeys), st.Close()); err != nil {
 		t.Fatal(err)
 	}
 	seen := dir + "-seen" // to look moves its records on
