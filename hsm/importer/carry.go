@@ -61,10 +61,12 @@ func (o *Object) isKey() bool {
 	return false
 }
 
-// with returns tmpl with an attribute set.
-func with(tmpl ck.Template, a ck.Attribute) ck.Template {
-	out := slices.DeleteFunc(slices.Clone(tmpl), func(b ck.Attribute) bool { return b.Type == a.Type })
-	return append(out, a)
+// with returns tmpl with an attribute set, and without with none of a type. tmpl is not
+// changed.
+func with(tmpl ck.Template, a ck.Attribute) ck.Template { return append(without(tmpl, a.Type), a) }
+
+func without(tmpl ck.Template, t ck.AttributeType) ck.Template {
+	return slices.DeleteFunc(slices.Clone(tmpl), func(a ck.Attribute) bool { return a.Type == t })
 }
 
 // foreignTypes are the key types that other stores have and this module has not, nor

@@ -222,16 +222,6 @@ func attributes(p api.Partition, who api.Caller, id api.ObjectID) (ck.Template, 
 	return attrs, nil
 }
 
-func without(tmpl ck.Template, t ck.AttributeType) ck.Template {
-	var out ck.Template
-	for _, a := range tmpl {
-		if a.Type != t {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 // Count is how many objects have a fate.
 func (p *Plan) Count(f Fate) (n int) {
 	for _, s := range p.Steps {
