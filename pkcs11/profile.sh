@@ -11,6 +11,10 @@ export COFFER_HOME="$work/home" COFFER_CONF=
 without='seal\.KDF|partition\.Create|runtime\.doInit'
 
 perf record -q -F 2500 --call-graph fp -o "$work/perf" -- "$folder/coffer" bench --rows "$rows" --seconds 4
-perf script -i "$work/perf" --comm coffer-bench -F ip,sym,symoff,dso 2>/dev/null |
-	${GO:-go} run -C pkcs11/_profile . -without "$without" "$folder/libcoffer-core.so" >"$work/new"
+# What perf finds to say of symbols matters only where it fails.
+if ! perf script -i "$work/perf" --comm coffer-bench -F ip,sym,symoff,dso >"$work/stacks" 2>"$work/said"; then
+	cat "$work/said" >&2
+	exit 1
+fi
+${GO:-go} run -C pkcs11/_profile . -without "$without" "$folder/libcoffer-core.so" <"$work/stacks" >"$work/new"
 mv "$work/new" "$profile"

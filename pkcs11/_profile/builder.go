@@ -27,8 +27,15 @@ type (
 	functions map[function]*profile.Function
 )
 
-func newProfile() *profile.Profile {
-	return &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}}}
+// newBuilder makes one for samples of c that leaves out stacks through functions that match
+// the expression without.
+func newBuilder(c *code, without string) (*builder, error) {
+	unwanted, err := regexp.Compile(without)
+	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}}}
+	return &builder{
+		code: c, unwanted: unwanted, profile: p,
+		samples: samples{}, locations: locations{}, functions: functions{},
+	}, err
 }
 
 // frameLine is a line such as "  1037ae runtime.schedinit+0xae (/build/libcoffer-core.so)".

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 )
 
 func main() {
@@ -45,12 +44,4 @@ func convert(core, without string, samples io.Reader, out io.Writer) error {
 		return fmt.Errorf("no sample is of %s", core)
 	}
 	return p.profile.Compact().Write(out)
-}
-
-func newBuilder(c *code, without string) (*builder, error) {
-	unwanted, err := regexp.Compile(without)
-	return &builder{
-		code: c, unwanted: unwanted, profile: newProfile(),
-		samples: samples{}, locations: locations{}, functions: functions{},
-	}, err
 }
