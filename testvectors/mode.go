@@ -2,10 +2,12 @@ package testvectors
 
 import (
 	"errors"
+	"math/big"
 	"os"
 	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/testvectors/p11"
 )
 
 // mode is one that the module's process may be in.
@@ -19,15 +21,15 @@ type mode struct {
 
 // modeRefusal is how a mode refuses a mechanism, or some uses of it.
 type modeRefusal struct {
-	// code is that or, of keys of some sizes, CKR_KEY_SIZE_RANGE; 0 where the mechanism is
-	// not listed.
+	// code is that or, of keys that are too short, CKR_KEY_SIZE_RANGE; 0 where the mechanism
+	// is not listed.
 	code ck.RV
 	all  bool // every use
 }
 
 var (
 	unlisted  = modeRefusal{0, true}
-	someSizes = modeRefusal{ck.CKR_KEY_SIZE_RANGE, false}
+	shortKeys = modeRefusal{ck.CKR_KEY_SIZE_RANGE, false}
 )
 
 // modes are those of the Go Cryptographic Module but for the usual one. README.md tells
@@ -77,7 +79,7 @@ var enforced = func() map[ck.MechanismType]modeRefusal {
 			}
 			continue
 		}
-		table[h.rsaPKCS], table[h.rsaPSS] = someSizes, modeRefusal{ck.CKR_MECHANISM_PARAM_INVALID, false}
+		table[h.rsaPKCS], table[h.rsaPSS] = shortKeys, modeRefusal{ck.CKR_MECHANISM_PARAM_INVALID, false}
 	}
 	for name, m := range macs {
 		switch name {
@@ -85,15 +87,28 @@ var enforced = func() map[ck.MechanismType]modeRefusal {
 		case "HMACSHA1":
 			table[m.full], table[m.general] = unlisted, unlisted
 		default:
-			table[m.full], table[m.general] = someSizes, someSizes
+			table[m.full], table[m.general] = shortKeys, shortKeys
 		}
 	}
 	delete(table, 0) // of hashes that PKCS #11 has no name for
 	return table
 }()
 
-// refused reports whether the mode is why a use of a mechanism ended so.
-func (m *mode) refused(t ck.MechanismType, err error) bool {
+// tooShort reports whether approved mode allows less than such a key does: MACs and HKDF
+// with a secret below 112 bits (SP 800-131A rev. 2, sections 8 and 10), RSA with a modulus
+// below 2048 bits or of an odd number of them, or with a public exponent up to 2¹⁶
+// (FIPS 186-5, section 5.1 and appendix A.1.1).
+func tooShort(t p11.Template) bool {
+	if class, _ := ck.ParseUlong(t.Value(ck.CKA_CLASS)); ck.ObjectClass(class) == ck.CKO_SECRET_KEY {
+		return len(t.Value(ck.CKA_VALUE)) < 112/8
+	}
+	n := new(big.Int).SetBytes(t.Value(ck.CKA_MODULUS)).BitLen()
+	e := new(big.Int).SetBytes(t.Value(ck.CKA_PUBLIC_EXPONENT)).BitLen()
+	return n > 0 && (n < 2048 || n%2 != 0 || e <= 16)
+}
+
+// refused reports whether the mode is why a use of a mechanism with a key ended so.
+func (m *mode) refused(t ck.MechanismType, k handle, err error) bool {
 	if m == nil || err == nil {
 		return false
 	}
@@ -103,6 +118,8 @@ func (m *mode) refused(t ck.MechanismType, err error) bool {
 		return false
 	case r.code == 0:
 		return errors.Is(err, errNotListed)
+	case ck.Code(err) == ck.CKR_KEY_SIZE_RANGE:
+		return k.short
 	}
-	return ck.Code(err) == r.code || ck.Code(err) == ck.CKR_KEY_SIZE_RANGE
+	return ck.Code(err) == r.code
 }

@@ -2,6 +2,7 @@ package testvectors
 
 import (
 	"encoding/json"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/pkcs11/rig"
+	"github.com/coffer-hsm/coffer/testvectors/p11"
 )
 
 // TestModes runs some tests of each file, but all with COFFER_SOAK, in each mode: in a
@@ -62,28 +64,57 @@ func runInMode(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	m := &mode{refuses: enforced}
+	short := handle{short: true}
 	for _, tt := range []struct {
 		mode *mode
 		mech ck.MechanismType
+		key  handle
 		err  error
 		want bool
 	}{
-		{m, ck.CKM_RSA_PKCS, ck.CKR_MECHANISM_INVALID, true},
-		{m, ck.CKM_RSA_PKCS, ck.CKR_KEY_SIZE_RANGE, true},
-		{m, ck.CKM_RSA_PKCS, ck.CKR_DEVICE_ERROR, false},
-		{m, ck.CKM_RSA_PKCS, nil, false},
-		{m, ck.CKM_SHA_1, errNotListed, true},
-		{m, ck.CKM_SHA_1, ck.CKR_KEY_SIZE_RANGE, false},
-		{m, ck.CKM_SHA256, errNotListed, false},
-		{m, ck.CKM_SHA256_HMAC, ck.CKR_KEY_SIZE_RANGE, true},
-		{m, ck.CKM_SHA256_RSA_PKCS_PSS, ck.CKR_MECHANISM_PARAM_INVALID, true},
-		{m, ck.CKM_SHA256_RSA_PKCS_PSS, ck.CKR_SIGNATURE_INVALID, false},
-		{m, ck.CKM_AES_CMAC, ck.CKR_KEY_SIZE_RANGE, false},
-		{&modes[0], ck.CKM_RSA_PKCS, ck.CKR_MECHANISM_INVALID, false},
-		{nil, ck.CKM_RSA_PKCS, ck.CKR_MECHANISM_INVALID, false},
+		{m, ck.CKM_RSA_PKCS, handle{}, ck.CKR_MECHANISM_INVALID, true},
+		{m, ck.CKM_RSA_PKCS, short, ck.CKR_KEY_SIZE_RANGE, true},
+		{m, ck.CKM_RSA_PKCS, handle{}, ck.CKR_DEVICE_ERROR, false},
+		{m, ck.CKM_RSA_PKCS, handle{}, nil, false},
+		{m, ck.CKM_SHA_1, handle{}, errNotListed, true},
+		{m, ck.CKM_SHA_1, short, ck.CKR_KEY_SIZE_RANGE, false},
+		{m, ck.CKM_SHA256, handle{}, errNotListed, false},
+		{m, ck.CKM_SHA256_HMAC, short, ck.CKR_KEY_SIZE_RANGE, true},
+		{m, ck.CKM_SHA256_HMAC, handle{}, ck.CKR_KEY_SIZE_RANGE, false},
+		{m, ck.CKM_RSA_PKCS, handle{}, ck.CKR_KEY_SIZE_RANGE, false},
+		{m, ck.CKM_SHA256_RSA_PKCS_PSS, handle{}, ck.CKR_MECHANISM_PARAM_INVALID, true},
+		{m, ck.CKM_SHA256_RSA_PKCS_PSS, handle{}, ck.CKR_SIGNATURE_INVALID, false},
+		{m, ck.CKM_AES_CMAC, short, ck.CKR_KEY_SIZE_RANGE, false},
+		{&modes[0], ck.CKM_RSA_PKCS, handle{}, ck.CKR_MECHANISM_INVALID, false},
+		{nil, ck.CKM_RSA_PKCS, handle{}, ck.CKR_MECHANISM_INVALID, false},
 	} {
-		if got := tt.mode.refused(tt.mech, tt.err); got != tt.want {
+		if got := tt.mode.refused(tt.mech, tt.key, tt.err); got != tt.want {
 			t.Errorf("%v, %v: %v", tt.mech, tt.err, got)
+		}
+	}
+}
+
+func TestTooShort(t *testing.T) {
+	rsa := func(bits int, e ...byte) p11.Template {
+		return p11.RSAPublic(new(big.Int).Lsh(big.NewInt(1), uint(bits)-1).Bytes(), e)
+	}
+	for name, tt := range map[string]struct {
+		key  p11.Template
+		want bool
+	}{
+		"104 bits":            {p11.Secret(ck.CKK_GENERIC_SECRET, make([]byte, 13)), true},
+		"112 bits":            {p11.Secret(ck.CKK_GENERIC_SECRET, make([]byte, 14)), false},
+		"no bits":             {p11.Deriving(ck.CKK_HKDF, nil), true},
+		"RSA of 2048 bits":    {rsa(2048, 1, 0, 1), false},
+		"of 2047":             {rsa(2047, 1, 0, 1), true},
+		"of 2049":             {rsa(2049, 1, 0, 1), true},
+		"a small exponent":    {rsa(3072, 0xff, 0xff), true},
+		"zeros before it":     {rsa(3072, 0, 0, 3), true},
+		"no RSA, nor secrets": {p11.ECPublic(ck.CKK_EC, []byte{1}, []byte{4}), false},
+		"a scalar":            {p11.ECPrivate(ck.CKK_EC, ck.CKA_DERIVE, []byte{1}, []byte{4}), false},
+	} {
+		if got := tooShort(tt.key); got != tt.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

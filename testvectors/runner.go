@@ -42,12 +42,13 @@ func Run(token *p11.Token, foreign bool, file *wycheproof.File, run func(*runner
 // handle is a key of a test or a group, or the code by which it was refused.
 type handle struct {
 	p11.Key
-	err error
+	err   error
+	short bool // where approved mode is enforced it may be refused for its size
 }
 
 func (r *runner) importKey(t p11.Template) handle {
 	k, err := r.Import(t)
-	return handle{k, err}
+	return handle{k, err, tooShort(t)}
 }
 
 // with makes a key, uses it and destroys it.
@@ -117,7 +118,7 @@ func (r *runner) ask(c *wycheproof.Case, k handle, t trial) (v verdict, message 
 			err = errOtherValue
 		}
 	}
-	if v, message = judge(c.Result, t.want, got, err); v != passed && inMode.refused(t.mech, err) {
+	if v, message = judge(c.Result, t.want, got, err); v != passed && inMode.refused(t.mech, k, err) {
 		r.tally.answer(t.mech, true)
 		return mayRefuse, ""
 	}

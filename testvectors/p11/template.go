@@ -20,6 +20,16 @@ func key(class, keyType uint) Template {
 	}
 }
 
+// Value is that of an attribute, nil if it is not there.
+func (t Template) Value(a ck.AttributeType) []byte {
+	for _, have := range t {
+		if have.Type == uint(a) {
+			return have.Value
+		}
+	}
+	return nil
+}
+
 // allow adds usages.
 func (t Template) allow(usages ...uint) Template {
 	for _, u := range usages {
