@@ -176,16 +176,11 @@ func whatWasMade(err error, ids ...api.ObjectID) ([]api.ObjectID, error) {
 	return ids, nil
 }
 
-// handOut gives handles to the keys that g has made, the public one of a pair first.
-func (a *App) handOut(s *session, g *generation) (handles [2]ck.ObjectHandle, err error) {
+// handOut gives handles to the keys that g has made, as madeAll does.
+func (a *App) handOut(s *session, g *generation) ([2]ck.ObjectHandle, error) {
 	made := g.made
 	g.made = nil
-	for i, id := range made {
-		if handles[i], err = a.made(s, id, nil); err != nil {
-			break
-		}
-	}
-	return handles, err
+	return a.madeAll(s, made)
 }
 
 // AsyncResult is CK_ASYNC_DATA (section 3.6): the output buffer that the call was

@@ -46,7 +46,9 @@ func (a *App) FindObjects(h ck.SessionHandle, dst []ck.ObjectHandle) (int, error
 	return run(a, h, &finding, part, false, func(op *search) (int, error) {
 		n := min(len(dst), len(op.left))
 		for i, id := range op.left[:n] {
-			dst[i] = a.found(s, id)
+			if dst[i], err = a.found(s, id); err != nil {
+				return 0, err
+			}
 		}
 		op.left = op.left[n:]
 		return n, nil
@@ -56,17 +58,17 @@ func (a *App) FindObjects(h ck.SessionHandle, dst []ck.ObjectHandle) (int, error
 // found returns the handle of an object that a search has found. One that gets its first
 // now is looked at again: what has gone since would keep it for ever, as nobody destroys
 // it any more.
-func (a *App) found(s *session, id api.ObjectID) ck.ObjectHandle {
+func (a *App) found(s *session, id api.ObjectID) (ck.ObjectHandle, error) {
 	if h, ok := a.oldHandle(s.token, id); ok {
-		return h
+		return h, nil
 	}
-	h := a.newHandle(s.token, id)
-	if !s.token.partition.Exists(s.caller(), id) {
+	h, err := a.newHandle(s.token, id)
+	if err == nil && !s.token.partition.Exists(s.caller(), id) {
 		a.forget(h)
 	} else {
 		a.sweep(s, shardOf(&id))
 	}
-	return h
+	return h, err
 }
 
 // FindObjectsFinal is C_FindObjectsFinal (section 5.7).

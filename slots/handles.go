@@ -28,6 +28,7 @@ type objectTable [objectShards]objectShard
 const (
 	objectShards    = 1 << objectShardBits
 	objectShardBits = 4
+	objectRows      = 1 << (32 - objectShardBits) // of one shard, at the most
 )
 
 // objectShard is kept apart from the next one: their locks would wait for each other in the
@@ -36,6 +37,9 @@ type objectShard struct {
 	table[object]
 	_ cpu.CacheLinePad
 }
+
+// full reports whether there is no handle for one more. The caller holds mu.
+func (s *objectShard) full() bool { return s.used == objectRows && len(s.free) == 0 }
 
 // handles finds the handle that an object of one token already has: an object
 // has the same handle in all sessions, for as long as the application can see it.
@@ -99,22 +103,26 @@ func (a *App) oldHandle(t *token, id api.ObjectID) (h ck.ObjectHandle, ok bool) 
 	return h, ok
 }
 
-// newHandle is oldHandle of an object that hardly has one yet, and gets it then. Memory is
-// taken before the lock, under which the collector may stop whoever asks for some.
-func (a *App) newHandle(t *token, id api.ObjectID) ck.ObjectHandle {
+// newHandle is oldHandle of an object that hardly has one yet, and gets it then:
+// CKR_HOST_MEMORY if its shard is full. Memory is taken before the lock, under which the
+// collector may stop whoever asks for some.
+func (a *App) newHandle(t *token, id api.ObjectID) (ck.ObjectHandle, error) {
 	i := shardOf(&id)
 	s, e := &a.objects[i], &entry[object]{value: object{token: t, id: id}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h, ok := t.handles[i][id]; ok { // another thread was faster
-		return h
+		return h, nil
+	}
+	if s.full() {
+		return 0, ck.CKR_HOST_MEMORY
 	}
 	if t.handles[i] == nil {
 		t.handles[i] = map[api.ObjectID]ck.ObjectHandle{}
 	}
 	h := outside(i, s.enter(e))
 	t.handles[i][id] = h
-	return h
+	return h, nil
 }
 
 // forget makes h invalid.
@@ -129,17 +137,39 @@ func (a *App) forget(h ck.ObjectHandle) {
 }
 
 // made gives a handle to an object that a call on s has just made. The session
-// remembers it: when it is closed, its session objects are gone.
+// remembers it: when it is closed, its session objects are gone. An object that gets no
+// handle is destroyed, as nobody could name it.
 func (a *App) made(s *session, id api.ObjectID, err error) (ck.ObjectHandle, error) {
 	if err != nil {
 		return 0, err
 	}
-	h := a.newHandle(s.token, id)
+	h, err := a.newHandle(s.token, id)
+	if err != nil {
+		_ = s.token.partition.DestroyObject(s.caller(), id) // the first error is what is told
+		return 0, err
+	}
 	if len(s.made) == cap(s.made) {
 		s.made = a.tidy(s.made)
 	}
 	s.made = append(s.made, h)
 	return h, nil
+}
+
+// madeAll is made of the keys that one call has made, the public one of a pair first: either
+// each has a handle or none is left. ids is madeAll's.
+func (a *App) madeAll(s *session, ids []api.ObjectID) (handles [2]ck.ObjectHandle, err error) {
+	for i, id := range ids {
+		if handles[i], err = a.made(s, id, nil); err != nil {
+			for _, other := range slices.Delete(ids, i, i+1) {
+				_ = s.token.partition.DestroyObject(s.caller(), other)
+			}
+			for _, h := range handles[:i] {
+				a.forget(h)
+			}
+			return [2]ck.ObjectHandle{}, err
+		}
+	}
+	return handles, nil
 }
 
 // tidy drops the handles from a full list that have been forgotten, so that a

@@ -43,7 +43,7 @@ func TestHandlesForThreads(t *testing.T) {
 		all.Go(func() {
 			for n := range got[i] {
 				id := api.ObjectID{byte(n), byte(n >> 8), 0xff}
-				got[i][n] = a.newHandle(tok, id)
+				got[i][n], _ = a.newHandle(tok, id)
 				if back, ok := a.object(tok, got[i][n]); !ok || back != id {
 					t.Errorf("the handle of %x is that of %x", id, back)
 				}

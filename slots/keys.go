@@ -37,11 +37,11 @@ func (a *App) GenerateKeyPair(h ck.SessionHandle, m *ck.Mechanism, public, priva
 		})
 	}
 	pubID, privID, err := s.token.partition.GenerateKeyPair(s.caller(), m, public, private)
-	if pub, err = a.made(s, pubID, err); err != nil {
+	if err != nil {
 		return 0, 0, err
 	}
-	priv, err = a.made(s, privID, nil)
-	return pub, priv, err
+	made, err := a.madeAll(s, []api.ObjectID{pubID, privID})
+	return made[0], made[1], err
 }
 
 // WrapKey is C_WrapKey (section 5.18): CKR_WRAPPING_KEY_HANDLE_INVALID for the
