@@ -84,6 +84,9 @@ func FuzzVerifyPSS(f *testing.F) {
 		f.Add(i, uint8(31), uint8(31), uint16(0), uint8(0), []byte("salt"))
 		f.Add(i, uint8(255), uint8(255), uint16(i), i, []byte{0})
 	}
+	f.Add(uint8(0), uint8(31), uint8(31), uint16(100), uint8(1), []byte("a byte of the padding"))
+	f.Add(uint8(0), uint8(31), uint8(31), uint16(190), uint8(2), []byte("the one behind it"))
+	f.Add(uint8(0), uint8(31), uint8(30), uint16(0), uint8(0), []byte("a salt that is longer"))
 	f.Fuzz(func(t *testing.T, which, salt, claimed uint8, at uint16, damage uint8, data []byte) {
 		key, k, h := keys[which%2], raw[which%2], schemeHashes[which/2%4]
 		bits := key.N.BitLen()
