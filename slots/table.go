@@ -66,10 +66,7 @@ func (t *table[T]) get(handle uint64) *T {
 	return nil
 }
 
-// add puts in a value. mu is held, here and up to remove.
-func (t *table[T]) add(value T) (handle uint64) { return t.enter(&entry[T]{value: value}) }
-
-// enter is add of a value that has its entry.
+// enter puts in a value, in its entry. mu is held, here and up to remove.
 func (t *table[T]) enter(e *entry[T]) (handle uint64) {
 	t.seat(e)
 	handle = t.next(e)

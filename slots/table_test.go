@@ -13,6 +13,9 @@ func locked[T, R any](tab *table[T], change func() R) R {
 	return change()
 }
 
+// add is enter of a value that has no entry.
+func (t *table[T]) add(value T) (handle uint64) { return t.enter(&entry[T]{value: value}) }
+
 func TestTableAgainstMap(t *testing.T) {
 	var tab table[int]
 	twin := map[uint64]int{}

@@ -12,7 +12,7 @@ import (
 	"github.com/coffer-hsm/coffer/slots"
 )
 
-// worker is a thread of TestEverythingTogether with a session of its own; its keys are
+// worker is a thread of TestThreadsTogether with a session of its own; its keys are
 // public ones, which stay whoever logs in or out.
 type worker struct {
 	app            *slots.App
