@@ -41,9 +41,6 @@ func NewKey(o *object.Object, m *object.Material) *Key {
 	return k
 }
 
-// newKeyFrom makes a key of attributes alone, as Complete and the tests need it.
-func newKeyFrom(tmpl ck.Template) *Key { return &Key{attr: sourceOf(tmpl)} }
-
 // sourceOf reads the attributes of a template.
 func sourceOf(tmpl ck.Template) source {
 	return func(t ck.AttributeType) []byte {

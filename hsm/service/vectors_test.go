@@ -144,3 +144,6 @@ func (c *keyCache) get(g *vectorGroup, make func() *Key) *Key {
 	}
 	return c.key
 }
+
+// newKeyFrom makes a key of attributes alone.
+func newKeyFrom(tmpl ck.Template) *Key { return &Key{attr: sourceOf(tmpl)} }
