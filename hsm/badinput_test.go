@@ -95,7 +95,7 @@ func useOne(p api.Partition, all contents) error {
 	defer p.Logout(id)
 	who := api.Caller{Identity: id, ReadWrite: true}
 	label := p.Info().Label
-	ids, err := p.Find(who, ck.Template{ck.Bool(ck.CKA_TOKEN, true)})
+	ids, err := p.AppendFound(nil, who, ck.Template{ck.Bool(ck.CKA_TOKEN, true)})
 	for _, object := range ids {
 		if err == nil {
 			all[label+hex.EncodeToString(object[:])], err = see(p, who, object)

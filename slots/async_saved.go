@@ -171,7 +171,7 @@ func (a *App) AsyncJoin(h ck.SessionHandle, function string, id uint64, dst []by
 // has put beside it are passed over.
 func (s *session) saved(id uint64) (object api.ObjectID, c *savedCall, err error) {
 	p, who := s.token.partition, s.caller()
-	found, err := p.Find(who, savedTemplate(id))
+	found, err := p.AppendFound(nil, who, savedTemplate(id))
 	if err != nil {
 		return object, nil, ck.CKR_SAVED_STATE_INVALID
 	}

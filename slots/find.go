@@ -8,7 +8,13 @@ import (
 // search is what FindObjectsInit found and FindObjects has not returned yet. It
 // is a snapshot: objects may come and go, and be read and used, meanwhile. The handle of
 // one that has gone stands for nothing, as that of one that goes later.
-type search struct{ left []api.ObjectID }
+type search struct {
+	left []api.ObjectID
+	room [fewFound]api.ObjectID // for them, if they are few
+}
+
+// fewFound is how many objects there is room for: most searches are for one.
+const fewFound = 16
 
 // Close is part of api.Operation; there is nothing to wipe.
 func (s *search) Close() { s.left = nil }
@@ -27,7 +33,7 @@ func (a *App) FindObjectsInit(h ck.SessionHandle, t ck.Template) error {
 		return ck.CKR_OPERATION_ACTIVE
 	}
 	who := s.caller()
-	ids, err := s.token.partition.Find(who, t)
+	ids, err := s.token.partition.AppendFound(s.searching.room[:0], who, t)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ func (f *finds) Slots() []api.Slot { return []api.Slot{{ID: 0, Partition: f}} }
 
 func (f *finds) Exists(_ api.Caller, id api.ObjectID) bool { return slices.Contains(f.objects, id) }
 
-func (f *finds) Find(api.Caller, ck.Template) ([]api.ObjectID, error) {
-	return slices.Clone(f.objects), nil
+func (f *finds) AppendFound(ids []api.ObjectID, _ api.Caller, _ ck.Template) ([]api.ObjectID, error) {
+	return append(ids, f.objects...), nil
 }
 
 // An object that goes between the search and its result has no handle afterwards: a

@@ -45,10 +45,12 @@ func (m *moving) note() {
 	}
 }
 
-func (m *moving) CloseSession(api.SessionID)                           { m.note() }
-func (m *moving) Exists(api.Caller, api.ObjectID) bool                 { m.note(); return false }
-func (m *moving) LoggedIn(api.Identity) bool                           { return true }
-func (m *moving) Find(api.Caller, ck.Template) ([]api.ObjectID, error) { return nil, nil }
+func (m *moving) CloseSession(api.SessionID)           { m.note() }
+func (m *moving) Exists(api.Caller, api.ObjectID) bool { m.note(); return false }
+func (m *moving) LoggedIn(api.Identity) bool           { return true }
+func (m *moving) AppendFound([]api.ObjectID, api.Caller, ck.Template) ([]api.ObjectID, error) {
+	return nil, nil
+}
 
 func (m *moving) LoginUser(ck.UserType, string, []byte) (api.Identity, error) {
 	m.mu.Lock()

@@ -141,10 +141,9 @@ func (p *twinPartition) SetAttributes(who api.Caller, id api.ObjectID, tmpl ck.T
 	return err
 }
 
-func (p *twinPartition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
+func (p *twinPartition) AppendFound(ids []api.ObjectID, who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var ids []api.ObjectID
 	for _, o := range p.objects {
 		if p.sees(who, o) && o.fits(tmpl) {
 			ids = append(ids, o.id)

@@ -58,7 +58,7 @@ var shownAttributes = []ck.AttributeType{
 // keys lists the keys that the caller can see and that tmpl fits, the halves of a
 // pair side by side, always in the same order.
 func (l login) keys(tmpl ck.Template) ([]keyView, error) {
-	ids, err := l.Find(l.who, tmpl)
+	ids, err := l.AppendFound(nil, l.who, tmpl)
 	if err != nil {
 		return nil, err
 	}

@@ -117,9 +117,9 @@ type Objects interface {
 	// shared with the object and not to be changed. The error is for the object.
 	Attributes(who Caller, id ObjectID, want []AttributeResult) error
 	SetAttributes(who Caller, id ObjectID, tmpl ck.Template) error
-	// Find lists what who can see and tmpl fits, oldest first. A nil template
-	// fits everything but hardware features and mechanisms.
-	Find(who Caller, tmpl ck.Template) ([]ObjectID, error)
+	// AppendFound appends to ids what who can see and tmpl fits, oldest first. A nil
+	// template fits everything but hardware features and mechanisms.
+	AppendFound(ids []ObjectID, who Caller, tmpl ck.Template) ([]ObjectID, error)
 	// Exists reports whether who can see the object.
 	Exists(who Caller, id ObjectID) bool
 }

@@ -268,7 +268,7 @@ func writeChild(args []string) error {
 			return err
 		}
 		if n%2 == 1 {
-			ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
+			ids, err := k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
 			for _, id := range ids {
 				err = errors.Join(err, k.DestroyObject(k.user, id))
 			}

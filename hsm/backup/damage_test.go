@@ -109,7 +109,7 @@ func TestDamagedPartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := login(t, m, slot)
-	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, "k1")})
+	ids, err := k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, "k1")})
 	if err != nil || len(ids) != 2 {
 		t.Fatal(len(ids), err)
 	}

@@ -113,7 +113,7 @@ func (k *token) tryCreate(label string) error {
 
 func (k *token) destroy(t testing.TB, label string) {
 	t.Helper()
-	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
+	ids, err := k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
 	if err == nil && len(ids) == 0 {
 		err = errors.New("nothing is called " + label)
 	}
@@ -128,7 +128,7 @@ func (k *token) destroy(t testing.TB, label string) {
 // change sets attributes of the key with a label.
 func (k *token) change(t testing.TB, label string, to ...ck.Attribute) {
 	t.Helper()
-	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, label), ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
+	ids, err := k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, label), ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("%d keys are called %s: %v", len(ids), label, err)
 	}
@@ -144,7 +144,7 @@ func (w world) same(o world) bool { return maps.Equal(w, o) }
 
 func (k *token) world() (world, error) {
 	w := world{}
-	ids, err := k.Find(k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
+	ids, err := k.AppendFound(nil, k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (k *token) world() (world, error) {
 		}
 		w[string(label[0].Value)] = fmt.Sprintf("%x", out)
 	}
-	data, err := k.Find(k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_DATA)})
+	data, err := k.AppendFound(nil, k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_DATA)})
 	if err == nil && len(data) != len(w) {
 		err = fmt.Errorf("%d keys and %d data objects", len(w), len(data))
 	}

@@ -312,7 +312,7 @@ func (k *token) tryData(label string, size int) error {
 // remove destroys the objects of a label, and counts them.
 func (k *token) remove(t testing.TB, label string) int {
 	t.Helper()
-	ids, err := k.Find(k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
+	ids, err := k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, label)})
 	for _, id := range ids {
 		err = errors.Join(err, k.DestroyObject(k.user, id))
 	}

@@ -21,7 +21,7 @@ func TestGoneWhileInUse(t *testing.T) {
 			newPartition(t, m, "a", "k1")
 			path := save(t, m, by, "", 1)
 			k := login(t, openHome(t, config), 1)
-			ids, err := k.Find(k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
+			ids, err := k.AppendFound(nil, k.user, ck.Template{ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)})
 			if err != nil || len(ids) != 1 {
 				t.Fatal(ids, err)
 			}

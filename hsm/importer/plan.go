@@ -186,7 +186,7 @@ func similar(p api.Partition, who api.Caller, id api.ObjectID, made ck.Template,
 			tmpl = append(tmpl, a)
 		}
 	}
-	found, err := p.Find(who, tmpl)
+	found, err := p.AppendFound(nil, who, tmpl)
 	for _, f := range found {
 		if f != id {
 			return true, err

@@ -104,7 +104,7 @@ func TestRehearsal(t *testing.T) {
 	if g.Objects() != generation {
 		t.Error("a rehearsal leaves something behind")
 	}
-	if ids, err := g.Partition.Find(g.Who, ck.Template{ck.Bool(ck.CKA_TOKEN, false), ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)}); err != nil || len(ids) != 0 {
+	if ids, err := g.Partition.AppendFound(nil, g.Who, ck.Template{ck.Bool(ck.CKA_TOKEN, false), ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY)}); err != nil || len(ids) != 0 {
 		t.Errorf("%d session objects are left: %v", len(ids), err)
 	}
 	if err := plan.Write(); err != nil || g.Objects() != generation+3 {

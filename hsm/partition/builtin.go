@@ -55,10 +55,10 @@ func (b *builtIn) add(o *object.Object) *entry {
 	return e
 }
 
-// matching lists the built-in objects that tmpl fits. Mechanisms are found by who
+// matching appends to ids the built-in objects that tmpl fits. Mechanisms are found by who
 // asks for their class or type only: as with hardware features (section 4.3), programs
 // that list everything are spared a hundred objects that they make nothing of.
-func (b *builtIn) matching(tmpl ck.Template) []api.ObjectID {
+func (b *builtIn) matching(ids []api.ObjectID, tmpl ck.Template) []api.ObjectID {
 	candidates := b.profiles
 	class, given := tmpl.Ulong(ck.CKA_CLASS)
 	_, typed := tmpl.Find(ck.CKA_MECHANISM_TYPE)
@@ -66,9 +66,8 @@ func (b *builtIn) matching(tmpl ck.Template) []api.ObjectID {
 	case given && ck.ObjectClass(class) == ck.CKO_MECHANISM, typed && !given:
 		candidates = b.mechanisms
 	case given && ck.ObjectClass(class) != ck.CKO_PROFILE: // most searches
-		return nil
+		return ids
 	}
-	var ids []api.ObjectID
 	for _, e := range candidates {
 		if e.object.Matches(tmpl) {
 			ids = append(ids, e.id)

@@ -9,18 +9,23 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
-// Find is C_FindObjects for all of them at once: built-in objects, then token objects
-// in the order in which they were made, the public half of a pair first, then session
-// objects.
+// Find is AppendFound to a new list.
 func (p *Partition) Find(who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
+	return p.AppendFound(nil, who, tmpl)
+}
+
+// AppendFound is C_FindObjects for all of them at once: built-in objects, then token
+// objects in the order in which they were made, the public half of a pair first, then
+// session objects.
+func (p *Partition) AppendFound(ids []api.ObjectID, who api.Caller, tmpl ck.Template) ([]api.ObjectID, error) {
 	if err := p.sync(); err != nil {
 		return nil, err
 	}
 	p.settle()
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	ids, candidates := builtIns().matching(tmpl), p.candidates(tmpl)
-	ids = slices.Grow(ids, min(len(candidates), fewFound))
+	candidates := p.candidates(tmpl)
+	ids = slices.Grow(builtIns().matching(ids, tmpl), min(len(candidates), fewFound))
 	for _, e := range candidates {
 		if p.visible(who, e.object) && p.matches(e, tmpl) {
 			ids = append(ids, e.id)

@@ -83,7 +83,7 @@ func (g *Target) Rehearse(s *importer.Source) *importer.Plan {
 // Find returns the one object of a class and label, and its attributes.
 func (g *Target) Find(class ck.ObjectClass, label string) api.ObjectID {
 	g.t.Helper()
-	ids, err := g.Partition.Find(g.Who, ck.Template{ck.Ulong(ck.CKA_CLASS, class), ck.String(ck.CKA_LABEL, label)})
+	ids, err := g.Partition.AppendFound(nil, g.Who, ck.Template{ck.Ulong(ck.CKA_CLASS, class), ck.String(ck.CKA_LABEL, label)})
 	if err != nil || len(ids) != 1 {
 		g.t.Fatalf("%v %q: %d objects, %v", class, label, len(ids), err)
 	}
