@@ -2,6 +2,7 @@ package slots_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -175,5 +176,33 @@ func BenchmarkModuleGenerateDestroy(b *testing.B) {
 		if err := w.app.DestroyObject(h, o); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkModuleCipher is the one-shot encryption and decryption of a few bytes.
+func BenchmarkModuleCipher(b *testing.B) {
+	for name, c := range hotCiphers {
+		p := newHotpath(b)
+		key := p.generate(b, c.generation)
+		sealed := slices.Clone(p.encrypt(b, c.Mechanism, key))
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.encrypt(b, c.Mechanism, key)
+				p.decrypt(b, c.Mechanism, key, sealed)
+			}
+		})
+	}
+}
+
+func BenchmarkModuleFind(b *testing.B) {
+	p := newHotpath(b)
+	template, found := ck.Template{ck.String(ck.CKA_LABEL, "hot")}, make([]ck.ObjectHandle, 4)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.must(b, p.app.FindObjectsInit(p.h, template))
+		_, err := p.app.FindObjects(p.h, found)
+		p.must(b, err)
+		p.must(b, p.app.FindObjectsFinal(p.h))
 	}
 }

@@ -14,7 +14,11 @@ func init() {
 	)
 }
 
+// startCMAC takes a state that is idle, or makes the subkeys.
 func startCMAC(k *Key) (*summer, error) {
+	if s := k.idleMAC(nil); s != nil {
+		return s, nil
+	}
 	key, err := k.aes()
 	if err != nil {
 		return nil, err
@@ -23,5 +27,5 @@ func startCMAC(k *Key) (*summer, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &summer{Hash: h, inner: h, busy: true}, nil
+	return &summer{Hash: h, inner: h, idle: &k.keyedHashes(nil).idle, busy: true}, nil
 }

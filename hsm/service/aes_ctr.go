@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/aes"
 )
 
 // AES in counter mode (section 6.13.6).
@@ -20,14 +22,17 @@ func newCTR(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if p.Bits < 1 || p.Bits > 8*aesBlockSize {
 		return nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
-	key, err := k.aes()
+	return newStream(k, m, d, keystream(p), aesBlockSize, ctrAt)
+}
+
+// ctrAt is the streamAt of AES.
+func ctrAt(c *ctrCipher, n uint64) (cipher.Stream, error) {
+	key, err := c.key.aes()
 	if err != nil {
 		return nil, err
 	}
-	return newStream(d, keystream(p), aesBlockSize, func(n uint64) (cipher.Stream, error) {
-		counter := plus(p.Block, n)
-		return key.CTR(&counter), nil
-	})
+	c.counter = plus(c.mechanism.Param.(*ck.CTRParams).Block, n)
+	return key.CTR(&c.counter), nil
 }
 
 // plus is the counter n blocks on.
@@ -59,21 +64,42 @@ func keystream(p *ck.CTRParams) uint64 {
 // ctrCipher is an api.Cipher that gives as many bytes as it takes.
 type ctrCipher struct {
 	direction
+	key        *Key
+	mechanism  *ck.Mechanism
+	at         streamAt
 	stream     cipher.Stream
 	size, done uint64 // bytes of key stream, and of those used
 	block      int    // bytes of a block of it
-	at         streamAt
+
+	counter [aesBlockSize]byte // room for ctrAt, here because it would escape elsewhere
 }
 
 // streamAt makes a key stream that begins with block n of it.
-type streamAt func(n uint64) (cipher.Stream, error)
+type streamAt func(c *ctrCipher, n uint64) (cipher.Stream, error)
 
-func newStream(d direction, size uint64, block int, at streamAt) (api.Cipher, error) {
-	stream, err := at(0)
-	if err != nil {
+// ctrCiphers are those that have been closed.
+var ctrCiphers = sync.Pool{New: func() any { return new(ctrCipher) }}
+
+// newStream starts a cipher, which keeps k and m.
+func newStream(k *Key, m *ck.Mechanism, d direction, size uint64, block int, at streamAt) (api.Cipher, error) {
+	c := ctrCiphers.Get().(*ctrCipher)
+	*c = ctrCipher{direction: d, key: k, mechanism: m, at: at, size: size, block: block}
+	if err := c.seek(0); err != nil {
+		c.Close()
 		return nil, err
 	}
-	return &ctrCipher{direction: d, stream: stream, size: size, block: block, at: at}, nil
+	return c, nil
+}
+
+// seek goes to the start of block n of the key stream.
+func (c *ctrCipher) seek(n uint64) error {
+	stream, err := c.at(c, n)
+	if err != nil {
+		return err
+	}
+	aes.Release(c.stream)
+	c.stream, c.done = stream, n*uint64(c.block)
+	return nil
 }
 
 func (c *ctrCipher) Update(dst, src []byte) (int, error) {
@@ -90,4 +116,14 @@ func (c *ctrCipher) Update(dst, src []byte) (int, error) {
 
 func (c *ctrCipher) OneShot(dst, src []byte) (int, error) { return c.Update(dst, src) }
 func (c *ctrCipher) Final([]byte) (int, error)            { return 0, nil }
-func (c *ctrCipher) Close()                               {}
+
+// Close wipes what may be left of the key stream. The cipher is not used after that, but
+// for another Close at once.
+func (c *ctrCipher) Close() {
+	if c.key == nil {
+		return
+	}
+	aes.Release(c.stream)
+	*c = ctrCipher{}
+	ctrCiphers.Put(c)
+}

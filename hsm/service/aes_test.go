@@ -112,7 +112,7 @@ func TestGCMReleasesNothing(t *testing.T) {
 	}
 }
 
-// TestGCMAllocations holds the hot path: one operation, one allocation.
+// TestGCMAllocations holds the hot path: one operation, no allocation.
 func TestGCMAllocations(t *testing.T) {
 	k := aesTestKey(t, 16)
 	m := &ck.Mechanism{Type: ck.CKM_AES_GCM, Param: &ck.GCMParams{IV: make([]byte, 12), TagBits: 128}}
@@ -123,7 +123,7 @@ func TestGCMAllocations(t *testing.T) {
 		"decrypt": func() { runOnce(t, reg.Decrypt, k, m, dst, sealed) },
 	} {
 		runOnce(t, reg.Encrypt, k, m, sealed, src)
-		if n := testing.AllocsPerRun(100, run); n > 1 {
+		if n := testing.AllocsPerRun(100, run); n > 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
 	}

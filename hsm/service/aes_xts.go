@@ -1,6 +1,8 @@
 package service
 
 import (
+	"sync"
+
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/crypto/aes"
@@ -56,7 +58,9 @@ func newXTS(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &xtsCipher{direction: d, unit: key.Unit((*[aesBlockSize]byte)(number), d == decrypting)}, nil
+	c := xtsCiphers.Get().(*xtsCipher)
+	*c = xtsCipher{direction: d, open: true, unit: key.Unit((*[aesBlockSize]byte)(number), d == decrypting)}
+	return c, nil
 }
 
 // xtsCipher is an api.Cipher that gives as many bytes as it takes. In parts it holds
@@ -64,11 +68,15 @@ func newXTS(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 // part of one that may come after it.
 type xtsCipher struct {
 	direction
+	open bool // up to Close
 	unit aes.Unit
 	done int // bytes that have come out
 	held [2*aesBlockSize - 1]byte
 	n    int // bytes in held
 }
+
+// xtsCiphers are those that have been closed.
+var xtsCiphers = sync.Pool{New: func() any { return new(xtsCipher) }}
 
 // whole is how many bytes come out at once of total.
 func (*xtsCipher) whole(total int) int { return max(0, total/aesBlockSize-1) * aesBlockSize }
@@ -133,5 +141,12 @@ func (c *xtsCipher) OneShot(dst, src []byte) (int, error) {
 	return len(src), nil
 }
 
-// Close wipes what may be plaintext, and the tweak. The cipher is not used after that.
-func (c *xtsCipher) Close() { *c = xtsCipher{} }
+// Close wipes what may be plaintext, and the tweak. The cipher is not used after that, but
+// for another Close at once.
+func (c *xtsCipher) Close() {
+	if !c.open {
+		return
+	}
+	*c = xtsCipher{}
+	xtsCiphers.Put(c)
+}

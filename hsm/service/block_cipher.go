@@ -1,15 +1,15 @@
 package service
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/crypto/aes"
 )
 
-const aesBlockSize = aes.BlockSize
+const aesBlockSize = 16 // bytes: FIPS 197
 
 // direction tells encryption from decryption, where one type does both.
 type direction bool
@@ -51,6 +51,7 @@ var blockCiphers = sync.Pool{New: func() any { return new(blockCipher) }}
 
 // start makes the mode, from prev on.
 func (c *blockCipher) start() {
+	aes.Release(c.mode)
 	switch {
 	case !c.chained && c.direction == decrypting:
 		c.mode = c.key.ECBDecrypter()
@@ -232,6 +233,7 @@ func (c *blockCipher) Close() {
 	if c.key == nil {
 		return
 	}
+	aes.Release(c.mode)
 	*c = blockCipher{}
 	blockCiphers.Put(c)
 }

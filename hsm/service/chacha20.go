@@ -46,8 +46,14 @@ func chachaKeyGen() Mechanism {
 // bits; of the variants that have 64, the upper half stays as it is at the start,
 // so that the message ends there.
 func newChaCha20(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
-	p := m.Param.(*ck.ChaCha20Params)
-	key, err := k.chacha()
+	first := m.Param.(*ck.ChaCha20Params).Counter & math.MaxUint32
+	return newStream(k, m, d, chachaBlockSize*(math.MaxUint32-first+1), chachaBlockSize, chachaAt)
+}
+
+// chachaAt is the streamAt of ChaCha20.
+func chachaAt(c *ctrCipher, n uint64) (cipher.Stream, error) {
+	p := c.mechanism.Param.(*ck.ChaCha20Params)
+	key, err := c.key.chacha()
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +65,12 @@ func newChaCha20(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 	if upper != 0 || len(nonce) != ietfNonceSize && len(nonce) != extendedNonceSize {
 		return nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
-	first := p.Counter & math.MaxUint32
-	return newStream(d, chachaBlockSize*(math.MaxUint32-first+1), chachaBlockSize, func(n uint64) (cipher.Stream, error) {
-		stream, err := chacha20.NewUnauthenticatedCipher(key.value[:], nonce)
-		if err != nil {
-			return nil, refusal(err)
-		}
-		if first+n <= math.MaxUint32 { // else nothing is left of it
-			stream.SetCounter(uint32(first + n))
-		}
-		return stream, nil
-	})
+	stream, err := chacha20.NewUnauthenticatedCipher(key.value[:], nonce)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if first := p.Counter & math.MaxUint32; first+n <= math.MaxUint32 { // else nothing is left of it
+		stream.SetCounter(uint32(first + n))
+	}
+	return stream, nil
 }

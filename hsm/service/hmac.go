@@ -35,11 +35,11 @@ func hmacMechanism(h *hashInfo, t ck.MechanismType) Mechanism {
 // approves for HMAC. Enforced, crypto/hmac panics over a shorter one.
 const minApprovedMAC = 112 / 8
 
-// keyedHashes are the states of HMAC under one key with one hash that are not in use: to
-// begin with the key once more would cost two blocks, and leave it on the heap once
-// more.
+// keyedHashes are the states of a MAC under one key that are not in use, those of HMAC with
+// one hash: to begin with the key once more would cost two blocks, and leave it on the heap
+// once more.
 type keyedHashes struct {
-	hash *hashInfo
+	hash *hashInfo // nil of CMAC
 	idle sync.Pool
 	next *keyedHashes // with another hash
 }
@@ -55,12 +55,21 @@ func (l *keyedHashes) with(h *hashInfo) *keyedHashes {
 // keyedHashes returns those of the key with h.
 func (k *Key) keyedHashes(h *hashInfo) *keyedHashes {
 	for {
-		first := k.hmacs.Load()
+		first := k.macs.Load()
 		if l := first.with(h); l != nil {
 			return l
 		}
-		k.hmacs.CompareAndSwap(first, &keyedHashes{hash: h, next: first})
+		k.macs.CompareAndSwap(first, &keyedHashes{hash: h, next: first})
 	}
+}
+
+// idleMAC takes a state that is not in use, nil if there is none.
+func (k *Key) idleMAC(h *hashInfo) *summer {
+	l := k.macs.Load().with(h)
+	if l == nil {
+		return nil
+	}
+	return taken(&l.idle)
 }
 
 // newKeyedHash begins HMAC with a key. The inner hash is caught as crypto/hmac makes it,
@@ -81,10 +90,8 @@ func newKeyedHash(h *hashInfo, key []byte, idle *sync.Pool) *summer {
 // startHMAC takes a state that is idle, which only a key has whose size is right, or
 // begins with the key.
 func (h *hashInfo) startHMAC(k *Key) (*summer, error) {
-	if l := k.hmacs.Load().with(h); l != nil {
-		if s := taken(&l.idle); s != nil {
-			return s, nil
-		}
+	if s := k.idleMAC(h); s != nil {
+		return s, nil
 	}
 	key, shortest := k.Value(), minSecret
 	if fips140.Enforced() {

@@ -22,7 +22,7 @@ type Key struct {
 	parsed any
 	err    error
 
-	hmacs atomic.Pointer[keyedHashes]
+	macs atomic.Pointer[keyedHashes]
 }
 
 // source reads an attribute of a key, wherever it is kept. What is absent is nil,
@@ -113,7 +113,7 @@ func (k *Key) Value() []byte { return k.attr(ck.CKA_VALUE) }
 // key cannot be reached and is left to the garbage collector.
 func (k *Key) Zero() {
 	k.once.Do(func() { k.err = ck.CKR_KEY_HANDLE_INVALID })
-	k.hmacs.Store(nil) // or it would go on without its value
+	k.macs.Store(nil) // or it would go on without its value
 	if p, ok := k.parsed.(interface{ zero() }); ok {
 		p.zero()
 	}

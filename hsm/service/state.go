@@ -184,17 +184,13 @@ func (c *ctrCipher) restore(state []byte) bool {
 		return false
 	}
 	done := binary.BigEndian.Uint64(state)
-	if done > c.size {
-		return false
-	}
-	stream, err := c.at(done / uint64(c.block))
-	if err != nil {
+	if done > c.size || c.seek(done/uint64(c.block)) != nil {
 		return false
 	}
 	skipped := make([]byte, done%uint64(c.block))
-	stream.XORKeyStream(skipped, skipped)
+	c.stream.XORKeyStream(skipped, skipped)
 	clear(skipped)
-	c.stream, c.done = stream, done
+	c.done = done
 	return true
 }
 

@@ -1,11 +1,14 @@
 // Package aes is AES (FIPS 197) in the modes that the standard library lacks or
-// runs too slowly: ECB, CBC decryption, CTR (NIST SP 800-38A) and GCM (SP
+// runs too slowly: ECB, CBC, CTR (NIST SP 800-38A) and GCM (SP
 // 800-38D), in the shapes of crypto/cipher, and XTS (SP 800-38E).
 //
 // On a processor with VAES, VPCLMULQDQ and AVX-512 they are assembly that does 32
 // blocks at a time; with AES-NI alone, ECB, CBC decryption and XTS are, eight blocks at a
-// time. All else, all of it with the build tag purego, and in approved mode unless that is
-// configured otherwise (see fips.MayAccelerate), is the standard library. No instruction of the assembly takes a time, a branch or an address
+// time. CBC encryption is assembly with either, where each block has to wait for the one
+// before: it is here for the key schedule, of which a mode of the standard library leaves a
+// copy in memory each time. All else, all of it with the build tag purego, and in approved
+// mode unless that is configured otherwise (see fips.MayAccelerate), is the standard
+// library. No instruction of the assembly takes a time, a branch or an address
 // from a key or from data: AES and the carry-less multiplication are instructions
 // of their own, there are no tables to look things up in, and the loops depend on
 // lengths only. So there is nothing for a measurement of its timing to find.
@@ -22,19 +25,18 @@ import (
 const blockSize = aes.BlockSize
 
 // Key is an AES key ready for use in all modes. It may be used from many threads
-// at once, but not while it is wiped or after that. As a cipher.Block, and in CBC
-// encryption, it is the standard library's.
+// at once, but not while it is wiped or after that. As a cipher.Block it is the standard
+// library's.
 type Key struct {
 	cipher.Block
 	modes modes
 }
 
-// modes is what an implementation has. Slices of constructors have the right
-// length, data is checked by who is given it.
+// modes is what an implementation has. Data is checked by who is given it.
 type modes interface {
 	ecb(decrypt bool) cipher.BlockMode
-	cbcDecrypter(iv []byte) cipher.BlockMode
-	ctr(counter []byte) cipher.Stream
+	cbc(iv *[blockSize]byte, decrypt bool) cipher.BlockMode
+	ctr(counter *[blockSize]byte) cipher.Stream
 	// encryptBlock encrypts one block. It takes and returns the block itself, as xts does
 	// a tweak: what is pointed to is on the heap when an implementation is called.
 	encryptBlock(b [blockSize]byte) [blockSize]byte
@@ -144,20 +146,24 @@ func (k *Key) ECBEncrypter() cipher.BlockMode { return k.modes.ecb(false) }
 // ECBDecrypter is decryption of each block for itself.
 func (k *Key) ECBDecrypter() cipher.BlockMode { return k.modes.ecb(true) }
 
-// CBCEncrypter is encryption in CBC mode, each block of which has to wait for the
-// one before: there is nothing to be gained over the standard library.
-func (k *Key) CBCEncrypter(iv *[blockSize]byte) cipher.BlockMode {
-	return erased(func() cipher.BlockMode { return cipher.NewCBCEncrypter(k.Block, iv[:]) })
-}
+// CBCEncrypter is encryption in CBC mode.
+func (k *Key) CBCEncrypter(iv *[blockSize]byte) cipher.BlockMode { return k.modes.cbc(iv, false) }
 
 // CBCDecrypter is decryption in CBC mode.
-func (k *Key) CBCDecrypter(iv *[blockSize]byte) cipher.BlockMode {
-	return k.modes.cbcDecrypter(iv[:])
-}
+func (k *Key) CBCDecrypter(iv *[blockSize]byte) cipher.BlockMode { return k.modes.cbc(iv, true) }
 
 // CTR is counter mode. The counter is the whole block; who has a shorter one sees
 // to it that it does not come back to 0.
-func (k *Key) CTR(counter *[blockSize]byte) cipher.Stream { return k.modes.ctr(counter[:]) }
+func (k *Key) CTR(counter *[blockSize]byte) cipher.Stream { return k.modes.ctr(counter) }
+
+// Release wipes an ECB, CBC or CTR that a Key has made and that nobody uses any more, and
+// keeps its memory for another one. Those of the standard library, which cannot be wiped,
+// are left to the garbage collector.
+func Release(mode any) {
+	if m, ok := mode.(interface{ release() }); ok {
+		m.release()
+	}
+}
 
 // GCM is GCM with IVs of ivSize and tags of tagSize bytes: those of
 // hsm/crypto/gcm, with its errors.

@@ -4116,6 +4116,67 @@ by1ten:
 done:
 	RET
 
+// func encryptCBC(keys *[61]uint32, iv *[16]byte, dst *byte, src *byte, n int)
+// Requires: AES, AVX
+TEXT ·encryptCBC(SB), NOSPLIT, $0-40
+	MOVQ    keys+0(FP), AX
+	MOVL    240(AX), CX
+	MOVQ    $0x0000000e, DX
+	SUBQ    CX, DX
+	SHLQ    $0x04, DX
+	ADDQ    AX, DX
+	MOVQ    src+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    dst+16(FP), DI
+	MOVQ    iv+8(FP), R8
+	VMOVDQU (R8), X0
+	VMOVDQU (DX), X1
+
+next:
+	VPXOR   (BX), X1, X2
+	VPXOR   X2, X0, X0
+	CMPQ    CX, $0x0c
+	JB      by1ten
+	JE      by1twelve
+	VMOVDQU 16(AX), X2
+	VAESENC X2, X0, X0
+	VMOVDQU 32(AX), X2
+	VAESENC X2, X0, X0
+
+by1twelve:
+	VMOVDQU 48(AX), X2
+	VAESENC X2, X0, X0
+	VMOVDQU 64(AX), X2
+	VAESENC X2, X0, X0
+
+by1ten:
+	VMOVDQU     80(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     96(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     112(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     128(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     144(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     160(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     176(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     192(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     208(AX), X2
+	VAESENC     X2, X0, X0
+	VMOVDQU     224(AX), X2
+	VAESENCLAST X2, X0, X0
+	VMOVDQU     X0, (DI)
+	ADDQ        $+16, BX
+	ADDQ        $+16, DI
+	SUBQ        $+16, SI
+	JNZ         next
+	RET
+
 // func decryptCBCNI(keys *[61]uint32, iv *[16]byte, dst *byte, src *byte, n int)
 // Requires: AES, AVX
 TEXT ·decryptCBCNI(SB), NOSPLIT, $0-40

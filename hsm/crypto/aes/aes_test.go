@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -115,22 +116,64 @@ func TestECB(t *testing.T) {
 	})
 }
 
-func TestCBCDecrypter(t *testing.T) {
+func TestCBC(t *testing.T) {
 	forEach(t, func(t *testing.T, impl implementation) {
 		r := newRand()
 		for _, size := range keySizes {
 			p, iv := newPair(t, impl, random(r, size)), [16]byte(random(r, 16))
-			got, want := p.CBCDecrypter(&iv), cipher.NewCBCDecrypter(p.std, iv[:])
-			// One chain over all lengths, so that the IV of the next is tested too.
-			everyLength(t, 16, func(t *testing.T, n int, at placement) {
-				src, dst := random(r, n), make([]byte, n)
-				want.CryptBlocks(dst, src)
-				if !bytes.Equal(at.run(t, src, 0, got.CryptBlocks), dst) {
-					t.Errorf("AES-%d differs", 8*size)
-				}
-			})
+			for name, mode := range map[string]struct{ got, want cipher.BlockMode }{
+				"encrypt": {p.CBCEncrypter(&iv), cipher.NewCBCEncrypter(p.std, iv[:])},
+				"decrypt": {p.CBCDecrypter(&iv), cipher.NewCBCDecrypter(p.std, iv[:])},
+			} {
+				// One chain over all lengths, so that the IV of the next is tested too.
+				everyLength(t, 16, func(t *testing.T, n int, at placement) {
+					src, dst := random(r, n), make([]byte, n)
+					mode.want.CryptBlocks(dst, src)
+					if !bytes.Equal(at.run(t, src, 0, mode.got.CryptBlocks), dst) {
+						t.Errorf("AES-%d %s differs", 8*size, name)
+					}
+				})
+			}
 		}
 	})
+}
+
+// TestRelease: of a mode that is given back nothing is left, and who gets it next does not
+// go on where it was.
+func TestRelease(t *testing.T) {
+	forEach(t, func(t *testing.T, impl implementation) {
+		r := newRand()
+		for range 20 {
+			p, iv := newPair(t, impl, random(r, 16+r.IntN(3)*8)), [16]byte(random(r, 16))
+			src, got, want := random(r, 48), make([]byte, 48), make([]byte, 48)
+			for name, mode := range map[string]struct{ got, want cipher.BlockMode }{
+				"CBC encryption": {p.CBCEncrypter(&iv), cipher.NewCBCEncrypter(p.std, iv[:])},
+				"CBC decryption": {p.CBCDecrypter(&iv), cipher.NewCBCDecrypter(p.std, iv[:])},
+			} {
+				mode.want.CryptBlocks(want, src)
+				if mode.got.CryptBlocks(got, src); !bytes.Equal(got, want) {
+					t.Errorf("%s differs", name)
+				}
+				Release(mode.got)
+			}
+			e := p.ECBEncrypter()
+			e.CryptBlocks(got, src)
+			Release(e)
+			if !bytes.Equal(got, stdECB(p.std.Encrypt, src)) {
+				t.Error("ECB differs")
+			}
+			c := p.CTR(&iv)
+			cipher.NewCTR(p.std, iv[:]).XORKeyStream(want, src[:21])
+			if c.XORKeyStream(got[:21], src[:21]); !bytes.Equal(got[:21], want[:21]) { // keystream is left over
+				t.Error("CTR differs")
+			}
+			Release(c)
+			if impl.name != "portable" && impl.name != "aesni" && !reflect.ValueOf(c).Elem().IsZero() {
+				t.Error("something is left of CTR")
+			}
+		}
+	})
+	Release(nil)
 }
 
 func TestCTR(t *testing.T) {
@@ -188,6 +231,10 @@ func TestLong(t *testing.T) {
 		if p.CBCDecrypter(&iv).CryptBlocks(got, src); !bytes.Equal(got, want) {
 			t.Error("CBC differs")
 		}
+		cipher.NewCBCEncrypter(p.std, iv[:]).CryptBlocks(want, src)
+		if p.CBCEncrypter(&iv).CryptBlocks(got, src); !bytes.Equal(got, want) {
+			t.Error("CBC encryption differs")
+		}
 		cipher.NewCTR(p.std, iv[:]).XORKeyStream(want, src)
 		if p.CTR(&iv).XORKeyStream(got, src); !bytes.Equal(got, want) {
 			t.Error("CTR differs")
@@ -214,7 +261,8 @@ func TestMisuse(t *testing.T) {
 		var iv [16]byte
 		b := make([]byte, 64)
 		for name, f := range map[string]func(dst, src []byte){
-			"ECB": p.ECBEncrypter().CryptBlocks, "CBC": p.CBCDecrypter(&iv).CryptBlocks, "CTR": p.CTR(&iv).XORKeyStream,
+			"ECB": p.ECBEncrypter().CryptBlocks, "CBC": p.CBCDecrypter(&iv).CryptBlocks,
+			"CBC encryption": p.CBCEncrypter(&iv).CryptBlocks, "CTR": p.CTR(&iv).XORKeyStream,
 		} {
 			for i, bad := range [][2][]byte{{b[:31], b[:32]}, {b[1:33], b[:32]}, {b[:32], b[16:48]}} {
 				if !panics(func() { f(bad[0], bad[1]) }) {

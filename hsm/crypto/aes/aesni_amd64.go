@@ -37,13 +37,16 @@ func (a *aesni) abandon() { whenForgotten(a, (*aesni).zero) }
 
 func (a *aesni) ecb(decrypt bool) cipher.BlockMode {
 	if decrypt {
-		return ecb{&a.decrypt, decryptBlocksNI}
+		return ecbs.with(ecb{&a.decrypt, decryptBlocksNI})
 	}
-	return ecb{&a.encrypt, encryptBlocksNI}
+	return ecbs.with(ecb{&a.encrypt, encryptBlocksNI})
 }
 
-func (a *aesni) cbcDecrypter(iv []byte) cipher.BlockMode {
-	return &cbcDecrypter{&a.decrypt, decryptCBCNI, [blockSize]byte(iv)}
+func (a *aesni) cbc(iv *[blockSize]byte, decrypt bool) cipher.BlockMode {
+	if decrypt {
+		return cbcs.with(cbc{&a.decrypt, decryptCBCNI, true, *iv})
+	}
+	return cbcs.with(cbc{&a.encrypt, encryptCBC, false, *iv})
 }
 
 func (a *aesni) encryptBlock(b [blockSize]byte) [blockSize]byte {

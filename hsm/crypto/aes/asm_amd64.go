@@ -85,6 +85,12 @@ func encryptBlocksNI(keys *[61]uint32, dst *byte, src *byte, n int)
 //go:noescape
 func decryptBlocksNI(keys *[61]uint32, dst *byte, src *byte, n int)
 
+// encryptCBC encrypts n/16 blocks, of which iv is the one before. n is a multiple of 16
+// and not 0.
+//
+//go:noescape
+func encryptCBC(keys *[61]uint32, iv *[16]byte, dst *byte, src *byte, n int)
+
 // decryptCBCNI decrypts n/16 blocks, of which iv is the one before. n is a multiple of 16.
 //
 //go:noescape

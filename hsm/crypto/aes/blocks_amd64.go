@@ -2,7 +2,10 @@
 
 package aes
 
-import "runtime"
+import (
+	"runtime"
+	"sync"
+)
 
 // whenForgotten has k wiped when nothing refers to it any more: not to a part of it either,
 // such as a schedule that a mode or a call of the assembly works with.
@@ -15,15 +18,38 @@ func whenForgotten[T any](k *T, wipe func(*T)) {
 // has to wait until it returns.
 const maxRun = 64 << 10
 
+// idle has the modes of a type that have been released.
+type idle[T any] struct{ pool sync.Pool }
+
+// with returns one that is what mode is.
+func (i *idle[T]) with(mode T) *T {
+	m, ok := i.pool.Get().(*T)
+	if !ok {
+		m = new(T)
+	}
+	*m = mode
+	return m
+}
+
+// wipe puts one back, of which nothing is left.
+func (i *idle[T]) wipe(m *T) {
+	var none T
+	*m = none
+	i.pool.Put(m)
+}
+
 // ecb is ECB by a kernel.
 type ecb struct {
 	keys  *schedule
 	crypt func(keys *schedule, dst, src *byte, n int)
 }
 
-func (e ecb) BlockSize() int { return blockSize }
+var ecbs idle[ecb]
 
-func (e ecb) CryptBlocks(dst, src []byte) {
+func (e *ecb) release()       { ecbs.wipe(e) }
+func (e *ecb) BlockSize() int { return blockSize }
+
+func (e *ecb) CryptBlocks(dst, src []byte) {
 	checkBlocks(dst, src)
 	for len(src) > 0 {
 		n := min(len(src), maxRun)
@@ -32,21 +58,31 @@ func (e ecb) CryptBlocks(dst, src []byte) {
 	}
 }
 
-// cbcDecrypter is decryption in CBC mode by a kernel.
-type cbcDecrypter struct {
-	keys  *schedule
-	crypt func(keys *schedule, iv *[blockSize]byte, dst, src *byte, n int)
-	iv    [blockSize]byte // the ciphertext before
+// cbc is CBC by a kernel.
+type cbc struct {
+	keys    *schedule
+	crypt   func(keys *schedule, iv *[blockSize]byte, dst, src *byte, n int)
+	decrypt bool
+	iv      [blockSize]byte // the ciphertext before
 }
 
-func (c *cbcDecrypter) BlockSize() int { return blockSize }
+var cbcs idle[cbc]
 
-func (c *cbcDecrypter) CryptBlocks(dst, src []byte) {
+func (c *cbc) release()       { cbcs.wipe(c) }
+func (c *cbc) BlockSize() int { return blockSize }
+
+func (c *cbc) CryptBlocks(dst, src []byte) {
 	checkBlocks(dst, src)
 	for len(src) > 0 {
 		n := min(len(src), maxRun)
-		next := [blockSize]byte(src[n-blockSize:])
+		var next [blockSize]byte
+		if c.decrypt { // dst may be src
+			copy(next[:], src[n-blockSize:n])
+		}
 		c.crypt(c.keys, &c.iv, &dst[0], &src[0], n)
+		if !c.decrypt {
+			copy(next[:], dst[n-blockSize:n])
+		}
 		c.iv = next
 		dst, src = dst[n:], src[n:]
 	}

@@ -44,9 +44,13 @@ type ctr struct {
 	used  int             // bytes that are used up of it; 0 if there is none
 }
 
-func (v *vaes) ctr(first []byte) cipher.Stream {
-	return &ctr{keys: &v.encrypt, next: parseCounter((*[blockSize]byte)(first))}
+var ctrs idle[ctr]
+
+func (v *vaes) ctr(first *[blockSize]byte) cipher.Stream {
+	return ctrs.with(ctr{keys: &v.encrypt, next: parseCounter(first)})
 }
+
+func (c *ctr) release() { ctrs.wipe(c) }
 
 func (c *ctr) XORKeyStream(dst, src []byte) {
 	checkOutput(dst, src)

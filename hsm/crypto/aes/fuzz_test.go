@@ -52,6 +52,8 @@ func compareBlocks(t *testing.T, p pair, iv, data []byte, size int) {
 	want = want[:len(data)]
 	cipher.NewCBCDecrypter(p.std, first[:]).CryptBlocks(want, data)
 	check("CBC decryption", p.CBCDecrypter(&first).CryptBlocks, cut)
+	cipher.NewCBCEncrypter(p.std, first[:]).CryptBlocks(want, data)
+	check("CBC encryption", p.CBCEncrypter(&first).CryptBlocks, cut)
 	want = stdECB(p.std.Decrypt, data)
 	check("ECB decryption", p.ECBDecrypter().CryptBlocks, cut)
 	want = stdECB(p.std.Encrypt, data)

@@ -41,12 +41,15 @@ func (p portable) ecb(decrypt bool) cipher.BlockMode {
 	return eachBlock{p.block.Encrypt}
 }
 
-func (p portable) cbcDecrypter(iv []byte) cipher.BlockMode {
-	return erased(func() cipher.BlockMode { return cipher.NewCBCDecrypter(p.block, iv) })
+func (p portable) cbc(iv *[blockSize]byte, decrypt bool) cipher.BlockMode {
+	if decrypt {
+		return erased(func() cipher.BlockMode { return cipher.NewCBCDecrypter(p.block, iv[:]) })
+	}
+	return erased(func() cipher.BlockMode { return cipher.NewCBCEncrypter(p.block, iv[:]) })
 }
 
-func (p portable) ctr(counter []byte) cipher.Stream {
-	return erased(func() cipher.Stream { return cipher.NewCTR(p.block, counter) })
+func (p portable) ctr(counter *[blockSize]byte) cipher.Stream {
+	return erased(func() cipher.Stream { return cipher.NewCTR(p.block, counter[:]) })
 }
 
 func (p portable) encryptBlock(b [blockSize]byte) [blockSize]byte {

@@ -70,6 +70,10 @@ func TestGuardPages(t *testing.T) {
 					if p.CBCDecrypter(iv).CryptBlocks(dst, src); !bytes.Equal(dst, want) {
 						t.Fatalf("CBC, %d bytes: differs", n)
 					}
+					cipher.NewCBCEncrypter(p.std, iv[:]).CryptBlocks(want, src)
+					if p.CBCEncrypter(iv).CryptBlocks(dst, src); !bytes.Equal(dst, want) {
+						t.Fatalf("CBC encryption, %d bytes: differs", n)
+					}
 					p.ECBDecrypter().CryptBlocks(dst, src)
 					if p.ECBEncrypter().CryptBlocks(dst, dst); !bytes.Equal(dst, src) {
 						t.Fatalf("ECB, %d bytes: differs", n)

@@ -49,11 +49,14 @@ func (v *vaes) abandon() { whenForgotten(v, (*vaes).zero) }
 
 func (v *vaes) ecb(decrypt bool) cipher.BlockMode {
 	if decrypt {
-		return ecb{&v.decrypt, decryptBlocks}
+		return ecbs.with(ecb{&v.decrypt, decryptBlocks})
 	}
-	return ecb{&v.encrypt, encryptBlocks}
+	return ecbs.with(ecb{&v.encrypt, encryptBlocks})
 }
 
-func (v *vaes) cbcDecrypter(iv []byte) cipher.BlockMode {
-	return &cbcDecrypter{&v.decrypt, decryptCBC, [blockSize]byte(iv)}
+func (v *vaes) cbc(iv *[blockSize]byte, decrypt bool) cipher.BlockMode {
+	if decrypt {
+		return cbcs.with(cbc{&v.decrypt, decryptCBC, true, *iv})
+	}
+	return cbcs.with(cbc{&v.encrypt, encryptCBC, false, *iv})
 }

@@ -23,6 +23,7 @@ type mac struct {
 	c      [Size]byte // C_i of section 6.2: all blocks but those in last
 	last   [Size]byte // the block that may be the last, which is done otherwise
 	n      int        // bytes in last
+	sum    [Size]byte // room for Sum, here because it would escape elsewhere
 }
 
 // New returns a hash.Hash that computes the CMAC under block, a cipher of
@@ -62,6 +63,7 @@ func (m *mac) BlockSize() int { return Size }
 func (m *mac) Reset() {
 	clear(m.c[:])
 	clear(m.last[:])
+	clear(m.sum[:])
 	m.n = 0
 }
 
@@ -88,7 +90,8 @@ func (m *mac) chain(c, block *[Size]byte) {
 
 // Sum appends the MAC to b and leaves the computation as it is.
 func (m *mac) Sum(b []byte) []byte {
-	last, c := m.last, m.c
+	last := m.last
+	m.sum = m.c
 	key := &m.k1
 	if m.n < Size { // step 4: a part of a block is padded with one bit
 		key = &m.k2
@@ -96,6 +99,6 @@ func (m *mac) Sum(b []byte) []byte {
 		clear(last[m.n+1:])
 	}
 	subtle.XORBytes(last[:], last[:], key[:])
-	m.chain(&c, &last)
-	return append(b, c[:]...)
+	m.chain(&m.sum, &last)
+	return append(b, m.sum[:]...)
 }

@@ -113,6 +113,25 @@ func decryptCBCNI() {
 	RET()
 }
 
+// encryptCBC is for processors with VAES too: each block has to wait for the one before.
+func encryptCBC() {
+	TEXT("encryptCBC", NOSPLIT, "func(keys *[61]uint32, iv *[16]byte, dst, src *byte, n int)")
+	Doc("encryptCBC encrypts n/16 blocks, of which iv is the one before. n is a multiple of 16", "and not 0.")
+	Pragma("noescape")
+	keys, s := loadSchedule(), loadSpan(true)
+	data, white := loadBlock(Mem{Base: Load(Param("iv"), GP64())}), loadBlock(Mem{Base: keys.whitening})
+	Label("next")
+	plain := XMM() // with the key, so that a block waits for one addition only
+	VPXOR(blockAt(s.src, 0), white, plain)
+	VPXOR(plain, data, data)
+	keys.roundsNI(VAESENC, []VecVirtual{data})
+	VAESENCLAST(keys.blockKey(lastRound), data, data)
+	VMOVDQU(data, blockAt(s.dst, 0))
+	s.advance(blockSize)
+	JNZ(LabelRef("next"))
+	RET()
+}
+
 // double multiplies a tweak by x: see xts.go.
 func double(tweak VecVirtual) {
 	carry := XMM()

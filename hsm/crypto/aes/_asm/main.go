@@ -41,6 +41,7 @@ func main() {
 		"openShort is what undoes sealShort. It writes to dst only if the tag is right.")
 	blocksNI("encryptBlocksNI", VAESENC, VAESENCLAST)
 	blocksNI("decryptBlocksNI", VAESDEC, VAESDECLAST)
+	encryptCBC()
 	decryptCBCNI()
 	xtsOfNI("encryptXTSNI", VAESENC, VAESENCLAST)
 	xtsOfNI("decryptXTSNI", VAESDEC, VAESDECLAST)
