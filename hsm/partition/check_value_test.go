@@ -72,6 +72,35 @@ func TestCheckValueOnDemand(t *testing.T) {
 	}
 }
 
+// A key that has been used has its check value as well, and the use has not computed it.
+func TestCheckValueOfUsedKey(t *testing.T) {
+	r := newRig(t)
+	who := r.login(ck.CKU_USER, userPIN)
+	for _, c := range checked {
+		want, _ := hex.DecodeString(c.want)
+		tmpl := ck.Template{
+			ck.Ulong(ck.CKA_CLASS, ck.CKO_SECRET_KEY), ck.Ulong(ck.CKA_KEY_TYPE, c.kt),
+			ck.Bytes(ck.CKA_VALUE, c.value), ck.Bool(ck.CKA_SIGN, true), ck.Bool(ck.CKA_EXTRACTABLE, true),
+		}
+		given := r.create(who, append(slices.Clone(tmpl), ck.Bytes(ck.CKA_CHECK_VALUE, want)))
+		id := r.create(who, tmpl)
+		mechanism := ck.Mechanism{Type: ck.CKM_AES_CMAC}
+		if c.kt != ck.CKK_AES {
+			mechanism.Type = ck.CKM_SHA256_HMAC
+		}
+		op, err := r.Sign(who, &mechanism, id)
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		op.Close()
+		if k := r.held(id).key.Load(); k == nil || !k.OwesCheckValue() {
+			t.Errorf("%s: the use of the key has computed its check value", c.name)
+		}
+		r.asked(who, id, given, want)
+		r.carried(who, id, want)
+	}
+}
+
 // asked holds a key against one whose check value was given.
 func (r *rig) asked(who api.Caller, id, given api.ObjectID, want []byte) {
 	r.t.Helper()

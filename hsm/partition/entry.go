@@ -60,7 +60,8 @@ func (e *entry) show(o *object.Object) {
 	}
 }
 
-// prepared returns the entry's key ready for use, unsealing it the first time.
+// prepared returns the entry's key ready for use, unsealing it the first time. No use of a
+// key needs its check value, which the key's object may owe: that would cost as much again.
 // The caller holds p.mu at least for reading, and the object is open.
 func (p *Partition) prepared(e *entry) (*service.Key, error) {
 	if k := e.key.Load(); k != nil {
@@ -79,7 +80,7 @@ func (p *Partition) prepared(e *entry) (*service.Key, error) {
 			return nil, err
 		}
 	}
-	k := service.NewKey(wholeWith(e.object, m).Unpacked(), m)
+	k := service.NewKey(e.object.Unpacked(), m)
 	if !e.key.CompareAndSwap(nil, k) { // another thread was faster
 		k.Zero()
 		k = e.key.Load()
@@ -98,7 +99,7 @@ func (p *Partition) preparedOfSession(e *entry) (*service.Key, error) {
 		return nil, ck.CKR_OBJECT_HANDLE_INVALID
 	}
 	if e.key.Load() == nil { // or another thread was faster
-		e.key.Store(service.NewKey(wholeWith(e.object, e.material).Unpacked(), e.material))
+		e.key.Store(service.NewKey(e.object.Unpacked(), e.material))
 	}
 	return e.key.Load(), nil
 }

@@ -273,7 +273,7 @@ func (p *Partition) copyOf(who api.Caller, id api.ObjectID, tmpl ck.Template, so
 	if err != nil {
 		return nil, nil, err
 	}
-	c, m, err := k.Object.Copy(tmpl, k.Material, so)
+	c, m, err := wholeWith(k.Object, k.Material).Copy(tmpl, k.Material, so)
 	if err != nil {
 		return nil, nil, err
 	}
