@@ -130,7 +130,8 @@ func coffer_C_OpenSession(slot C.CK_SLOT_ID, flags C.CK_FLAGS, pApplication C.CK
 	if session == nil {
 		return C.CKR_ARGUMENTS_BAD
 	}
-	h, err := app.OpenSession(ck.SlotID(slot), ck.Flags(flags))
+	// A thread has the handle on its own stack, most often.
+	h, err := app.OpenSessionNear(ck.SlotID(slot), ck.Flags(flags), uint64(uintptr(unsafe.Pointer(session))))
 	if err != nil {
 		return code(err)
 	}

@@ -8,14 +8,14 @@
 // Any method may be called from any thread. A lock is only taken while those to
 // its left are held or none is:
 //
-//	App.life → events.mu → places.admission → token.turn → session.mu → token.mu → others
+//	App.life → events.mu → places.admission → token.turn → session.mu → desk.mu → others
 //
 // session.mu is held for the whole of a call on a session, so that a second
 // call on the same session waits for the first. Whoever takes it settles the session's
 // note first (deferral.go); to settle those of others, it is tried for under any lock. Two sessions share nothing on
 // the way to a cryptographic operation but atomic reads. To open a session takes
-// token.mu alone, to close one its own lock and that: programs do both for every
-// operation, and a lock costs as much as all the rest.
+// the lock of a desk alone (desk.go), to close one its own lock and that: programs do both
+// for every operation, and a lock costs as much as all the rest.
 package slots
 
 import (
@@ -78,6 +78,11 @@ func (a *App) Finalize() error {
 	defer a.life.Unlock()
 	if a.closed.Swap(true) {
 		return ck.CKR_CRYPTOKI_NOT_INITIALIZED
+	}
+	for _, pl := range a.places.all() {
+		if pl.token != nil {
+			pl.token.desks.pass()
+		}
 	}
 	for _, s := range a.sessions.values() {
 		a.closeAndLogOut(s, ck.SessionHandle(s.entry.handle.Load()))

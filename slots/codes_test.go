@@ -39,6 +39,9 @@ var slotCalls = map[string]call{
 	"OpenSession": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error {
 		return drop(a.OpenSession(1, ck.CKF_SERIAL_SESSION))
 	},
+	"OpenSessionNear": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error {
+		return drop(a.OpenSessionNear(1, ck.CKF_SERIAL_SESSION, 1))
+	},
 	"CloseAllSessions": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error { return a.CloseAllSessions(1) },
 	"InitToken": func(a *slots.App, _ ck.SessionHandle, _ ck.ObjectHandle) error {
 		return a.InitToken(1, []byte("sopin"), "x")

@@ -2,7 +2,6 @@ package slots
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -67,7 +66,7 @@ func (t *token) forgetStale() {
 	}
 }
 
-// logIn checks the PIN without token.mu, as that takes long. What the answer
+// logIn checks the PIN with no desk locked, as that takes long. What the answer
 // depends on may change meanwhile, so it is looked at before and after.
 func (t *token) logIn(s *session, h ck.SessionHandle, l login, pin []byte) (err error) {
 	t.turn.Lock()
@@ -89,9 +88,10 @@ func (t *token) logIn(s *session, h ck.SessionHandle, l login, pin []byte) (err 
 // commit checks that the user of l may log in on s with the handle h, and makes l the login if it has an
 // identity.
 func (t *token) commit(s *session, h ck.SessionHandle, l login) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.desks.lock()
+	defer t.desks.unlock()
 	now := t.login.Load()
+	_, readOnly := t.desks.count()
 	switch {
 	case !s.is(h):
 		return ck.CKR_SESSION_CLOSED
@@ -99,7 +99,7 @@ func (t *token) commit(s *session, h ck.SessionHandle, l login) error {
 		return ck.CKR_USER_ALREADY_LOGGED_IN
 	case now != nil:
 		return ck.CKR_USER_ANOTHER_ALREADY_LOGGED_IN
-	case l.user == ck.CKU_SO && t.readOnly > 0:
+	case l.user == ck.CKU_SO && readOnly > 0:
 		return ck.CKR_SESSION_READ_ONLY_EXISTS
 	}
 	if l.identity != 0 {
@@ -188,12 +188,12 @@ func (a *App) logoutIfDeserted(t *token) {
 // false. It returns the login that was, nil if there was none, and the sessions.
 // Calls that start from now on are made by the public.
 func (t *token) endLogin(inUse bool) (*login, []*session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.sessions.count > 0 && !inUse {
+	t.desks.lock()
+	defer t.desks.unlock()
+	if open, _ := t.desks.count(); open > 0 && !inUse {
 		return nil, nil
 	}
-	return t.login.Swap(nil), slices.Collect(t.sessions.all())
+	return t.login.Swap(nil), t.desks.sessions()
 }
 
 // cleanUp ends what the identity alone might use here, and then the identity in the

@@ -3,11 +3,8 @@ package slots
 import "iter"
 
 // roll is sessions of a token as a list through them, those that are open or those that
-// are not: to be on it takes no memory. The zero roll is empty. token.mu guards it.
-type roll struct {
-	first *session
-	count int
-}
+// are not: to be on it takes no memory. The zero roll is empty. desk.mu guards it.
+type roll struct{ first *session }
 
 // rollPlace is where a session is on a roll.
 type rollPlace struct {
@@ -20,7 +17,6 @@ func (r *roll) add(s *session) {
 		r.first.place.before = s
 	}
 	r.first = s
-	r.count++
 }
 
 func (r *roll) remove(s *session) {
@@ -34,7 +30,6 @@ func (r *roll) remove(s *session) {
 	if p.after != nil {
 		p.after.place.before = p.before
 	}
-	r.count--
 }
 
 // take removes a session and returns it, nil if there is none.

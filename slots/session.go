@@ -16,7 +16,8 @@ type session struct {
 	entry *entry[session] // that it is the value of; its handle is 0 when it is closed
 	token *token
 	flags ck.Flags  // CKF_SERIAL_SESSION, and CKF_RW_SESSION and CKF_ASYNC_SESSION or not
-	place rollPlace // token.mu guards it
+	desk  *desk     // changes only while it is closed
+	place rollPlace // desk.mu guards it
 
 	mu     sync.Mutex
 	handle ck.SessionHandle  // also its api.SessionID
@@ -105,6 +106,13 @@ func (s *session) state() ck.State {
 // blank slot, CKR_SESSION_READ_WRITE_SO_EXISTS for a read-only session while
 // the SO is logged in. There is no limit to their number.
 func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, error) {
+	return a.OpenSessionNear(slot, flags, 0)
+}
+
+// OpenSessionNear is OpenSession for threads that do so all the time. near is any number,
+// which is the same for a thread most of the time and another for another one: those do
+// not wait for each other then.
+func (a *App) OpenSessionNear(slot ck.SlotID, flags ck.Flags, near uint64) (ck.SessionHandle, error) {
 	for {
 		pl, err := a.places.find(slot)
 		switch {
@@ -117,7 +125,7 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 		case pl.token == nil:
 			return 0, ck.CKR_TOKEN_NOT_RECOGNIZED
 		}
-		h, first, err := a.open(pl.token, flags&(ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION|ck.CKF_ASYNC_SESSION))
+		h, first, err := a.open(pl.token, pl.token.desks.of(near), flags&(ck.CKF_SERIAL_SESSION|ck.CKF_RW_SESSION|ck.CKF_ASYNC_SESSION))
 		if first == nil {
 			return h, err
 		}
@@ -125,11 +133,10 @@ func (a *App) OpenSession(slot ck.SlotID, flags ck.Flags) (ck.SessionHandle, err
 	}
 }
 
-// open makes a session and counts it among those of the token; or it returns what has to
-// come first.
-func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, first func(*App, *token), err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// open makes a session at a desk of the token; or it returns what has to come first.
+func (a *App) open(t *token, d *desk, flags ck.Flags) (h ck.SessionHandle, first func(*App, *token), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	switch {
 	case a.closed.Load(): // Finalize does not wait for this call
 		return 0, nil, ck.CKR_CRYPTOKI_NOT_INITIALIZED
@@ -137,32 +144,46 @@ func (a *App) open(t *token, flags ck.Flags) (h ck.SessionHandle, first func(*Ap
 		return 0, func(*App, *token) {}, nil
 	case t.frozen:
 		return 0, (*App).settleTokens, nil
-	case t.sessions.count == 0 && t.login.Load() != nil: // who closed the last one is about to log out
+	case t.login.Load() != nil && d.open == 0 && a.deserted(t): // who closed the last one is about to log out
 		return 0, (*App).endDeserted, nil
 	}
 	if flags&ck.CKF_RW_SESSION == 0 {
 		if l := t.login.Load(); l != nil && l.user == ck.CKU_SO {
 			return 0, nil, ck.CKR_SESSION_READ_WRITE_SO_EXISTS
 		}
-		t.readOnly++
+		d.readOnly++
 	}
 	if flags&ck.CKF_ASYNC_SESSION != 0 {
 		a.asynchronous.Store(true)
 	}
-	s := a.spare(t, flags)
-	s.handle = ck.SessionHandle(a.sessions.next(s.entry))
-	t.sessions.add(s)
-	a.sessions.admit(s.entry, uint64(s.handle))
+	s := a.spare(t, d, flags)
+	s.handle = ck.SessionHandle(s.entry.next())
+	d.sessions.add(s)
+	d.open++
+	s.entry.admit(uint64(s.handle))
 	return s.handle, nil, nil
 }
 
-// spare returns a session that was closed, or a new one. t.mu is held.
-func (a *App) spare(t *token, flags ck.Flags) *session {
-	if s := t.idle[kindOf(flags)].take(); s != nil {
-		return s
+// spare returns a session for d that was closed, there or at another desk, or a new one.
+// d.mu is held.
+func (a *App) spare(t *token, d *desk, flags ck.Flags) *session {
+	kind := kindOf(flags)
+	s := d.idle[kind].take()
+	if s == nil {
+		s = t.desks.give(kind)
 	}
+	if s == nil {
+		s = a.newSession(t, flags)
+	}
+	s.desk = d
+	return s
+}
+
+func (a *App) newSession(t *token, flags ck.Flags) *session {
 	e := new(entry[session])
 	e.value.entry, e.value.token, e.value.flags = e, t, flags
+	a.sessions.mu.Lock()
+	defer a.sessions.mu.Unlock()
 	a.sessions.seat(e)
 	return &e.value
 }
@@ -205,7 +226,7 @@ func (a *App) endDeserted(t *token) {
 }
 
 // closeSession closes s, which has the handle h, unless another thread does, and reports
-// which, and whether that was the last session of its token: the caller then logs out.
+// which, and whether that was the last session of a login: the caller then logs out.
 // Up to its end the session is locked and has its handle, so that Finalize waits for
 // whoever closes one.
 func (a *App) closeSession(s *session, h ck.SessionHandle) (closed, last bool) {
@@ -234,33 +255,45 @@ func (a *App) clearOut(s *session) {
 	a.forgetGone(s.token, s.token.caller(), made)
 }
 
-// dismiss is the opposite of open; it reports whether that was the last one. The session
-// is locked, and may be another one from then on.
+// dismiss is the opposite of open; it reports whether that was the last one, and somebody
+// is logged in. The session is locked, and may be another one from then on.
 func (a *App) dismiss(s *session) (last bool) {
-	t := s.token
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t, d := s.token, s.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !s.readWrite() {
-		t.readOnly--
+		d.readOnly--
 	}
-	a.sessions.dismiss(s.entry)
-	t.sessions.remove(s)
+	s.entry.dismiss()
+	d.sessions.remove(s)
+	d.open--
+	last = d.open == 0 && t.login.Load() != nil && a.deserted(t)
 	if t.gone {
-		a.sessions.unseat(s.entry)
+		a.retire(s)
 	} else {
-		t.idle[kindOf(s.flags)].add(s)
+		d.idle[kindOf(s.flags)].add(s)
 	}
-	return t.sessions.count == 0
+	return last
 }
 
-// abandon gives up the closed sessions of a token that is not in its slot any more.
+// retire gives up a closed session of a token that is not in its slot any more.
+func (a *App) retire(s *session) {
+	a.sessions.mu.Lock()
+	defer a.sessions.mu.Unlock()
+	a.sessions.unseat(s.entry)
+}
+
+// abandon gives up all of them.
 func (a *App) abandon(t *token) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.desks.lock()
+	defer t.desks.unlock()
 	t.gone = true
-	for kind := range t.idle {
-		for s := t.idle[kind].take(); s != nil; s = t.idle[kind].take() {
-			a.sessions.unseat(s.entry)
+	for i := range t.desks {
+		for kind := range t.desks[i].idle {
+			idle := &t.desks[i].idle[kind]
+			for s := idle.take(); s != nil; s = idle.take() {
+				a.retire(s)
+			}
 		}
 	}
 }

@@ -127,7 +127,7 @@ func TestOpenLate(t *testing.T) {
 	if _, err := a.GetSlotList(false, nil); err != nil {
 		t.Fatal(err)
 	}
-	if h, first, err := a.open(found.token, ck.CKF_SERIAL_SESSION); h != 0 || first == nil || err != nil {
+	if h, first, err := a.open(found.token, &found.token.desks[0], ck.CKF_SERIAL_SESSION); h != 0 || first == nil || err != nil {
 		t.Errorf("session %d on a token that is gone, %v", h, err)
 	}
 	if _, err := a.OpenSession(0, ck.CKF_SERIAL_SESSION); err != ck.CKR_TOKEN_NOT_RECOGNIZED {

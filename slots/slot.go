@@ -48,7 +48,7 @@ func (a *App) update() {
 		case t != nil:
 			list[i].token = t
 		case s.Partition != nil:
-			list[i].token = a.newToken(s)
+			list[i].token = newToken(s)
 		}
 	}
 	a.places.list.Store(&list)

@@ -12,22 +12,22 @@ import (
 // A value whose place is kept (seat) goes in and out (admit, dismiss) without its
 // row being given away meanwhile: that is for values which come back often.
 //
-// Whoever changes the table holds mu, which may guard more than the table: a lock for
-// what always changes together with it would cost as much again.
+// Whoever gives rows away or takes them back holds mu, which may guard more than the
+// table: a lock for what always changes together with it would cost as much again. Who
+// admits and dismisses the value of a row needs only be the one who does so with that row.
 //
 // A handle is the number of a row, in the low 32 bits, and a sequence number of
 // 31 bits above it. Rows are used again, so that the table is as large as the
 // most values it ever held; the sequence number tells the next user of a row
-// from the last, so that a handle comes back only after 2³¹ others. It is never
-// 0, and so no handle is. 2³² rows are more than memory holds.
+// from the last, so that a handle comes back only after 2³¹ others of its row. It is
+// never 0, and so no handle is. 2³² rows are more than memory holds.
 type table[T any] struct {
 	// chunks only grows; a longer list holds the same chunks.
 	chunks atomic.Pointer[[]*chunk[T]]
 
 	mu   sync.Mutex // guards what follows
-	free []uint32   // rows that were used and are not
+	free []uint64   // rows that were used and are not: the last handle of each
 	used uint32     // rows ever used
-	last uint32     // sequence number given last
 }
 
 const (
@@ -40,7 +40,7 @@ type chunk[T any] [chunkRows]atomic.Pointer[entry[T]]
 // entry is a value with its whole handle, 0 while nobody is to find it.
 type entry[T any] struct {
 	handle atomic.Uint64
-	row    uint32 // its own, while it has one
+	last   uint64 // handle that it or its row has had; the row is its own while it has one
 	value  T
 }
 
@@ -69,31 +69,35 @@ func (t *table[T]) get(handle uint64) *T {
 // enter puts in a value, in its entry. mu is held, here and up to remove.
 func (t *table[T]) enter(e *entry[T]) (handle uint64) {
 	t.seat(e)
-	handle = t.next(e)
-	t.admit(e, handle)
+	handle = e.next()
+	e.admit(handle)
 	return handle
 }
 
 // seat gives e a row, for good or until unseat.
 func (t *table[T]) seat(e *entry[T]) {
-	e.row = t.freeRow()
-	t.row(uint64(e.row)).Store(e)
+	e.last = t.freeRow()
+	t.row(e.last).Store(e)
 }
 
 // next is the handle with which e is to be admitted, and never was before.
-func (t *table[T]) next(e *entry[T]) uint64 { return t.nextSequence()<<32 | uint64(e.row) }
+func (e *entry[T]) next() uint64 {
+	sequence := (e.last>>32 + 1) & sequenceMask
+	e.last = max(sequence, 1)<<32 | uint64(uint32(e.last))
+	return e.last
+}
 
 // admit lets e be found by handle. Who still has its value from another handle sees by
 // this one that it has been dismissed since.
-func (t *table[T]) admit(e *entry[T], handle uint64) { e.handle.Store(handle) }
+func (e *entry[T]) admit(handle uint64) { e.handle.Store(handle) }
 
 // dismiss is the opposite of admit: nobody finds e any more.
-func (t *table[T]) dismiss(e *entry[T]) { e.handle.Store(0) }
+func (e *entry[T]) dismiss() { e.handle.Store(0) }
 
 // unseat is the opposite of seat; nobody finds e any more.
 func (t *table[T]) unseat(e *entry[T]) {
-	t.row(uint64(e.row)).Store(nil)
-	t.free = append(t.free, e.row)
+	t.row(e.last).Store(nil)
+	t.free = append(t.free, e.last)
 }
 
 // remove takes handle out and returns its value: nil if it was not there, so
@@ -104,6 +108,22 @@ func (t *table[T]) remove(handle uint64) *T {
 		t.unseat(t.row(handle).Load())
 	}
 	return v
+}
+
+// find returns a value that is admitted and matches, nil if there is none. It takes no lock.
+func (t *table[T]) find(match func(*T) bool) *T {
+	chunks := t.chunks.Load()
+	if chunks == nil {
+		return nil
+	}
+	for _, c := range *chunks {
+		for i := range c {
+			if e := c[i].Load(); e != nil && e.handle.Load() != 0 && match(&e.value) {
+				return &e.value
+			}
+		}
+	}
+	return nil
 }
 
 // values returns all values there are; handles returns their handles. They take mu.
@@ -131,24 +151,18 @@ func (t *table[T]) each(do func(e *entry[T], handle uint64)) {
 	}
 }
 
-func (t *table[T]) nextSequence() uint64 {
-	if t.last = (t.last + 1) & sequenceMask; t.last == 0 {
-		t.last = 1
-	}
-	return uint64(t.last)
-}
-
-func (t *table[T]) freeRow() uint32 {
+// freeRow is a row that is not used, as the last handle that it had.
+func (t *table[T]) freeRow() (last uint64) {
 	if n := len(t.free); n > 0 {
-		row := t.free[n-1]
+		last = t.free[n-1]
 		t.free = t.free[:n-1]
-		return row
+		return last
 	}
 	if t.used%chunkRows == 0 {
 		t.grow()
 	}
 	t.used++
-	return t.used - 1
+	return uint64(t.used - 1)
 }
 
 func (t *table[T]) grow() {

@@ -87,9 +87,36 @@ func TestTableReusesRows(t *testing.T) {
 }
 
 func TestTableSequenceWraps(t *testing.T) {
-	tab := table[int]{last: sequenceMask}
-	if h := tab.add(7); h>>32 != 1 || *tab.get(h) != 7 {
+	var tab table[int]
+	e := &entry[int]{value: 7}
+	tab.seat(e)
+	e.last |= sequenceMask << 32
+	h := e.next()
+	if e.admit(h); h>>32 != 1 || *tab.get(h) != 7 {
 		t.Errorf("handle %#x after the last sequence number", h)
+	}
+}
+
+// Each row counts by itself, over all values that it has: none of them is found by a handle
+// of those before.
+func TestTableRowsCount(t *testing.T) {
+	var tab table[int]
+	seen := map[uint64]bool{}
+	for i := range 50 {
+		e := &entry[int]{value: i}
+		tab.seat(e)
+		for range i % 3 {
+			e.next() // it comes and goes
+		}
+		h := e.next()
+		e.admit(h)
+		if seen[h] || *tab.get(h) != i {
+			t.Fatalf("%#x of value %d: seen before, or not found", h, i)
+		}
+		for n := e.last; n>>32 > 0; n -= 1 << 32 {
+			seen[n] = true
+		}
+		tab.remove(h)
 	}
 }
 
@@ -119,19 +146,19 @@ func TestTableKeepsSeats(t *testing.T) {
 	tab.seat(e)
 	var before uint64
 	for range 5 {
-		if n := len(tab.values()); n != 0 || tab.get(tab.next(e)) != nil {
+		if n := len(tab.values()); n != 0 || tab.get(e.next()) != nil {
 			t.Fatalf("%d values are there, none is admitted", n)
 		}
-		h := tab.next(e)
-		tab.admit(e, h)
+		h := e.next()
+		e.admit(h)
 		if v := tab.get(h); v != &e.value || tab.get(before) != nil || h == before || len(tab.values()) != 1 {
 			t.Fatalf("%#x after %#x: %v", h, before, v)
 		}
-		tab.dismiss(e)
+		e.dismiss()
 		before = h
 	}
 	tab.unseat(e)
-	if h := tab.add("y"); uint32(h) != e.row || tab.used != 1 || tab.get(before) != nil {
+	if h := tab.add("y"); uint32(h) != uint32(e.last) || tab.used != 1 || tab.get(before) != nil {
 		t.Errorf("the row is not used again: %#x", h)
 	}
 }

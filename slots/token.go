@@ -20,25 +20,26 @@ type token struct {
 	// included, so that they come one after the other.
 	turn sync.Mutex
 
-	// mu guards what follows, and changes of login. It is that of App.sessions, one for
-	// all tokens: whoever opens or closes a session needs both.
-	mu       *sync.Mutex
-	sessions roll
-	readOnly int     // how many of them
-	idle     [4]roll // closed ones, to be used again, by kindOf
-	frozen   bool    // it is being initialised, and takes no session
-	gone     bool    // it is not in its slot any more
+	// desks have its sessions. What follows is changed with all of them locked, so that it
+	// stays as it is for who has one of them locked.
+	desks  desks
+	frozen bool // it is being initialised, and takes no session
+	gone   bool // it is not in its slot any more
 
-	// login is nil while nobody is logged in. It is read without a lock.
+	// witness is a session that was found open, at which to look first for whether one is.
+	witness atomic.Pointer[session]
+
+	// login is nil while nobody is logged in. It is read without a lock, and may become nil
+	// without one.
 	login atomic.Pointer[login]
 
 	handles handles
 	sweepAt [objectShards]int // handles in a shard, guarded as they are
 }
 
-func (a *App) newToken(s api.Slot) *token {
+func newToken(s api.Slot) *token {
 	summer, _ := s.Partition.(api.Summer)
-	return &token{slot: s.ID, partition: s.Partition, summer: summer, mu: &a.sessions.mu}
+	return &token{slot: s.ID, partition: s.Partition, summer: summer}
 }
 
 // TokenInfo is CK_TOKEN_INFO (section 3.2), the texts without their padding: 32
@@ -89,10 +90,11 @@ func (t *token) describe(info *TokenInfo) {
 	info.Flags |= p.Flags | ck.CKF_TOKEN_INITIALIZED
 	info.MinPIN, info.MaxPIN = uint64(p.MinPIN), uint64(p.MaxPIN)
 
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	info.Sessions = uint64(t.sessions.count)
-	info.RWSessions = uint64(t.sessions.count - t.readOnly)
+	t.desks.lock()
+	defer t.desks.unlock()
+	open, readOnly := t.desks.count()
+	info.Sessions = uint64(open)
+	info.RWSessions = uint64(open - readOnly)
 }
 
 // InitToken is C_InitToken (section 5.5): label is without the padding.
@@ -140,15 +142,16 @@ func notAPIN(err error) error {
 
 // freeze keeps sessions away until thaw; it reports whether there is none.
 func (t *token) freeze() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.frozen = t.sessions.count == 0
+	t.desks.lock()
+	defer t.desks.unlock()
+	open, _ := t.desks.count()
+	t.frozen = open == 0
 	return t.frozen
 }
 
 func (t *token) thaw() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.desks.lock()
+	defer t.desks.unlock()
 	t.frozen = false
 }
 
