@@ -13,17 +13,12 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
-// errPINChanged is the answer to a PIN that was right a moment ago.
-var errPINChanged = ck.Errorf(ck.CKR_PIN_INCORRECT, "the PIN was changed meanwhile")
-
 // believe checks a PIN and nothing else.
 func (p *Partition) believe(of account, pin []byte) error {
-	opened, err := p.tryPIN(audit.Prove, of, pin)
-	if err != nil {
-		return err
-	}
-	opened.zero()
-	return nil
+	return p.tryPIN(audit.Prove, of, pin, func(opened *openPIN) error {
+		opened.zero()
+		return nil
+	})
 }
 
 // Login is C_Login for CKU_SO and CKU_USER.
@@ -32,19 +27,17 @@ func (p *Partition) Login(user ck.UserType, pin []byte) (api.Identity, error) {
 }
 
 // LoginUser is C_LoginUser.
-func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (api.Identity, error) {
+func (p *Partition) LoginUser(user ck.UserType, name string, pin []byte) (id api.Identity, err error) {
 	of, err := p.accountOf(user, name)
 	if err != nil {
 		return 0, err
 	}
-	opened, err := p.tryPIN(audit.Login, of, pin)
-	if err != nil {
-		return 0, err
-	}
-	id, err := p.identify(of, opened)
-	if err != nil {
-		opened.zero()
-	}
+	err = p.tryPIN(audit.Login, of, pin, func(opened *openPIN) (err error) {
+		if id, err = p.identify(of, opened); err != nil {
+			opened.zero()
+		}
+		return err
+	})
 	return id, err
 }
 
@@ -232,22 +225,22 @@ func (p *Partition) setPINBy(by account, old []byte, of account, new []byte, act
 	if err := p.checkPIN(new); err != nil {
 		return err
 	}
-	opened, err := p.tryPIN(audit.Prove, by, old)
-	if err != nil {
-		return err
-	}
-	defer opened.zero()
-	fresh, err := p.newPIN(of, new)
-	if err != nil {
-		return err
-	}
-	defer fresh.zero()
-	if by == of { // who is logged in by the old one stays so
-		settle := p.expectPIN(opened, fresh)
-		defer func() { settle(err == nil) }()
-	}
-	err = p.update(func(w *writer) error {
-		return w.setPINBy(act, by, opened, of, fresh)
+	var fresh *openPIN // made once, when the old PIN has been found right
+	defer func() { fresh.zero() }()
+	err := p.tryPIN(audit.Prove, by, old, func(opened *openPIN) (err error) {
+		defer opened.zero()
+		if fresh == nil {
+			if fresh, err = p.newPIN(of, new); err != nil {
+				return err
+			}
+		}
+		if by == of { // who is logged in by the old one stays so
+			settle := p.expectPIN(opened, fresh)
+			defer func() { settle(err == nil) }()
+		}
+		return p.update(func(w *writer) error {
+			return w.setPINBy(act, by, opened, of, fresh)
+		})
 	})
 	if err != nil {
 		return err

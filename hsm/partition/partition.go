@@ -285,35 +285,41 @@ func (p *Partition) close(leave func(*entry)) error {
 // (failures count), then all objects, all users and the user PIN are gone and the
 // keys new. The policies stay.
 func (p *Partition) Initialise(soPIN []byte, label string) error {
-	opened, err := p.tryPIN(audit.Prove, accountSO, soPIN)
-	if err != nil {
-		return err
-	}
-	opened.zero()
-	h, err := newHeader(label)
-	if err != nil {
-		return err
-	}
-	h.id = p.id
-	h.Serial, h.ID = SerialOf(p.id), hex.EncodeToString(p.id[:])
-	h.Policy, h.Dates = p.rules.Name(), p.dates
-	f, err := p.newFresh(h, soPIN, nil)
-	if err != nil {
-		return err
-	}
-	err = p.update(func(w *writer) error {
-		if _, err := w.stillUnder(accountSO, opened.wrap); err != nil {
-			return err
+	var f *fresh // made once, when the PIN has been found right
+	err := p.tryPIN(audit.Prove, accountSO, soPIN, func(opened *openPIN) (err error) {
+		opened.zero()
+		if f == nil {
+			if f, err = p.freshAgain(soPIN, label); err != nil {
+				return err
+			}
 		}
-		if err := w.wipe(); err != nil {
-			return err
-		}
-		return w.initialise(f)
+		return p.update(func(w *writer) error {
+			if _, err := w.stillUnder(accountSO, opened.wrap); err != nil {
+				return err
+			}
+			if err := w.wipe(); err != nil {
+				return err
+			}
+			return w.initialise(*f)
+		})
 	})
 	if err != nil {
 		return err
 	}
 	return p.sync()
+}
+
+// freshAgain is what this partition starts with anew.
+func (p *Partition) freshAgain(soPIN []byte, label string) (*fresh, error) {
+	h, err := newHeader(label)
+	if err != nil {
+		return nil, err
+	}
+	h.id = p.id
+	h.Serial, h.ID = SerialOf(p.id), hex.EncodeToString(p.id[:])
+	h.Policy, h.Dates = p.rules.Name(), p.dates
+	f, err := p.newFresh(h, soPIN, nil)
+	return &f, err
 }
 
 // CheckSO reports whether pin is the SO's; a wrong one counts as a failed login.

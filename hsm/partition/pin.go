@@ -2,6 +2,7 @@ package partition
 
 import (
 	"errors"
+	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -60,29 +61,34 @@ func (p *Partition) unwrapPIN(of account, pin []byte, a auth) (*seal.Key, error)
 	return p.root.UnwrapPIN(role, pin, wrap)
 }
 
-// tryPIN checks a PIN and returns what it opened, which the caller wipes. The try is
-// counted, durably, before the PIN is looked at.
+// tryPIN checks a PIN and calls use with what it opened, which is use's to wipe. The try
+// is counted, durably, before the PIN is looked at.
 //
-// The PIN was right for this wrap: by the time that the caller makes use of it,
-// others may have changed the PIN or initialised the token anew. Who does more than
-// to believe the user looks whether the wrap is still there.
-func (p *Partition) tryPIN(act audit.Act, of account, pin []byte) (*openPIN, error) {
+// The PIN was right for this wrap: by the time that use gets to it, others may have
+// changed the PIN or initialised the token anew. A use that does more than to believe
+// the user looks whether the wrap is still there, and answers errPINChanged if not.
+func (p *Partition) tryPIN(act audit.Act, of account, pin []byte, use func(*openPIN) error) error {
 	if err := p.sync(); err != nil {
-		return nil, err
+		return err
 	}
-	return p.countedTry(act, of, pin)
+	return p.countedTry(act, of, pin, use)
 }
 
-// errMovedOn says that another process has moved a PIN's record on to version 2 since it
-// was read.
-var errMovedOn = errors.New("the record of the PIN was written anew")
+// errPINChanged says that a PIN's record was written anew since it was read: what the
+// PIN was found to be is void, and it may be right or wrong now.
+var errPINChanged = ck.Errorf(ck.CKR_FUNCTION_FAILED, "the PIN was changed again and again meanwhile")
 
-// countedTry is tryPIN of a partition that has been looked at.
-func (p *Partition) countedTry(act audit.Act, of account, pin []byte) (*openPIN, error) {
-	for {
+// countedTry is tryPIN of a partition that has been looked at. A PIN that is changed
+// meanwhile is tried again, against what is there now, for as long as a login waits for
+// others: each round that is lost is somebody else's PIN set.
+func (p *Partition) countedTry(act audit.Act, of account, pin []byte, use func(*openPIN) error) error {
+	for give := time.Now().Add(tryPatience); ; {
 		opened, err := p.tryOnce(act, of, pin)
-		if !errors.Is(err, errMovedOn) {
-			return opened, err
+		if err == nil {
+			err = use(opened)
+		}
+		if !errors.Is(err, errPINChanged) || time.Now().After(give) {
+			return err
 		}
 	}
 }
@@ -97,6 +103,9 @@ func (p *Partition) tryOnce(act audit.Act, of account, pin []byte) (*openPIN, er
 	defer t.private.zero()
 	noted := p.endTry(&t)
 	switch {
+	case errors.Is(noted, errPINChanged):
+		t.opened.zero()
+		return nil, noted
 	case errors.Is(err, seal.ErrWrongPIN):
 		return nil, ck.CKR_PIN_INCORRECT
 	case err != nil:

@@ -36,12 +36,13 @@ func UnlockPrivate(st store.Store, root *seal.Root, o Options, user ck.UserType,
 	if err != nil {
 		return nil, err
 	}
-	opened, err := p.countedTry(audit.Prove, of, pin)
-	if err != nil {
-		return nil, err
-	}
-	defer opened.zero()
-	return p.privateOf(of, opened)
+	var key *seal.Key
+	err = p.countedTry(audit.Prove, of, pin, func(opened *openPIN) (err error) {
+		defer opened.zero()
+		key, err = p.privateOf(of, opened)
+		return err
+	})
+	return key, err
 }
 
 // privateOf reads the key of private objects that a PIN has opened the box of.

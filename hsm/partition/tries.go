@@ -175,7 +175,9 @@ func (p *Partition) beginTry(of account) (a auth, id string, err error) {
 	}
 }
 
-// endTry writes down how a try went, unless the PIN has been changed meanwhile.
+// endTry writes down how a try went. Where the PIN has been changed meanwhile, which has
+// forgiven the try, it is errPINChanged: how it went says nothing of the PIN that there is
+// now, and one that is wrong is to be counted there.
 func (p *Partition) endTry(t *try) error {
 	movedOn := false
 	err := p.update(func(w *writer) error {
@@ -185,12 +187,12 @@ func (p *Partition) endTry(t *try) error {
 		}
 		movedOn = a.follows(&t.was)
 		if !movedOn && string(a.Wrap) != string(t.was.Wrap) {
-			return nil
+			return errPINChanged
 		}
 		return w.endTry(t, a, movedOn)
 	})
 	if err == nil && movedOn && t.opened != nil {
-		return errMovedOn
+		return errPINChanged
 	}
 	return err
 }
