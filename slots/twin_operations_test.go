@@ -208,8 +208,8 @@ func (p *twinPartition) Verify(who api.Caller, m *ck.Mechanism, key api.ObjectID
 type twinRSASigner struct{}
 
 func (twinRSASigner) Close()                    {}
-func (twinRSASigner) Update([]byte) error       { return ck.CKR_FUNCTION_NOT_SUPPORTED }
-func (twinRSASigner) Final([]byte) (int, error) { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
+func (twinRSASigner) Update([]byte) error       { return ck.CKR_OPERATION_NOT_INITIALIZED }
+func (twinRSASigner) Final([]byte) (int, error) { return 0, ck.CKR_OPERATION_NOT_INITIALIZED }
 func (twinRSASigner) OneShot(dst, data []byte) (int, error) {
 	out, err := rsa.SignPKCS1v15(nil, twinRSA(), 0, data)
 	if err != nil {
@@ -247,7 +247,7 @@ type twinRecover struct {
 	back bool
 }
 
-func (r twinRecover) Update(_, _ []byte) (int, error) { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
+func (r twinRecover) Update(_, _ []byte) (int, error) { return 0, ck.CKR_OPERATION_NOT_INITIALIZED }
 func (r twinRecover) OneShot(dst, src []byte) (int, error) {
 	if !r.back {
 		return r.twinRSASigner.OneShot(dst, src)

@@ -12,8 +12,8 @@ type Operation interface {
 // Cipher is an encryption or a decryption under way, or a one-shot
 // transformation (sign-recover). The package text has the contract of dst.
 //
-// A mechanism that cannot work in parts (RSA) refuses Update and Final with
-// CKR_FUNCTION_NOT_SUPPORTED.
+// A mechanism that cannot work in parts (RSA, AES key wrap) refuses Update and Final with
+// CKR_OPERATION_NOT_INITIALIZED.
 type Cipher interface {
 	Operation
 	// OneShot does the whole of src. It is not mixed with Update and Final.

@@ -74,6 +74,7 @@ func newKeyWrapPad(k *Key, m *ck.Mechanism, d direction) (api.Cipher, error) {
 
 // keyWrapCipher is an api.Cipher by key wrap, which does not work in parts.
 type keyWrapCipher struct {
+	singlePart
 	direction
 	size func(int) int // of the ciphertext of so many bytes
 	do   func([]byte) ([]byte, error)
@@ -107,6 +108,4 @@ func (c *keyWrapCipher) code(err error) error {
 	return refusal(err)
 }
 
-func (c *keyWrapCipher) Update(_, _ []byte) (int, error) { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
-func (c *keyWrapCipher) Final([]byte) (int, error)       { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
-func (c *keyWrapCipher) Close()                          {}
+func (c *keyWrapCipher) Close() {}

@@ -124,9 +124,18 @@ func (v *verifier) OneShot(data, sig []byte) error {
 
 func (v *verifier) Final(sig []byte) error { return v.OneShot(nil, sig) }
 
+// singlePart refuses the parts of an api.Cipher whose mechanism the standard has for
+// single-part operations alone. Of the codes that are listed for these functions
+// (sections 5.8 and 5.10) one fits: no operation in parts has been initialised.
+type singlePart struct{}
+
+func (singlePart) Update(_, _ []byte) (int, error) { return 0, ck.CKR_OPERATION_NOT_INITIALIZED }
+func (singlePart) Final(_ []byte) (int, error)     { return 0, ck.CKR_OPERATION_NOT_INITIALIZED }
+
 // transformer is an api.Cipher that turns one input into one output and does not
 // work in parts.
 type transformer struct {
+	singlePart
 	size int // of the output, in bytes, at most
 	// exact says that all outputs have size bytes, so that it is known before the
 	// computation whether dst is large enough.
@@ -180,9 +189,6 @@ func (t *transformer) forget() {
 	clear(t.out)
 	t.src, t.out = nil, nil
 }
-
-func (t *transformer) Update(_, _ []byte) (int, error) { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
-func (t *transformer) Final(_ []byte) (int, error)     { return 0, ck.CKR_FUNCTION_NOT_SUPPORTED }
 
 // Close wipes the input and the output.
 func (t *transformer) Close() { t.forget() }

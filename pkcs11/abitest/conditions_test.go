@@ -21,7 +21,7 @@ type row struct {
 // rows is the table, as far as it is written out; derived adds what can be derived
 // from the rows that answer CKR_OK.
 func (s *stage) rows() []row {
-	return slices.Concat(s.generalRows(), s.sessionRows(), s.loginRows(), s.objectRows(), s.initRows(), s.cipherRows(), s.digestRows(), s.signRows(),
+	return slices.Concat(s.generalRows(), s.sessionRows(), s.loginRows(), s.objectRows(), s.initRows(), s.cipherRows(), s.singlePartRows(), s.digestRows(), s.signRows(),
 		s.verifyRows(), s.dualRows(), s.messageRows(), s.messageSignRows(), s.generateRows(), s.wrapRows(), s.unwrapRows(), s.deriveRows(), s.encapsulateRows(), s.asyncRows(), s.lockedRows())
 }
 

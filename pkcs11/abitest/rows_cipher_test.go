@@ -99,6 +99,31 @@ func (s *stage) cipherRows() []row {
 	}
 }
 
+// singlePartRows is the calls on parts of sections 5.8 and 5.10 for mechanisms that have
+// none, with room for an output and as a question for its length.
+func (s *stage) singlePartRows() (rows []row) {
+	for _, m := range []struct {
+		name                 string
+		mech, public, secret uintptr
+	}{
+		{"RSA PKCS #1", s.rsa, s.pub, s.priv},
+		{"RSA OAEP", s.oaep, s.pub, s.priv},
+		{"raw RSA", s.mechanism(ck.CKM_RSA_X_509, nil), s.pub, s.priv},
+		{"AES key wrap", s.mechanism(ck.CKM_AES_KEY_WRAP, nil), s.aes, s.aes},
+		{"AES key wrap with padding", s.kwp, s.aes, s.aes},
+	} {
+		for of, key := range map[string]uintptr{"C_Encrypt": m.public, "C_Decrypt": m.secret} {
+			begun := s.begun(of+"Init", m.mech, key)
+			for what, out := range map[string]uintptr{m.name: s.out, m.name + ", its length": 0} {
+				rows = append(rows,
+					row{of + "Update", what, ck.CKR_OPERATION_NOT_INITIALIZED, begun, []uintptr{s.h, s.in, 16, out, s.room(512)}},
+					row{of + "Final", what, ck.CKR_OPERATION_NOT_INITIALIZED, begun, []uintptr{s.h, out, s.room(512)}})
+			}
+		}
+	}
+	return rows
+}
+
 // held is a decryption by GCM that holds a text of n bytes and its tag.
 func (s *stage) held(n uintptr) func() {
 	return func() {
