@@ -76,7 +76,8 @@ func fullDisk(t *testing.T, dir string) {
 		onDisk(t, dir, counts, left, func(d *disk) { d.use(left) })
 	}
 	onDisk(t, dir, counts, 320<<10, (*disk).makeUntilFull)
-	for _, what := range []string{"wrong", "refused try", "login", "refused login", "refused object", "refused rotation", "refused backup", "refused partition"} {
+	onDisk(t, dir, counts, 320<<10, (*disk).lengthenUntilFull)
+	for _, what := range []string{"wrong", "refused try", "login", "refused login", "refused object", "refused longer value", "refused rotation", "refused backup", "refused partition"} {
 		if counts[what] == 0 {
 			t.Errorf("never met: %s", what)
 		}
@@ -114,6 +115,33 @@ func (d *disk) makeUntilFull() {
 		})
 		if n := d.counts["refused login"] - before; n > 0 {
 			d.Fatalf("a login was refused after %d new objects, and %d that were refused", d.made, refused)
+		}
+	}
+}
+
+// lengthenUntilFull does the same with longer and longer values of objects.
+func (d *disk) lengthenUntilFull() {
+	var ids []api.ObjectID
+	d.session(func(k *token) {
+		for range 12 {
+			if !d.full("object", k.tryData("more", 0)) {
+				d.made++
+			}
+		}
+		ids, _ = k.AppendFound(nil, k.user, ck.Template{ck.String(ck.CKA_LABEL, "more")})
+	})
+	before, refused := d.counts["refused login"], 0
+	for size := 4 << 10; refused < 20; size += 4 << 10 {
+		for _, id := range ids {
+			d.session(func(k *token) {
+				longer := ck.Template{ck.Bytes(ck.CKA_VALUE, make([]byte, size))}
+				if d.full("longer value", k.SetAttributes(k.user, id, longer)) {
+					refused++
+				}
+			})
+			if d.counts["refused login"] > before {
+				d.Fatalf("a login was refused after values of %d bytes, and %d that were refused", size, refused)
+			}
 		}
 	}
 }

@@ -58,11 +58,11 @@ func (t *fileTx) reserve(more int64) error {
 // plenty is as many free bytes of a file system as one has that is not about to be full.
 const plenty = 16 << 20
 
-// keepRoom refuses a transaction that adds records and would take the room that Reserve
-// needs afterwards: a full disk ends the making of keys, and not their use. Pages that are
-// split are half full, so that what was put takes up to twice as much.
+// keepRoom refuses a transaction that adds records, or makes some longer, and would take the
+// room that Reserve needs afterwards: a full disk ends the making of keys, and not their
+// use. Pages that are split are half full, so that what was put takes up to twice as much.
 func (t *fileTx) keepRoom() error {
-	if !t.adds || t.hasPlenty() {
+	if !t.grows || t.hasPlenty() {
 		return nil
 	}
 	return t.reserve(pagesAhead + 2*int64(t.written))

@@ -67,8 +67,8 @@ type fileTx struct {
 	state   state
 	changed map[ID]bool
 	dirty   bool
-	adds    bool
-	written int // bytes put, for the limit of the file's size
+	grows   bool // by records that are new or longer
+	written int  // bytes put, for the limit of the file's size
 	damage  error
 
 	inside     bool // bbolt is running: a panic is its own
@@ -182,10 +182,11 @@ func (t *fileTx) Put(id ID, record []byte) error {
 	if err := checkChange(t.writable, record); err != nil {
 		return err
 	}
-	if _, exists := t.Get(id); !exists {
+	old, exists := t.Get(id)
+	if !exists {
 		t.state.count++
-		t.adds = true
 	}
+	t.grows = t.grows || !exists || len(record) > len(old)
 	t.note(id)
 	return t.put(t.records, id[:], record)
 }
