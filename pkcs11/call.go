@@ -65,6 +65,20 @@ func (op operation) end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_R
 
 func (op operation) inputTooLong() ck.RV { return op.tooLong }
 
+// abandon ends the operation, if it is one that can take a call.
+func (op operation) abandon(app *slots.App, h C.CK_SESSION_HANDLE) {
+	app.Refuse(ck.SessionHandle(h), op.kind, ck.CKR_GENERAL_ERROR)
+}
+
+// faulted is what the functions with an output defer: it ends the operation if there was
+// a fault where slots did not see it, at the length of the output or a parameter.
+func faulted[E ender](op E, app *slots.App, h C.CK_SESSION_HANDLE, rv *C.CK_RV) {
+	if recover() != nil {
+		*rv = C.CK_RV(ck.CKR_GENERAL_ERROR)
+		op.abandon(app, h)
+	}
+}
+
 // refuse answers for an argument error in any other function of a session: a bad
 // handle is told first.
 func refuse(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_RV {

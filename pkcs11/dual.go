@@ -21,6 +21,10 @@ func (d dualOperation) end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.C
 	return C.CK_RV(app.RefuseDual(ck.SessionHandle(h), d.cipher.kind, d.other, ck.Code(err)))
 }
 
+func (d dualOperation) abandon(app *slots.App, h C.CK_SESSION_HANDLE) {
+	app.RefuseDual(ck.SessionHandle(h), d.cipher.kind, d.other, ck.CKR_GENERAL_ERROR)
+}
+
 func (d dualOperation) inputTooLong() ck.RV { return d.cipher.tooLong }
 
 //export coffer_C_DigestEncryptUpdate

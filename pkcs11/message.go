@@ -67,11 +67,12 @@ type messageCall struct {
 
 // transform is a function that turns a message, or a part of one, into an output.
 func (m message) transform(h C.CK_SESSION_HANDLE, c messageCall,
-	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, aad, src, dst []byte) (int, error)) C.CK_RV {
+	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, aad, src, dst []byte) (int, error)) (rv C.CK_RV) {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
+	defer faulted(m, app, h, &rv)
 	p, err := messageParams(c.param, c.paramLen)
 	if err != nil {
 		return m.end(app, h, err)
@@ -92,11 +93,12 @@ func (m message) transform(h C.CK_SESSION_HANDLE, c messageCall,
 
 // begin is C_EncryptMessageBegin and its like.
 func (m message) begin(h C.CK_SESSION_HANDLE, param C.CK_VOID_PTR, paramLen C.CK_ULONG, aad C.CK_BYTE_PTR, aadLen C.CK_ULONG,
-	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, aad []byte) error) C.CK_RV {
+	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, aad []byte) error) (rv C.CK_RV) {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
+	defer faulted(m, app, h, &rv)
 	p, err := messageParams(param, paramLen)
 	if err != nil {
 		return m.end(app, h, err)

@@ -43,11 +43,12 @@ func (m message) feed(h C.CK_SESSION_HANDLE, param C.CK_VOID_PTR, paramLen C.CK_
 // check is a function that takes in a message, or a part of it, and its signature.
 func (m message) check(h C.CK_SESSION_HANDLE, param C.CK_VOID_PTR, paramLen C.CK_ULONG, in C.CK_BYTE_PTR, inLen C.CK_ULONG,
 	signature C.CK_BYTE_PTR, signatureLen C.CK_ULONG,
-	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, src, signature []byte) error) C.CK_RV {
+	f func(app *slots.App, h ck.SessionHandle, p *ck.MessageParams, src, signature []byte) error) (rv C.CK_RV) {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
+	defer faulted(m, app, h, &rv)
 	p, err := messageParams(param, paramLen)
 	if err != nil {
 		return m.end(app, h, err)
