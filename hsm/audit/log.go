@@ -164,8 +164,11 @@ func (h *hold) catchUp() error {
 		return err
 	}
 	if h.seen {
-		if err := h.continues(now); err != nil && !h.begunAnew(now) {
-			return err
+		if err := h.continues(now); err != nil {
+			if !h.begunAnew(io.NewSectionReader(h.log, 0, now.offset), now.Root) {
+				return err
+			}
+			h.named = false
 		}
 	}
 	h.at, h.seen = now, true
@@ -234,18 +237,20 @@ func (h *hold) continues(now end) error {
 	return h.has(now, h.at.Size, h.at.Root)
 }
 
-// begunAnew reports whether the log, which ends at now, was begun since this process has
-// seen another in its place, by the SO's having accepted that something is wrong with that:
-// its first record says so, of a generation that the other cannot tell of.
-func (h *hold) begunAnew(now end) bool {
-	w := newWalker(io.NewSectionReader(h.log, 0, now.offset), h.signer.Name(), nil)
+// begunAnew reports whether log, which has this root, was begun since this process has seen
+// another in its place, by the SO's having accepted that something is wrong with that: its
+// first record says so, of a generation that the other cannot tell of. One without records
+// was not.
+func (h *hold) begunAnew(log io.Reader, root tlog.Hash) bool {
+	w := newWalker(log, h.signer.Name(), nil)
 	first, err := w.batch()
-	for ; err == nil; _, err = w.batch() {
-		if len(first) == 0 || first[0].Act != Accept || first[0].Generation <= h.at.Generation {
-			return false
-		}
+	if err != nil || len(first) == 0 || first[0].Act != Accept || first[0].Generation <= h.at.Generation {
+		return false
 	}
-	return err == io.EOF && w.last.Root == now.Root // which is signed
+	for err == nil {
+		_, err = w.batch()
+	}
+	return err == io.EOF && w.last.Root == root // which is signed
 }
 
 // has refuses a log whose first size records do not have this root.

@@ -104,3 +104,48 @@ func TestAcceptedByAnother(t *testing.T) {
 		t.Errorf("an older copy of the new log: %v", err)
 	}
 }
+
+// TestNothingInItsPlace: a process that has the log open appends nothing where that is gone,
+// or has nothing in it any more: it is no log that has begun anew.
+func TestNothingInItsPlace(t *testing.T) {
+	for name, empty := range map[string]func(w *twin){
+		"gone":     func(w *twin) { w.must(os.Remove(w.file(logName))) },
+		"all gone": func(w *twin) { w.must(os.RemoveAll(w.dir)) },
+		"empty":    func(w *twin) { w.write(logName, nil) },
+		"torn":     func(w *twin) { w.write(logName, []byte(`{"v":1,"seq":0,`)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTwin(t)
+			for range 100 { // more than the store's tail
+				w.must(w.act(committed))
+			}
+			empty(w)
+			for range 2 {
+				if err := w.log.Append(Event{Act: Logout}); !errors.Is(err, ErrLogOlder) {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestAcceptedAndKilled: where who accepted was killed before the new log was written, who
+// has the old one open writes it.
+func TestAcceptedAndKilled(t *testing.T) {
+	for _, torn := range []string{"", `{"v":1,"seq":0,`} {
+		w := newTwin(t)
+		for range 100 {
+			w.must(w.act(committed))
+		}
+		running := w.log
+		w.reopen()
+		w.spoil()
+		w.accept()
+		w.write(logName, []byte(torn))
+		w.log = running
+		w.must(w.act(committed))
+		if n := len(w.verify()); n < 2 {
+			t.Errorf("%d records", n)
+		}
+	}
+}

@@ -133,6 +133,6 @@ func (h *hold) accept(a Anchor, generation uint64, damaged bool) (aside string, 
 		return "", err
 	}
 	h.at = end{Checkpoint: Checkpoint{Name: h.signer.Name()}}
-	h.size, h.cut = 0, 0
+	h.size, h.cut, h.named = 0, 0, false
 	return filepath.Join(h.dir, logName) + suffix, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -68,8 +69,11 @@ func (l *Log) settleOnce(a Anchor, seen *snapshot) (done bool, err error) {
 // settleWith brings the log up to what the store remembers.
 func (h *hold) settleWith(a Anchor) error {
 	err := h.catchUp()
-	if errors.Is(err, ErrDamaged) && a.Tail != "" {
+	switch {
+	case errors.Is(err, ErrDamaged) && a.Tail != "":
 		err = h.heal(a)
+	case errors.Is(err, ErrLogOlder) && h.begunInStore(a):
+		h.at, h.cut, h.named, err = end{Checkpoint: Checkpoint{Name: h.signer.Name()}}, 0, false, nil
 	}
 	if err != nil {
 		return err
@@ -86,6 +90,13 @@ func (h *hold) settleWith(a Anchor) error {
 		return err
 	}
 	return h.has(h.at, a.Size, a.Root)
+}
+
+// begunInStore reports whether a log was begun anew of which only the store has anything:
+// who began it was killed before it was written.
+func (h *hold) begunInStore(a Anchor) bool {
+	_, offset, err := lastCheckpoint(h.log, h.size)
+	return err == nil && offset == 0 && h.begunAnew(strings.NewReader(a.Tail), a.Root)
 }
 
 // redo appends the batches of the store's tail that the log lacks.
