@@ -70,11 +70,19 @@ func (op operation) abandon(app *slots.App, h C.CK_SESSION_HANDLE) {
 	app.Refuse(ck.SessionHandle(h), op.kind, ck.CKR_GENERAL_ERROR)
 }
 
-// faulted is what the functions with an output defer: it ends the operation if there was
-// a fault where slots did not see it, at the length of the output or a parameter.
-func faulted[E ender](op E, app *slots.App, h C.CK_SESSION_HANDLE, rv *C.CK_RV) {
+// contain is what the functions with an output defer instead: it also ends the operation,
+// where slots did not see the fault, at the length of the output.
+func (op operation) contain(h C.CK_SESSION_HANDLE, rv *C.CK_RV) {
 	if recover() != nil {
-		*rv = C.CK_RV(ck.CKR_GENERAL_ERROR)
+		faulted(op, h, rv)
+	}
+}
+
+// faulted answers for a fault in a call on operations under way, which it ends.
+func faulted[E ender](op E, h C.CK_SESSION_HANDLE, rv *C.CK_RV) {
+	defer contain(rv)
+	*rv = C.CK_RV(ck.CKR_GENERAL_ERROR)
+	if app := current.Load(); app != nil {
 		op.abandon(app, h)
 	}
 }

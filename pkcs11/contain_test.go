@@ -54,12 +54,17 @@ func TestExportsContain(t *testing.T) {
 	}
 }
 
-// contains reports whether fn begins with "defer contain(&rv)".
+// contains reports whether fn begins with "defer contain(&rv)", or that of an operation.
 func contains(fn *ast.FuncDecl) bool {
 	first, ok := fn.Body.List[0].(*ast.DeferStmt)
 	if !ok {
 		return false
 	}
-	called, ok := first.Call.Fun.(*ast.Ident)
-	return ok && called.Name == "contain"
+	switch called := first.Call.Fun.(type) {
+	case *ast.Ident:
+		return called.Name == "contain"
+	case *ast.SelectorExpr:
+		return called.Sel.Name == "contain"
+	}
+	return false
 }

@@ -26,7 +26,7 @@ func coffer_C_DigestInit(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR) (rv C.CK_R
 
 //export coffer_C_Digest
 func coffer_C_Digest(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer digesting.contain(h, &rv)
 	return digesting.transform(h, in, inLen, out, outLen, (*slots.App).Digest)
 }
 
@@ -48,6 +48,6 @@ func coffer_C_DigestKey(h C.CK_SESSION_HANDLE, k C.CK_OBJECT_HANDLE) (rv C.CK_RV
 
 //export coffer_C_DigestFinal
 func coffer_C_DigestFinal(h C.CK_SESSION_HANDLE, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer digesting.contain(h, &rv)
 	return digesting.finish(h, out, outLen, (*slots.App).DigestFinal)
 }

@@ -25,32 +25,34 @@ func (d dualOperation) abandon(app *slots.App, h C.CK_SESSION_HANDLE) {
 	app.RefuseDual(ck.SessionHandle(h), d.cipher.kind, d.other, ck.CKR_GENERAL_ERROR)
 }
 
+func (d dualOperation) contain(h C.CK_SESSION_HANDLE, rv *C.CK_RV) {
+	if recover() != nil {
+		faulted(d, h, rv)
+	}
+}
+
 func (d dualOperation) inputTooLong() ck.RV { return d.cipher.tooLong }
 
 //export coffer_C_DigestEncryptUpdate
 func coffer_C_DigestEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
-	d := dualOperation{encrypting, slots.DigestOperation}
-	return transform(d, h, in, inLen, out, outLen, (*slots.App).DigestEncryptUpdate)
+	defer dualOperation{encrypting, slots.DigestOperation}.contain(h, &rv)
+	return transform(dualOperation{encrypting, slots.DigestOperation}, h, in, inLen, out, outLen, (*slots.App).DigestEncryptUpdate)
 }
 
 //export coffer_C_DecryptDigestUpdate
 func coffer_C_DecryptDigestUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
-	d := dualOperation{decrypting, slots.DigestOperation}
-	return transform(d, h, in, inLen, out, outLen, (*slots.App).DecryptDigestUpdate)
+	defer dualOperation{decrypting, slots.DigestOperation}.contain(h, &rv)
+	return transform(dualOperation{decrypting, slots.DigestOperation}, h, in, inLen, out, outLen, (*slots.App).DecryptDigestUpdate)
 }
 
 //export coffer_C_SignEncryptUpdate
 func coffer_C_SignEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
-	d := dualOperation{encrypting, slots.SignOperation}
-	return transform(d, h, in, inLen, out, outLen, (*slots.App).SignEncryptUpdate)
+	defer dualOperation{encrypting, slots.SignOperation}.contain(h, &rv)
+	return transform(dualOperation{encrypting, slots.SignOperation}, h, in, inLen, out, outLen, (*slots.App).SignEncryptUpdate)
 }
 
 //export coffer_C_DecryptVerifyUpdate
 func coffer_C_DecryptVerifyUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
-	d := dualOperation{decrypting, slots.VerifyOperation}
-	return transform(d, h, in, inLen, out, outLen, (*slots.App).DecryptVerifyUpdate)
+	defer dualOperation{decrypting, slots.VerifyOperation}.contain(h, &rv)
+	return transform(dualOperation{decrypting, slots.VerifyOperation}, h, in, inLen, out, outLen, (*slots.App).DecryptVerifyUpdate)
 }

@@ -72,7 +72,7 @@ func (m message) transform(h C.CK_SESSION_HANDLE, c messageCall,
 	if app == nil {
 		return rv
 	}
-	defer faulted(m, app, h, &rv)
+	defer m.contain(h, &rv)
 	p, err := messageParams(c.param, c.paramLen)
 	if err != nil {
 		return m.end(app, h, err)
@@ -98,7 +98,7 @@ func (m message) begin(h C.CK_SESSION_HANDLE, param C.CK_VOID_PTR, paramLen C.CK
 	if app == nil {
 		return rv
 	}
-	defer faulted(m, app, h, &rv)
+	defer m.contain(h, &rv)
 	p, err := messageParams(param, paramLen)
 	if err != nil {
 		return m.end(app, h, err)

@@ -48,7 +48,7 @@ func (m message) check(h C.CK_SESSION_HANDLE, param C.CK_VOID_PTR, paramLen C.CK
 	if app == nil {
 		return rv
 	}
-	defer faulted(m, app, h, &rv)
+	defer m.contain(h, &rv)
 	p, err := messageParams(param, paramLen)
 	if err != nil {
 		return m.end(app, h, err)

@@ -52,12 +52,11 @@ type ender interface {
 }
 
 func transform[E ender](op E, h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR,
-	f func(app *slots.App, h ck.SessionHandle, src, dst []byte) (int, error)) (rv C.CK_RV) {
+	f func(app *slots.App, h ck.SessionHandle, src, dst []byte) (int, error)) C.CK_RV {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
-	defer faulted(op, app, h, &rv)
 	src, err := input(in, inLen, op.inputTooLong())
 	if err != nil {
 		return op.end(app, h, err)
@@ -78,12 +77,11 @@ func transform[E ender](op E, h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.C
 
 // finish is a function that only has an output.
 func (op operation) finish(h C.CK_SESSION_HANDLE, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR,
-	f func(app *slots.App, h ck.SessionHandle, dst []byte) (int, error)) (rv C.CK_RV) {
+	f func(app *slots.App, h ck.SessionHandle, dst []byte) (int, error)) C.CK_RV {
 	app, rv := application()
 	if app == nil {
 		return rv
 	}
-	defer faulted(op, app, h, &rv)
 	dst, err := output[byte](out, outLen)
 	if err != nil {
 		return op.end(app, h, err)

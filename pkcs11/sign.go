@@ -15,7 +15,7 @@ func coffer_C_SignInit(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, k C.CK_OBJEC
 
 //export coffer_C_Sign
 func coffer_C_Sign(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer signing.contain(h, &rv)
 	return signing.transform(h, in, inLen, out, outLen, (*slots.App).Sign)
 }
 
@@ -27,7 +27,7 @@ func coffer_C_SignUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULO
 
 //export coffer_C_SignFinal
 func coffer_C_SignFinal(h C.CK_SESSION_HANDLE, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer signing.contain(h, &rv)
 	return signing.finish(h, out, outLen, (*slots.App).SignFinal)
 }
 
@@ -39,6 +39,6 @@ func coffer_C_SignRecoverInit(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, k C.C
 
 //export coffer_C_SignRecover
 func coffer_C_SignRecover(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer signRecovering.contain(h, &rv)
 	return signRecovering.transform(h, in, inLen, out, outLen, (*slots.App).SignRecover)
 }

@@ -55,7 +55,7 @@ func coffer_C_VerifyRecoverInit(h C.CK_SESSION_HANDLE, m C.CK_MECHANISM_PTR, k C
 
 //export coffer_C_VerifyRecover
 func coffer_C_VerifyRecover(h C.CK_SESSION_HANDLE, signature C.CK_BYTE_PTR, signatureLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer contain(&rv)
+	defer verifyRecovering.contain(h, &rv)
 	return verifyRecovering.transform(h, signature, signatureLen, out, outLen, (*slots.App).VerifyRecover)
 }
 
