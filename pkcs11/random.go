@@ -33,21 +33,5 @@ func coffer_C_SeedRandom(h C.CK_SESSION_HANDLE, seed C.CK_BYTE_PTR, n C.CK_ULONG
 //export coffer_C_GenerateRandom
 func coffer_C_GenerateRandom(h C.CK_SESSION_HANDLE, random C.CK_BYTE_PTR, n C.CK_ULONG) (rv C.CK_RV) {
 	defer contain(&rv)
-	return onBytes(h, random, n, func(app *slots.App, h ck.SessionHandle, b []byte) error {
-		touch(b)
-		return app.GenerateRandom(h, b)
-	})
-}
-
-// touch writes to every page of b, so that a fault is one of Go code, which contain
-// sees. The standard library has the kernel's code fill b (vDSO), and a fault in that
-// is the end of the process.
-func touch(b []byte) {
-	const page = 4096 // or a multiple of it
-	for i := 0; i < len(b); i += page {
-		b[i] = 0
-	}
-	if len(b) > 0 {
-		b[len(b)-1] = 0
-	}
+	return onBytes(h, random, n, (*slots.App).GenerateRandom)
 }

@@ -66,3 +66,16 @@ func TestLyingRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestRandomWithoutSession has nothing written, and nothing said of the memory, where there
+// is no session.
+func TestRandomWithoutSession(t *testing.T) {
+	k := open(t)
+	const fill, none = 0xaa, 0
+	mem := k.Bytes(8192, fill)
+	k.want(ck.CKR_SESSION_HANDLE_INVALID, "C_GenerateRandom", none, Address(mem), uintptr(len(mem)))
+	k.want(ck.CKR_SESSION_HANDLE_INVALID, "C_GenerateRandom", none, Address(mem)+1, uintptr(len(mem)))
+	if bytes.Count(mem, []byte{fill}) != len(mem) {
+		t.Error("a call without a session has written to the caller's memory")
+	}
+}
