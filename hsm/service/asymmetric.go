@@ -2,14 +2,13 @@ package service
 
 import (
 	"bytes"
-	"hash"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
 )
 
 // The operations of asymmetric keys have one shape: take the data in, compute
-// once. signer, verifier and transformer are those shapes; a mechanism fills in
-// the computation.
+// once. signer, verifier (signature.go) and transformer are those shapes; a mechanism
+// fills in the computation.
 
 // intake takes in what a signature is made over.
 type intake interface {
@@ -23,20 +22,13 @@ type intake interface {
 	saveable
 }
 
-// hashIntake hashes the data.
-type hashIntake struct{ hash.Hash }
-
-func (in hashIntake) Update(part []byte) error {
-	in.Write(part)
-	return nil
-}
+// hashIntake hashes the data, as a digest does: what it returns is wiped by Close.
+type hashIntake struct{ *summer }
 
 func (in hashIntake) sum(last []byte) ([]byte, error) {
 	in.Write(last)
-	return in.Sum(nil), nil
+	return in.Sum(in.summer.sum[:0]), nil
 }
-
-func (in hashIntake) Close() { in.Reset() }
 
 // maxParts limits what is kept in memory for mechanisms that need all of the
 // data at once and set no limit themselves, in bytes.
@@ -76,53 +68,6 @@ func (in *wholeIntake) sum(last []byte) ([]byte, error) {
 }
 
 func (in *wholeIntake) Close() { clear(in.data) }
-
-// signer is an api.Signer whose signatures all have size bytes.
-type signer struct {
-	intake
-	size int
-	sign func(data []byte) ([]byte, error)
-}
-
-func (s *signer) OneShot(dst, data []byte) (int, error) {
-	if n, done, err := fits(dst, s.size); done {
-		return n, err
-	}
-	in, err := s.sum(data)
-	if err != nil {
-		return 0, err
-	}
-	sig, err := s.sign(in)
-	if err != nil {
-		return 0, err
-	}
-	return copy(dst, sig), nil
-}
-
-func (s *signer) Final(dst []byte) (int, error) { return s.OneShot(dst, nil) }
-
-// verifier is an api.Verifier whose signatures all have size bytes. verify tells
-// whether the signature is right.
-type verifier struct {
-	intake
-	size   int
-	verify func(data, sig []byte) bool
-}
-
-func (v *verifier) OneShot(data, sig []byte) error {
-	in, err := v.sum(data)
-	switch {
-	case err != nil:
-		return err
-	case len(sig) != v.size:
-		return ck.CKR_SIGNATURE_LEN_RANGE
-	case !v.verify(in, sig):
-		return ck.CKR_SIGNATURE_INVALID
-	}
-	return nil
-}
-
-func (v *verifier) Final(sig []byte) error { return v.OneShot(nil, sig) }
 
 // singlePart refuses the parts of an api.Cipher whose mechanism the standard has for
 // single-part operations alone. Of the codes that are listed for these functions

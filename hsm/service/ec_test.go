@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	encodingasn1 "encoding/asn1"
+	"math/big"
 	"testing"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
@@ -154,19 +155,48 @@ func TestECDSAData(t *testing.T) {
 	}
 }
 
+// TestSigValue has signatures of all curves with numbers of any length, and with such as
+// no signature has: all are what encoding/asn1 makes of them.
+func TestSigValue(t *testing.T) {
+	for _, c := range curves {
+		if c.nist == nil {
+			continue
+		}
+		for zeros := range c.size + 1 {
+			for _, first := range []byte{1, 0x7f, 0x80, 0xff} {
+				sig := bytes.Repeat([]byte{first}, 2*c.size)
+				clear(sig[:zeros])
+				clear(sig[c.size:][:(zeros+1)/2])
+				r, s := new(big.Int).SetBytes(sig[:c.size]), new(big.Int).SetBytes(sig[c.size:])
+				want, err := encodingasn1.Marshal(struct{ R, S *big.Int }{r, s})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var room [maxSigValue]byte
+				if got := sigValue(&room, sig); !bytes.Equal(got, want) {
+					t.Errorf("%x: %x, want %x", sig, got, want)
+				}
+				if back, err := concatenated(nil, want, c.size); err != nil || !bytes.Equal(back, sig) {
+					t.Errorf("%x: back %x, %v", sig, back, err)
+				}
+			}
+		}
+	}
+}
+
 // TestECDSAForm has signatures whose numbers are short, long and not there.
 func TestECDSAForm(t *testing.T) {
 	for der, want := range map[string]string{
-		"3006020101020102":     "00000100000002",
-		"3008020200ff02020100": "0000ff00000100",
+		"3006020101020102":     "0000000100000002",
+		"3008020200ff02020100": "000000ff00000100",
 	} {
-		got, err := concatenated(unhex(der), 4)
-		if err != nil || !bytes.Equal(got[1:], unhex(want)) || got[0] != 0 {
+		got, err := concatenated([]byte{7}, unhex(der), 4)
+		if err != nil || !bytes.Equal(got, unhex("07"+want)) {
 			t.Errorf("%s: %x, %v", der, got, err)
 		}
 	}
 	for _, der := range []string{"", "30", "3003020101", "300a0205010101010102010200"} {
-		if _, err := concatenated(unhex(der), 4); err != ck.CKR_FUNCTION_FAILED {
+		if _, err := concatenated([]byte{7}, unhex(der), 4); err != ck.CKR_FUNCTION_FAILED {
 			t.Errorf("%s: %v", der, err)
 		}
 	}

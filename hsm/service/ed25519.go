@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/sha512"
 	"sync"
 
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -31,21 +30,26 @@ func init() {
 // edOptions turns the parameter into that of crypto/ed25519: Ed25519 without a
 // parameter, Ed25519ctx or Ed25519ph with one (RFC 8032, section 5.1). An empty
 // context is the same as none, which section 8.3 advises against signing with.
-func edOptions(m *ck.Mechanism) (*ed25519.Options, intake, error) {
+//
+// The hash is nil unless it is Ed25519ph.
+func edOptions(m *ck.Mechanism) (*ed25519.Options, *hashInfo, error) {
 	p, _ := m.Param.(*ck.EdDSAParams)
 	if p == nil {
-		p = &ck.EdDSAParams{}
+		return &edPure, nil, nil
 	}
 	if len(p.Context) > 255 {
 		return nil, nil, ck.CKR_MECHANISM_PARAM_INVALID
 	}
 	opts := &ed25519.Options{Context: string(p.Context)}
-	if p.PreHash {
-		opts.Hash = crypto.SHA512
-		return opts, hashIntake{sha512.New()}, nil
+	if !p.PreHash {
+		return opts, nil, nil
 	}
-	return opts, &wholeIntake{}, nil
+	opts.Hash = crypto.SHA512
+	h, _ := hashByMechanism(ck.CKM_SHA512)
+	return opts, h, nil
 }
+
+var edPure ed25519.Options // it is not changed
 
 // isEdwardsPoint reports whether 32 bytes are a point on edwards25519 (RFC 8032, section
 // 5.1.3; FIPS 186-5 has public keys checked so). The standard library has no function for
@@ -73,17 +77,23 @@ func signEdDSA(k *Key, m *ck.Mechanism) (api.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts, in, err := edOptions(m)
+	opts, h, err := edOptions(m)
 	if err != nil {
 		return nil, err
 	}
-	return &signer{in, ed25519.SignatureSize, priv.using(func(data []byte) ([]byte, error) {
-		sig, err := priv.ed.Sign(nil, data, opts)
-		if err != nil {
-			return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "EdDSA: %w", err)
-		}
-		return sig, nil
-	})}, nil
+	s := edSigning.start(priv, &priv.wipeable, opts, ed25519.SignatureSize)
+	s.begin(h, wholeIntake{})
+	return s, nil
+}
+
+var edSigning = signing[*ecPrivateKey, *ed25519.Options]{sign: (*ecPrivateKey).signEdDSA}
+
+func (k *ecPrivateKey) signEdDSA(opts *ed25519.Options, _, data []byte) ([]byte, error) {
+	sig, err := k.ed.Sign(nil, data, opts)
+	if err != nil {
+		return nil, ck.Errorf(ck.CKR_FUNCTION_FAILED, "EdDSA: %w", err)
+	}
+	return sig, nil
 }
 
 func verifyEdDSA(k *Key, m *ck.Mechanism) (api.Verifier, error) {
@@ -91,11 +101,17 @@ func verifyEdDSA(k *Key, m *ck.Mechanism) (api.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts, in, err := edOptions(m)
+	opts, h, err := edOptions(m)
 	if err != nil {
 		return nil, err
 	}
-	return &verifier{in, ed25519.SignatureSize, func(data, sig []byte) bool {
-		return ed25519.VerifyWithOptions(pub.point, data, sig, opts) == nil
-	}}, nil
+	v := edVerifying.start(pub, opts, ed25519.SignatureSize)
+	v.begin(h, wholeIntake{})
+	return v, nil
+}
+
+var edVerifying = verifying[*ecPublicKey, *ed25519.Options]{verify: (*ecPublicKey).verifyEdDSA}
+
+func (k *ecPublicKey) verifyEdDSA(opts *ed25519.Options, data, sig []byte) bool {
+	return ed25519.VerifyWithOptions(k.point, data, sig, opts) == nil
 }

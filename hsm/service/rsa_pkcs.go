@@ -64,16 +64,19 @@ func rsaDecryption(out []byte, err error) ([]byte, error) {
 	return nil, rsaFailed(err)
 }
 
-// pkcs1Intake hashes with h, or takes ready-made DigestInfo (h is nil) for a key
-// of size bytes.
-func pkcs1Intake(h *hashInfo, size int) (intake, crypto.Hash) {
+// digestInfoOf are the limits of ready-made DigestInfo for a key of size bytes.
+func digestInfoOf(size int) wholeIntake { return wholeIntake{max: size - pkcs1Overhead} }
+
+// name is how crypto/rsa is told the hash of h, which is nil of ready-made DigestInfo.
+func (h *hashInfo) name() crypto.Hash {
 	if h == nil {
-		return &wholeIntake{max: size - pkcs1Overhead}, 0
+		return 0
 	}
-	return hashIntake{h.new()}, h.hash
+	return h.hash
 }
 
 func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
+	way := &signing[*rsaPrivateKey, crypto.Hash]{sign: (*rsaPrivateKey).signPKCS1}
 	return func(k *Key, _ *ck.Mechanism) (api.Signer, error) {
 		priv, err := rsaPrivate(k)
 		if err != nil {
@@ -82,18 +85,14 @@ func signPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 		if err := bareAllowed(h); err != nil {
 			return nil, err
 		}
-		in, hash := pkcs1Intake(h, priv.Size())
-		return &signer{in, priv.Size(), priv.using(func(data []byte) ([]byte, error) {
-			sig, err := priv.signPKCS1(hash, data)
-			if err != nil {
-				return nil, rsaFailed(err)
-			}
-			return sig, nil
-		})}, nil
+		s := way.start(priv, &priv.wipeable, h.name(), priv.Size())
+		s.begin(h, digestInfoOf(priv.Size()))
+		return s, nil
 	}
 }
 
 func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
+	way := &verifying[*rsaPublicKey, crypto.Hash]{verify: (*rsaPublicKey).verifyPKCS1}
 	return func(k *Key, _ *ck.Mechanism) (api.Verifier, error) {
 		pub, err := rsaPublic(k)
 		if err != nil {
@@ -102,11 +101,14 @@ func verifyPKCS1(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 		if err := bareAllowed(h); err != nil {
 			return nil, err
 		}
-		in, hash := pkcs1Intake(h, pub.Size())
-		return &verifier{in, pub.Size(), func(data, sig []byte) bool {
-			return rsa.VerifyPKCS1v15(pub.PublicKey, hash, data, sig) == nil
-		}}, nil
+		v := way.start(pub, h.name(), pub.Size())
+		v.begin(h, digestInfoOf(pub.Size()))
+		return v, nil
 	}
+}
+
+func (k *rsaPublicKey) verifyPKCS1(hash crypto.Hash, digest, sig []byte) bool {
+	return rsa.VerifyPKCS1v15(k.PublicKey, hash, digest, sig) == nil
 }
 
 func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
@@ -119,11 +121,7 @@ func signRecoverPKCS1(k *Key, _ *ck.Mechanism) (api.Cipher, error) {
 	}
 	size := priv.Size()
 	return &transformer{size: size, exact: true, check: atMost(size - pkcs1Overhead), do: priv.using(func(src []byte) ([]byte, error) {
-		sig, err := priv.signPKCS1(0, src)
-		if err != nil {
-			return nil, rsaFailed(err)
-		}
-		return sig, nil
+		return priv.signPKCS1(0, nil, src)
 	})}, nil
 }
 

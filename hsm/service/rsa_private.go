@@ -23,12 +23,20 @@ func (k *rsaPrivateKey) fast() *rawrsa.PrivateKey {
 	return nil
 }
 
-// signPKCS1 signs a digest; of hash 0, a DigestInfo.
-func (k *rsaPrivateKey) signPKCS1(hash crypto.Hash, digest []byte) ([]byte, error) {
+// signPKCS1 signs a digest; of hash 0, a DigestInfo. It may append to dst.
+func (k *rsaPrivateKey) signPKCS1(hash crypto.Hash, dst, digest []byte) ([]byte, error) {
 	if raw := k.fast(); raw != nil {
-		return raw.SignPKCS1v15(hash, digest)
+		return rsaSigned(raw.SignPKCS1v15(dst, hash, digest))
 	}
-	return rsa.SignPKCS1v15(nil, k.PrivateKey, hash, digest)
+	return rsaSigned(rsa.SignPKCS1v15(nil, k.PrivateKey, hash, digest))
+}
+
+// rsaSigned is a signature, or the code of what went wrong.
+func rsaSigned(sig []byte, err error) ([]byte, error) {
+	if err != nil {
+		return nil, rsaFailed(err)
+	}
+	return sig, nil
 }
 
 func (k *rsaPrivateKey) decryptPKCS1(c []byte) ([]byte, error) {
@@ -46,14 +54,14 @@ func (k *rsaPrivateKey) decryptOAEP(c []byte, opts *rsa.OAEPOptions) ([]byte, er
 }
 
 // signPSS takes the path of hsm/crypto/rsa, accelerated or not, for what
-// crypto/rsa does not do.
-func (k *rsaPrivateKey) signPSS(p pss, digest []byte) ([]byte, error) {
+// crypto/rsa does not do. It may append to dst.
+func (k *rsaPrivateKey) signPSS(p pss, dst, digest []byte) ([]byte, error) {
 	if opts, ok := p.options(); ok && k.fast() == nil {
-		return rsa.SignPSS(rand.Reader, k.PrivateKey, p.hash.hash, digest, opts)
+		return rsaSigned(rsa.SignPSS(rand.Reader, k.PrivateKey, p.hash.hash, digest, opts))
 	}
 	raw, err := k.bare()
 	if err != nil {
-		return nil, err
+		return nil, rsaFailed(err)
 	}
-	return p.bare().Sign(raw, digest)
+	return rsaSigned(p.bare().Sign(dst, raw, digest))
 }

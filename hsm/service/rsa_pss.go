@@ -37,7 +37,7 @@ func newPSS(m *ck.Mechanism, h *hashInfo, bits int) (pss, error) {
 		return pss{}, ck.CKR_MECHANISM_PARAM_INVALID
 	}
 	p := pss{hash: hash, mgf: mgf}
-	maxSalt := p.bare().MaxSalt(bits)
+	maxSalt := rawrsa.MaxSalt(bits, hash.size)
 	if maxSalt < 0 {
 		return pss{}, ck.CKR_KEY_SIZE_RANGE
 	}
@@ -48,14 +48,8 @@ func newPSS(m *ck.Mechanism, h *hashInfo, bits int) (pss, error) {
 	return p, saltAllowed(p.salt, hash)
 }
 
-// intake hashes the data if the mechanism names a hash; otherwise the data is
-// the digest.
-func (p pss) intake(h *hashInfo) intake {
-	if h == nil {
-		return &wholeIntake{min: p.hash.size, max: p.hash.size}
-	}
-	return hashIntake{h.new()}
-}
+// digest is the limits of the data of a mechanism that names no hash.
+func (p pss) digest() wholeIntake { return wholeIntake{min: p.hash.size, max: p.hash.size} }
 
 // options returns the parameter for crypto/rsa, which has one hash for both
 // purposes and takes a salt of no bytes for a question.
@@ -67,18 +61,16 @@ func (p pss) bare() rawrsa.PSS {
 	return rawrsa.PSS{Hash: p.hash.new, MGF: p.mgf.new, SaltLen: p.salt}
 }
 
-func (p pss) verify(pub *rsaPublicKey, digest, sig []byte) error {
+func (k *rsaPublicKey) verifyPSS(p pss, digest, sig []byte) bool {
 	if opts, ok := p.options(); ok {
-		return rsa.VerifyPSS(pub.PublicKey, p.hash.hash, digest, sig, opts)
+		return rsa.VerifyPSS(k.PublicKey, p.hash.hash, digest, sig, opts) == nil
 	}
-	raw, err := pub.raw()
-	if err != nil {
-		return err
-	}
-	return p.bare().Verify(raw, digest, sig)
+	raw, err := k.raw()
+	return err == nil && p.bare().Verify(raw, digest, sig) == nil
 }
 
 func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
+	way := &signing[*rsaPrivateKey, pss]{sign: (*rsaPrivateKey).signPSS}
 	return func(k *Key, m *ck.Mechanism) (api.Signer, error) {
 		priv, err := rsaPrivate(k)
 		if err != nil {
@@ -88,17 +80,14 @@ func signPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &signer{p.intake(h), priv.Size(), priv.using(func(digest []byte) ([]byte, error) {
-			sig, err := priv.signPSS(p, digest)
-			if err != nil {
-				return nil, rsaFailed(err)
-			}
-			return sig, nil
-		})}, nil
+		s := way.start(priv, &priv.wipeable, p, priv.Size())
+		s.begin(h, p.digest())
+		return s, nil
 	}
 }
 
 func verifyPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
+	way := &verifying[*rsaPublicKey, pss]{verify: (*rsaPublicKey).verifyPSS}
 	return func(k *Key, m *ck.Mechanism) (api.Verifier, error) {
 		pub, err := rsaPublic(k)
 		if err != nil {
@@ -108,8 +97,8 @@ func verifyPSS(h *hashInfo) func(*Key, *ck.Mechanism) (api.Verifier, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &verifier{p.intake(h), pub.Size(), func(digest, sig []byte) bool {
-			return p.verify(pub, digest, sig) == nil
-		}}, nil
+		v := way.start(pub, p, pub.Size())
+		v.begin(h, p.digest())
+		return v, nil
 	}
 }

@@ -98,18 +98,26 @@ func signX509(k *Key, _ *ck.Mechanism) (api.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signer{&wholeIntake{max: priv.Size()}, priv.Size(), priv.using(func(data []byte) ([]byte, error) {
-		return rsaPrivateOperation(priv, data, ck.CKR_DATA_INVALID)
-	})}, nil
+	s := x509Signing.start(priv, &priv.wipeable, struct{}{}, priv.Size())
+	s.begin(nil, wholeIntake{max: priv.Size()})
+	return s, nil
 }
+
+var x509Signing = signing[*rsaPrivateKey, struct{}]{sign: func(k *rsaPrivateKey, _ struct{}, _, data []byte) ([]byte, error) {
+	return rsaPrivateOperation(k, data, ck.CKR_DATA_INVALID)
+}}
 
 func verifyX509(k *Key, _ *ck.Mechanism) (api.Verifier, error) {
 	pub, err := parsedAs[*rsaPublicKey](k)
 	if err != nil {
 		return nil, err
 	}
-	return &verifier{&wholeIntake{max: pub.Size()}, pub.Size(), func(data, sig []byte) bool {
-		m, err := rsaPublicOperation(pub, sig, ck.CKR_SIGNATURE_INVALID)
-		return err == nil && bytes.Equal(bytes.TrimLeft(m, "\x00"), bytes.TrimLeft(data, "\x00"))
-	}}, nil
+	v := x509Verifying.start(pub, struct{}{}, pub.Size())
+	v.begin(nil, wholeIntake{max: pub.Size()})
+	return v, nil
 }
+
+var x509Verifying = verifying[*rsaPublicKey, struct{}]{verify: func(k *rsaPublicKey, _ struct{}, data, sig []byte) bool {
+	m, err := rsaPublicOperation(k, sig, ck.CKR_SIGNATURE_INVALID)
+	return err == nil && bytes.Equal(bytes.TrimLeft(m, "\x00"), bytes.TrimLeft(data, "\x00"))
+}}

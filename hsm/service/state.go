@@ -130,9 +130,6 @@ func (s *summer) restore(state []byte) bool {
 func (v *sumVerifier) save() ([]byte, error)     { return (*summer)(v).save() }
 func (v *sumVerifier) restore(state []byte) bool { return (*summer)(v).restore(state) }
 
-func (in hashIntake) save() ([]byte, error)     { return saveHash(in.Hash) }
-func (in hashIntake) restore(state []byte) bool { return restoreHash(in.Hash, state) }
-
 func (in *wholeIntake) save() ([]byte, error) { return append([]byte(nil), in.data...), nil }
 func (in *wholeIntake) restore(state []byte) bool {
 	return in.Update(state) == nil

@@ -21,36 +21,38 @@ type wipeable struct {
 // computation is what a private key does with data.
 type computation = func(data []byte) ([]byte, error)
 
-// using makes a computation hold off wiping while it runs, and leave nothing of the
-// key behind. Once the key has been wiped it answers CKR_USER_NOT_LOGGED_IN.
-func (w *wipeable) using(compute computation) computation {
-	return func(data []byte) (out []byte, err error) {
-		w.mu.RLock()
-		defer w.mu.RUnlock()
-		if w.wiped {
-			return nil, errWiped
-		}
-		secret.Do(func() { out, err = compute(data) })
-		return out, err
+// use runs a computation that holds off wiping, and leaves nothing of the key behind.
+// Once the key has been wiped the answer is CKR_USER_NOT_LOGGED_IN.
+func (w *wipeable) use(compute func() ([]byte, error)) (out []byte, err error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.wiped {
+		return nil, errWiped
 	}
+	secret.Do(func() { out, err = compute() })
+	return out, err
 }
 
-// usingOften is using for ECDSA, whose many small allocations would take twice as
+// useOften is use for ECDSA, whose many small allocations would take twice as
 // long to erase as to use. The first computation erases: it makes what the standard
 // library keeps of the key. Of the others the one-time numbers are left to the
 // collector as they are.
-func (w *wipeable) usingOften(compute computation) computation {
-	erasing := w.using(compute)
+func (w *wipeable) useOften(compute func() ([]byte, error)) ([]byte, error) {
+	if !w.used.Swap(true) {
+		return w.use(compute)
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.wiped {
+		return nil, errWiped
+	}
+	return compute()
+}
+
+// using makes a computation one that is run by use.
+func (w *wipeable) using(compute computation) computation {
 	return func(data []byte) ([]byte, error) {
-		if !w.used.Swap(true) {
-			return erasing(data)
-		}
-		w.mu.RLock()
-		defer w.mu.RUnlock()
-		if w.wiped {
-			return nil, errWiped
-		}
-		return compute(data)
+		return w.use(func() ([]byte, error) { return compute(data) })
 	}
 }
 

@@ -62,8 +62,8 @@ func acvpVerify(t *testing.T, k *PublicKey, c *acvp.Case) bool {
 	if c.Text("sigType") == "pss" {
 		return PSS{Hash: hash.New, MGF: hash.New, SaltLen: c.Int("saltLen")}.Verify(k, digest, sig) == nil
 	}
-	want, err := encodePKCS1v15(k.Size(), hash, digest)
-	if err != nil {
+	want := make([]byte, k.Size())
+	if err := encodePKCS1v15(want, hash, digest); err != nil {
 		t.Fatalf("%s: %v", c, err)
 	}
 	got, err := k.Encrypt(sig)

@@ -23,7 +23,7 @@ func inBatches(kernels []kernel) []kernel {
 // amongOthers does an operation somewhere in a batch of others with the same key.
 type amongOthers struct{ *batcher }
 
-func (s amongOthers) do(k *crtKey, c []byte) ([]byte, error) {
+func (s amongOthers) do(k *crtKey, dst, c []byte) ([]byte, error) {
 	ops := make([]*operation, 1+rand.IntN(batchSize))
 	for i := range ops {
 		ops[i] = newOperation(k, make([]byte, k.size))
@@ -31,7 +31,7 @@ func (s amongOthers) do(k *crtKey, c []byte) ([]byte, error) {
 	op := newOperation(k, c)
 	ops[rand.IntN(len(ops))] = op
 	s.run(ops)
-	return op.result()
+	return op.result(dst)
 }
 
 func newOperation(k *crtKey, c []byte) *operation {
@@ -42,7 +42,7 @@ func newOperation(k *crtKey, c []byte) *operation {
 func doAlone(k *crtKey, c []byte) ([]byte, error) {
 	op := newOperation(k, c)
 	op.alone()
-	return op.result()
+	return op.result(nil)
 }
 
 // batchPrimes are three primes of one length for every size of private kernel.
@@ -104,7 +104,7 @@ func TestBatch(t *testing.T) {
 			}
 			b.run(ops)
 			for i, op := range ops {
-				if got, err := op.result(); err != nil || new(big.Int).SetBytes(got).Cmp(want[i]) != 0 {
+				if got, err := op.result(nil); err != nil || new(big.Int).SetBytes(got).Cmp(want[i]) != 0 {
 					t.Errorf("%d of %d: %v", i, n, err)
 				}
 			}
@@ -130,7 +130,7 @@ func TestBatchFault(t *testing.T) {
 			}
 			b.run(ops)
 			for i, op := range ops {
-				m, err := op.result()
+				m, err := op.result(nil)
 				if i == bad && damage != "e" {
 					if !errors.Is(err, errFault) || m != nil || !allZero(op.m) {
 						t.Errorf("%s: %v", damage, err)

@@ -66,7 +66,7 @@ func BenchmarkThreads(b *testing.B) {
 				const turn = 256
 				var queued, alone spent
 				for at := 0; at < b.N; at += turn {
-					queued.threads(threads, turn, func() { k.decrypt(c) })
+					queued.threads(threads, turn, func() { k.decrypt(nil, c) })
 					alone.threads(threads, turn, func() { doAlone(k, c) })
 				}
 				n := float64((b.N + turn - 1) / turn * turn)

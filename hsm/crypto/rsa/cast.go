@@ -35,7 +35,7 @@ func testWith(k *rsa.PrivateKey, kernels []kernel) error {
 	}
 	digest := sha256.Sum256([]byte("abc"))
 	pss := PSS{Hash: sha256.New, MGF: sha512.New384}
-	sig, err := pss.sign(key, digest[:])
+	sig, err := pss.sign(nil, key, digest[:])
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func testBatch(k *rsa.PrivateKey, kernels []kernel) error {
 	}
 	newBatcher(kernels, key.digits).run(ops[:])
 	for i, op := range ops {
-		m, err := op.result()
+		m, err := op.result(nil)
 		if err != nil {
 			return err
 		}

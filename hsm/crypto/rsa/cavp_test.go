@@ -48,7 +48,7 @@ func TestSignCAVP(t *testing.T) {
 		}
 		hash, digest := cavpHash(t, c)
 		forEachImplementation(t, cavpPrivate(t, c), func(t *testing.T, k *PrivateKey) {
-			got, err := k.SignPKCS1v15(hash, digest)
+			got, err := k.SignPKCS1v15(nil, hash, digest)
 			if want := c.Number("s").FillBytes(make([]byte, k.Size())); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %x, %v", c.Where, got, err)
 			}

@@ -6,7 +6,7 @@ import (
 )
 
 // operation is a private operation. It starts out with errFault, and has that until
-// its result is known to be right.
+// its result is known to be right. Till then the result is nowhere but in m.
 type operation struct {
 	key *crtKey
 	c   []byte // below n and no longer
@@ -72,15 +72,15 @@ func newCRTKey(kernels []kernel, public *publicModulus, key *rsa.PrivateKey) *cr
 	return r
 }
 
-// decrypt is c^d mod n (RFC 8017, section 5.1.2, step 2b), as many bytes as n
+// decrypt appends c^d mod n (RFC 8017, section 5.1.2, step 2b), as many bytes as n
 // has. c is below n and no longer.
-func (k *crtKey) decrypt(c []byte) ([]byte, error) {
+func (k *crtKey) decrypt(dst, c []byte) ([]byte, error) {
 	if k.scheduler == nil || k.public.digits != 2*k.digits {
 		op := operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
 		op.alone()
-		return op.result()
+		return op.result(dst)
 	}
-	return k.scheduler.do(k, c)
+	return k.scheduler.do(k, dst, c)
 }
 
 // alone does the operation on the kernel of two lanes.
@@ -94,13 +94,14 @@ func (op *operation) alone() {
 	k.public.check(ops[:], *p)
 }
 
-// result is what leaves: a faulty result would give the primes away.
-func (op *operation) result() ([]byte, error) {
+// result appends what leaves to dst: a faulty result would give the primes away. It
+// wipes m.
+func (op *operation) result(dst []byte) ([]byte, error) {
+	defer clear(op.m)
 	if op.err != nil {
-		clear(op.m)
 		return nil, op.err
 	}
-	return op.m, nil
+	return append(dst, op.m...), nil
 }
 
 // power sets m to c^d mod n for all operations by way of their primes. Operation i

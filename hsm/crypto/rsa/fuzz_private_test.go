@@ -126,7 +126,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		fast[i][0].scheduler.(*queue).batcher.run(ops)
 		for l, op := range ops {
-			got, err := op.result()
+			got, err := op.result(nil)
 			checkDecrypted(t, "in a batch", whose[l], new(big.Int).SetBytes(op.c), got, err)
 		}
 	})

@@ -90,7 +90,7 @@ func FuzzVerifyPSS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which, salt, claimed uint8, at uint16, damage uint8, data []byte) {
 		key, k, h := keys[which%2], raw[which%2], schemeHashes[which/2%4]
 		bits := key.N.BitLen()
-		most := PSS{Hash: h.New}.MaxSalt(bits)
+		most := MaxSalt(bits, h.Size())
 		if most < 1 {
 			return
 		}
@@ -99,8 +99,8 @@ func FuzzVerifyPSS(f *testing.F) {
 		digest, salted := make([]byte, h.Size()), make([]byte, signed.SaltLen)
 		copy(digest, data)
 		copy(salted, data)
-		em, err := signed.encode(bits, digest, salted)
-		if err != nil {
+		em := make([]byte, emLen(bits))
+		if err := signed.encode(em, bits, digest, salted); err != nil {
 			t.Fatal(err)
 		}
 		em[int(at)%len(em)] ^= damage

@@ -95,8 +95,8 @@ func checkGenerated(key *rsa.PrivateKey, kernels []kernel) error {
 	}
 	defer raw.Zero()
 	digest := make([]byte, crypto.SHA256.Size())
-	em, err := encodePKCS1v15(raw.Size(), crypto.SHA256, digest)
-	if err != nil {
+	em := make([]byte, raw.Size())
+	if err := encodePKCS1v15(em, crypto.SHA256, digest); err != nil {
 		return err
 	}
 	sig, err := raw.decrypt(em)

@@ -68,8 +68,8 @@ type kernel struct {
 
 // scheduler decides where a private operation is done, and with which others.
 type scheduler interface {
-	// do is c^d mod n, checked. c is below n and no longer.
-	do(k *crtKey, c []byte) ([]byte, error)
+	// do appends c^d mod n, checked, to dst. c is below n and no longer.
+	do(k *crtKey, dst, c []byte) ([]byte, error)
 }
 
 // scratchWords is the room that an operation needs besides its key: the table, two

@@ -128,22 +128,22 @@ func (m *modulus) exp(z, x []uint64, e exponent, table []uint64) {
 		m.mul(entry(i), entry(i/2), entry(i/2), m.block, 1)
 		m.mul(entry(i+1), entry(i), x, m.block, 1)
 	}
-	var index [8]uint64
-	defer clear(index[:])
 	power := table[m.tableSize()*n:][:n]
+	index := (*[8]uint64)(table[(m.tableSize()+1)*n:])
 	for at := 0; at < len(e); at += m.lanes {
 		for i := range index {
 			index[i] = uint64(e[at+i%m.lanes])
 		}
 		if at == 0 {
-			m.pick(z, table, &index)
+			m.pick(z, table, index)
 			continue
 		}
-		m.pick(power, table, &index)
+		m.pick(power, table, index)
 		m.mul(z, z, z, m.block, m.window())
 		m.mul(z, z, power, m.block, 1)
 	}
 }
 
-// expWords is the room that exp needs in table: the table and one number more.
-func (s shape) expWords() int { return (s.tableSize() + 1) * s.words() }
+// expWords is the room that exp needs in table: the table, one number more, and the
+// windows of the exponent under way.
+func (s shape) expWords() int { return (s.tableSize()+1)*s.words() + 8 }

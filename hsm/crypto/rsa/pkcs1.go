@@ -16,15 +16,19 @@ var nistHashes = map[crypto.Hash]byte{
 	crypto.SHA3_224: 7, crypto.SHA3_256: 8, crypto.SHA3_384: 9, crypto.SHA3_512: 10,
 }
 
-// digestInfo is the DER of a DigestInfo (RFC 8017, section 9.2, note 1) without
-// the digest, which comes last: nil if the hash has none.
-func digestInfo(h crypto.Hash) []byte {
-	oid := []byte{0x2b, 0x0e, 0x03, 0x02, 0x1a} // SHA-1: 1.3.14.3.2.26
-	if arc, ok := nistHashes[h]; ok {
-		oid = []byte{0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc}
-	} else if h != crypto.SHA1 {
-		return nil
+// digestInfos are made once, for every hash that there is.
+var digestInfos = func() map[crypto.Hash][]byte {
+	sha1 := []byte{0x2b, 0x0e, 0x03, 0x02, 0x1a} // 1.3.14.3.2.26
+	all := map[crypto.Hash][]byte{crypto.SHA1: digestInfo(crypto.SHA1, sha1)}
+	for h, arc := range nistHashes {
+		all[h] = digestInfo(h, []byte{0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc})
 	}
+	return all
+}()
+
+// digestInfo is the DER of a DigestInfo (RFC 8017, section 9.2, note 1) without
+// the digest, which comes last.
+func digestInfo(h crypto.Hash, oid []byte) []byte {
 	n, size := byte(len(oid)), byte(h.Size())
 	der := []byte{0x30, 4 + n + 4 + size, 0x30, 2 + n + 2, 0x06, n}
 	der = append(der, oid...)
@@ -32,39 +36,37 @@ func digestInfo(h crypto.Hash) []byte {
 }
 
 // SignPKCS1v15 is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.1) over a digest; of
-// hash 0, over data that is a DigestInfo or anything else. ErrLength if it does
-// not fit, or the digest is not one of that hash.
-func (k *PrivateKey) SignPKCS1v15(h crypto.Hash, digest []byte) ([]byte, error) {
+// hash 0, over data that is a DigestInfo or anything else. It appends the signature to
+// dst. ErrLength if it does not fit, or the digest is not one of that hash.
+func (k *PrivateKey) SignPKCS1v15(dst []byte, h crypto.Hash, digest []byte) ([]byte, error) {
 	if err := selfTest.Ready(); err != nil {
 		return nil, err
 	}
-	em, err := encodePKCS1v15(k.Size(), h, digest)
-	if err != nil {
+	em := borrowBytes(k.Size())
+	defer giveBackBytes(em)
+	if err := encodePKCS1v15(*em, h, digest); err != nil {
 		return nil, err
 	}
-	return k.decrypt(em)
+	return k.private.decrypt(dst, *em) // it begins with 0, so it is below n
 }
 
-// encodePKCS1v15 is EMSA-PKCS1-v1_5 (section 9.2), from step 2.
-func encodePKCS1v15(size int, h crypto.Hash, digest []byte) ([]byte, error) {
-	var info []byte
-	if h != 0 {
-		if info = digestInfo(h); info == nil || len(digest) != h.Size() {
-			return nil, ErrLength
-		}
+// encodePKCS1v15 is EMSA-PKCS1-v1_5 (section 9.2), from step 2. em is all zero.
+func encodePKCS1v15(em []byte, h crypto.Hash, digest []byte) error {
+	info := digestInfos[h]
+	if h != 0 && (info == nil || len(digest) != h.Size()) {
+		return ErrLength
 	}
-	n := len(info) + len(digest)
+	size, n := len(em), len(info)+len(digest)
 	if n > size-pkcs1Overhead {
-		return nil, ErrLength
+		return ErrLength
 	}
-	em := make([]byte, size)
 	em[1] = 1
 	for i := 2; i < size-n-1; i++ {
 		em[i] = 0xff
 	}
 	copy(em[size-n:], info)
 	copy(em[size-len(digest):], digest)
-	return em, nil
+	return nil
 }
 
 // DecryptPKCS1v15 is RSAES-PKCS1-v1_5 (RFC 8017, section 7.2.2): ErrDecryption

@@ -37,7 +37,7 @@ func padded(x *big.Int, m *bigmod.Modulus) []byte {
 	return x.FillBytes(make([]byte, m.Size()))
 }
 
-func (k *portableKey) decrypt(c []byte) ([]byte, error) {
+func (k *portableKey) decrypt(dst, c []byte) ([]byte, error) {
 	n := k.pub.n
 	x, err := bigmod.NewNat().SetBytes(c, n)
 	if err != nil {
@@ -52,7 +52,7 @@ func (k *portableKey) decrypt(c []byte) ([]byte, error) {
 	if t.ExpShortVarTime(m, k.pub.e, n).Equal(x) != 1 {
 		return nil, errFault
 	}
-	return m.Bytes(n), nil
+	return append(dst, m.Bytes(n)...), nil
 }
 
 // zero wipes the exponents. The primes are inside bigmod, which has no way to

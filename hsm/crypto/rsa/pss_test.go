@@ -24,11 +24,11 @@ func TestPSSAgainstStandardLibrary(t *testing.T) {
 	digest := sha256.Sum256([]byte("message"))
 	for _, bits := range []int{1024, 1025, 1026, 1032} {
 		k, raw := generate(t, bits)
-		for _, salt := range []int{1, 20, 32, PSS{Hash: sha256.New}.MaxSalt(bits)} {
+		for _, salt := range []int{1, 20, 32, MaxSalt(bits, sha256.Size)} {
 			t.Run(fmt.Sprintf("%d bits, salt %d", bits, salt), func(t *testing.T) {
 				pss := PSS{Hash: sha256.New, MGF: sha256.New, SaltLen: salt}
 				opts := &rsa.PSSOptions{SaltLength: salt, Hash: crypto.SHA256}
-				sig, err := pss.Sign(raw, digest[:])
+				sig, err := pss.Sign(nil, raw, digest[:])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -51,7 +51,7 @@ func TestPSSIndependentMGF(t *testing.T) {
 	_, raw := generate(t, 1024)
 	digest := sha256.Sum256([]byte("message"))
 	good := PSS{Hash: sha256.New, MGF: sha1.New, SaltLen: 0}
-	sig, err := good.Sign(raw, digest[:])
+	sig, err := good.Sign(nil, raw, digest[:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestPSSLengths(t *testing.T) {
 	_, raw := generate(t, 1024)
 	digest := sha512.Sum512(nil)
 	// RFC 8017, section 9.1.1, step 3: 128 bytes, less 64 of hash and 2.
-	if n := (PSS{Hash: sha512.New}).MaxSalt(1024); n != 62 {
+	if n := MaxSalt(1024, sha512.Size); n != 62 {
 		t.Errorf("MaxSalt is %d", n)
 	}
 	for _, c := range []struct {
@@ -93,7 +93,7 @@ func TestPSSLengths(t *testing.T) {
 		want         error
 	}{{62, 64, nil}, {63, 64, ErrLength}, {-1, 64, ErrLength}, {0, 63, ErrLength}, {0, 0, ErrLength}} {
 		s := PSS{Hash: sha512.New, MGF: sha512.New, SaltLen: c.salt}
-		if _, err := s.Sign(raw, digest[:c.digest]); err != c.want {
+		if _, err := s.Sign(nil, raw, digest[:c.digest]); err != c.want {
 			t.Errorf("salt %d, digest %d: %v", c.salt, c.digest, err)
 		}
 	}

@@ -37,14 +37,14 @@ const (
 var waiters = sync.Pool{New: func() any { return &waiter{Seat: wait.NewSeat()} }}
 
 // do implements scheduler.
-func (q *queue) do(k *crtKey, c []byte) ([]byte, error) {
+func (q *queue) do(k *crtKey, dst, c []byte) ([]byte, error) {
 	w := waiters.Get().(*waiter)
-	w.operation = operation{key: k, c: c, m: make([]byte, k.size), err: errFault}
+	w.operation = operation{key: k, c: c, m: slices.Grow(w.m[:0], k.size)[:k.size], err: errFault}
 	if q.enter(w) || w.Wait() == leading {
 		q.lead(w)
 	}
-	m, err := w.result()
-	w.operation = operation{}
+	m, err := w.result(dst)
+	w.operation = operation{m: w.m}
 	waiters.Put(w)
 	return m, err
 }

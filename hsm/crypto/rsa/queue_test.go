@@ -2,7 +2,9 @@ package rsa
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/big"
@@ -99,7 +101,7 @@ func checkQueueBatches(t *testing.T) {
 func checkQueued(t *testing.T, s scheduler, k *rsa.PrivateKey, ready *crtKey, m int64) {
 	want := big.NewInt(m)
 	c := new(big.Int).Exp(want, big.NewInt(int64(k.E)), k.N)
-	got, err := s.do(ready, c.Bytes())
+	got, err := s.do(ready, nil, c.Bytes())
 	if err != nil || new(big.Int).SetBytes(got).Cmp(want) != 0 {
 		t.Errorf("%d: %x, %v", m, got, err)
 	}
@@ -145,13 +147,61 @@ func TestQueueLone(t *testing.T) {
 	k := prepared(t, testKeyOf(t, 2048), queueKernels())
 	q := &queue{batcher: k.scheduler.(*queue).batcher}
 	c := []byte{2}
-	through := testing.AllocsPerRun(20, func() { q.do(k, c) })
+	through := testing.AllocsPerRun(20, func() { q.do(k, nil, c) })
 	alone := testing.AllocsPerRun(20, func() { doAlone(k, c) })
 	if through > alone && !underRace {
 		t.Errorf("%v allocations through the queue, %v alone", through, alone)
 	}
 	if q.running != 0 {
 		t.Error("a place is left taken")
+	}
+}
+
+// TestSignaturesAllocateNothing: but for the states of the hashes of PSS.
+func TestSignaturesAllocateNothing(t *testing.T) {
+	k, err := newPrivateKey(testKeyOf(t, 2048), queueKernels())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst, digest := make([]byte, 0, 256), make([]byte, 32)
+	pss := PSS{Hash: sha256.New, MGF: sha256.New, SaltLen: 32}
+	for name, c := range map[string]struct {
+		sign func() ([]byte, error)
+		most float64
+	}{
+		"PKCS #1 v1.5": {func() ([]byte, error) { return k.SignPKCS1v15(dst, crypto.SHA256, digest) }, 0},
+		"PSS":          {func() ([]byte, error) { return pss.Sign(dst, k, digest) }, 2},
+	} {
+		got := testing.AllocsPerRun(20, func() {
+			if sig, err := c.sign(); err != nil || &sig[0] != &dst[:1][0] {
+				t.Fatal(name, err)
+			}
+		})
+		if got > c.most && !underRace {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}
+
+// TestNothingLeftBehind: what is kept for the next operation is wiped, and a result that
+// is wrong is never where the caller can see it.
+func TestNothingLeftBehind(t *testing.T) {
+	k := prepared(t, testKeyOf(t, 2048), queueKernels())
+	for _, damage := range []uint64{0, 1} {
+		k.rr[5] ^= damage
+		op, dst := newOperation(k, []byte{2}), make([]byte, k.size)
+		op.alone()
+		if _, err := op.result(dst[:0]); (err == nil) != (damage == 0) || allZero(dst) != (err != nil) {
+			t.Errorf("damage %d: %v, %x", damage, err, dst)
+		}
+		if !allZero(op.m) {
+			t.Errorf("damage %d: the result is left behind", damage)
+		}
+	}
+	b := borrowBytes(32)
+	copy(*b, "an encoded message")
+	if giveBackBytes(b); !allZero((*b)[:cap(*b)]) {
+		t.Error("bytes are left in a buffer")
 	}
 }
 
@@ -169,7 +219,7 @@ func checkQueueFault(t *testing.T) {
 		group.Go(func() { checkQueued(t, q, keys[0], good, int64(i)) })
 	}
 	group.Go(func() {
-		if _, err := q.do(bad, []byte{2}); !errors.Is(err, errFault) {
+		if _, err := q.do(bad, nil, []byte{2}); !errors.Is(err, errFault) {
 			t.Errorf("a damaged key: %v", err)
 		}
 	})
@@ -196,7 +246,7 @@ func checkQueuePanic(t *testing.T) {
 		}
 		group.Go(func() {
 			defer func() { recover() }()
-			if _, err := q.do(k, []byte{2}); err != nil && !errors.Is(err, errFault) {
+			if _, err := q.do(k, nil, []byte{2}); err != nil && !errors.Is(err, errFault) {
 				t.Error(err)
 			}
 		})

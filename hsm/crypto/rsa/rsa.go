@@ -75,8 +75,8 @@ func (k *PublicKey) encrypt(m []byte) ([]byte, error) {
 type PrivateKey struct {
 	PublicKey
 	private interface {
-		// decrypt is c^d mod n, checked; c is below n and no longer.
-		decrypt(c []byte) ([]byte, error)
+		// decrypt appends c^d mod n, checked, to dst; c is below n and no longer.
+		decrypt(dst, c []byte) ([]byte, error)
 		zero()
 	}
 }
@@ -125,7 +125,7 @@ func (k *PrivateKey) decrypt(c []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrRange
 	}
-	return k.private.decrypt(x.Bytes(k.n))
+	return k.private.decrypt(nil, x.Bytes(k.n))
 }
 
 // Zero wipes what can be wiped of the key, which is not used afterwards.
