@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -112,7 +112,7 @@ func Check(c Config, o CheckOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(h.dir); errors.Is(err, fs.ErrNotExist) {
+	if _, err := private.Stat(h.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, h.noHome()
 	} else if err != nil {
 		return nil, homeError("home: %w: check COFFER_HOME", err)

@@ -156,7 +156,7 @@ func (x *checker) whatIs(dir string) string {
 func (x *checker) private(path string, d fs.DirEntry, strange bool) {
 	info, err := d.Info()
 	if path == x.home.dir {
-		info, err = os.Stat(path) // it may be a link to where it is
+		info, err = private.Stat(path) // it may be a link to where it is
 	}
 	if err != nil {
 		x.report.find(path, err, "")
@@ -178,7 +178,7 @@ func (x *checker) private(path string, d fs.DirEntry, strange bool) {
 	if mode := info.Mode().Perm(); mode&bad != 0 {
 		x.report.find(path, fmt.Errorf("its mode %o lets others in", mode), chmod+path)
 	}
-	if uid, me := private.UID(info), os.Geteuid(); !private.OursOrRoots(uid, me) {
+	if uid, me := private.UID(info), private.Me(path); !private.OursOrRoots(uid, me) {
 		x.report.find(path, fmt.Errorf("it belongs to user %d and this process to user %d", uid, me), "run as its owner, or chown it")
 	}
 }

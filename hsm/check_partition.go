@@ -3,12 +3,12 @@ package hsm
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -16,7 +16,7 @@ import (
 // partition looks at a partition, and repairs it if that was asked for.
 func (x *checker) partition(n ck.SlotID) {
 	dir, p := x.home.partitionDir(n), CheckedPartition{Slot: n}
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := private.Stat(dir); err != nil {
 		return // removed meanwhile
 	}
 	var log auditFound

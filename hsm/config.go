@@ -13,6 +13,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/object"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -72,13 +73,29 @@ func (c Config) home() (string, error) {
 // open returns the home itself, and how it is unsealed.
 func (c Config) open() (home, error) {
 	dir, err := c.home()
-	return home{dir: dir, methods: c.methods(), holders: seal.Holders(c.RuntimeDir)}, err
+	if err != nil {
+		return home{}, err
+	}
+	if err := private.Enter(dir); errors.Is(err, private.ErrActing) { // exists says all else
+		return home{}, homeError("home %s: %w", dir, err)
+	}
+	return home{dir: dir, methods: c.methods(dir), holders: seal.Holders(c.RuntimeDir)}, nil
 }
 
-// methods are those that work without a person, and those of the program.
-func (c Config) methods() seal.Methods {
-	m := seal.Methods{seal.KindKeyFile: seal.KeyFiles{}, seal.KindCredential: seal.Credentials(c.Credentials)}
-	maps.Copy(m, c.Methods)
+// Foreign reports whether this process is root's and uses another user's home (FORMAT.md,
+// "Whose a home is"): it is asked when that is open.
+func (c Config) Foreign() bool {
+	dir, err := c.home()
+	return err == nil && private.Foreign(dir)
+}
+
+// methods are those that work without a person, and those of the program: but these not for
+// root in another user's home, who says in the copies what they would open.
+func (c Config) methods(dir string) seal.Methods {
+	m := seal.Methods{seal.KindKeyFile: seal.KeyFiles{Home: dir}, seal.KindCredential: seal.Credentials(c.Credentials)}
+	if !private.Foreign(dir) {
+		maps.Copy(m, c.Methods)
+	}
 	return m
 }
 

@@ -58,7 +58,11 @@ func (h home) noHome() error { return homeError("%w in %s", ErrNoHome, h.dir) }
 // others own or may write to: whoever can exchange files in it can undo a lockout
 // and set the rules for PINs.
 func (h home) exists() (bool, error) {
-	info, err := os.Stat(h.dir)
+	var info fs.FileInfo
+	err := private.Enter(h.dir) // it may have been made, or given away, since it was opened
+	if err == nil {
+		info, err = private.Stat(h.dir)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -71,13 +75,13 @@ func (h home) exists() (bool, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return false, homeError("home %s can be written to by others: chmod 700 it", h.dir)
 	}
-	if uid, me := private.UID(info), os.Geteuid(); !private.OursOrRoots(uid, me) {
+	if uid, me := private.UID(info), private.Me(h.dir); !private.OursOrRoots(uid, me) {
 		return false, homeError("home %s belongs to user %d and this process to user %d: run as its owner or chown it", h.dir, uid, me)
 	}
 	if err := h.checkDirectories(); err != nil {
 		return false, err
 	}
-	if _, err := os.Lstat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := private.Lstat(h.path(homeName)); errors.Is(err, fs.ErrNotExist) {
 		return false, h.refuseOrphans()
 	} else if err != nil {
 		return false, homeError("home: %w: check who owns it", err)
@@ -99,7 +103,7 @@ func (h home) checkDirectories() error {
 // refuseOrphans keeps a home that has lost its first file from being made anew
 // over its partitions.
 func (h home) refuseOrphans() error {
-	entries, err := os.ReadDir(h.path(partitionsName))
+	entries, err := private.ReadDir(h.path(partitionsName))
 	switch {
 	case err != nil || len(entries) == 0:
 	case h.keyless():
@@ -177,7 +181,7 @@ func (h home) writeFile(name, text string) error {
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(tmp, h.path(name))
+		err = private.Rename(tmp, h.path(name))
 	}
 	if err == nil {
 		err = private.SyncDir(filepath.Dir(tmp))
@@ -211,7 +215,7 @@ func (h home) lock() (unlock func(), err error) {
 
 // numbers lists the slots that have a partition, in order, and the next number.
 func (h home) numbers() (used []ck.SlotID, next ck.SlotID, err error) {
-	entries, err := os.ReadDir(h.path(partitionsName))
+	entries, err := private.ReadDir(h.path(partitionsName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, homeError("home: %w", err)
 	}
@@ -246,11 +250,11 @@ func (h home) partitionDir(slot ck.SlotID) string {
 // sweep removes what was left by processes that were killed while they made or
 // removed a partition. The caller holds the lock.
 func (h home) sweep() {
-	entries, _ := os.ReadDir(h.path(partitionsName))
+	entries, _ := private.ReadDir(h.path(partitionsName))
 	for _, e := range entries {
 		switch dir := h.path(partitionsName, e.Name()); {
 		case strings.HasPrefix(e.Name(), newPrefix):
-			os.RemoveAll(dir)
+			private.RemoveAll(dir)
 		case strings.HasSuffix(e.Name(), deletedSuffix):
 			removeContents(dir)
 		}
@@ -264,12 +268,12 @@ func removeContents(dir string) error {
 		return err
 	}
 	store.Moved(dir) // whoever has it open uses its keys no more
-	entries, err := os.ReadDir(dir)
+	entries, err := private.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() == auditName {
 			continue
 		}
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		err = errors.Join(err, private.RemoveAll(filepath.Join(dir, e.Name())))
 	}
 	return err
 }

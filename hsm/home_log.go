@@ -102,7 +102,7 @@ func (h home) logKeyName(root *seal.Root) (string, error) {
 
 // logKeys lists the files with the log's key, below the home.
 func (h home) logKeys() (names []string, err error) {
-	entries, err := os.ReadDir(h.path(auditName))
+	entries, err := private.ReadDir(h.path(auditName))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -126,7 +126,7 @@ func (h home) beginLog(root *seal.Root) error {
 
 // makeLog makes the key of a log that there is not yet. The caller holds the lock.
 func (h home) makeLog(root *seal.Root) (*homeLog, error) {
-	if err := os.Mkdir(h.path(auditName), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := private.Mkdir(h.path(auditName)); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
 	if err := private.SyncDir(h.dir); err != nil {
@@ -185,7 +185,7 @@ func (h home) keepLogRoot(root *seal.Root) error {
 	names, err := h.logKeys()
 	for _, name := range names {
 		if name != keep {
-			err = errors.Join(err, os.Remove(h.path(name)))
+			err = errors.Join(err, private.Remove(h.path(name)))
 		}
 	}
 	if len(names) > 1 {
@@ -197,7 +197,7 @@ func (h home) keepLogRoot(root *seal.Root) error {
 // setLogAside moves the log away, and says where to. The caller holds the lock.
 func (h home) setLogAside() (string, error) {
 	to := logAsidePrefix + time.Now().UTC().Format("20060102T150405.000000Z")
-	if err := os.Rename(h.path(auditName), h.path(to)); err != nil {
+	if err := private.Rename(h.path(auditName), h.path(to)); err != nil {
 		return "", err
 	}
 	return to, private.SyncDir(h.dir)

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	storetest.Main(m, map[string]func([]string) error{"killed": killedChild, "maker": makerChild, "rotate": rotateForEver})
+	storetest.Main(m, map[string]func([]string) error{"killed": killedChild, "maker": makerChild, "rotate": rotateForEver, "owner": ownerChild})
 }
 
 // homeRecords verifies the home's log and returns what is in it.

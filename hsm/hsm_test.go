@@ -196,17 +196,6 @@ func TestInitAfterOneWasCutOff(t *testing.T) {
 	open(t, c)
 }
 
-// The home of another user is refused, but root's: as root, the test makes one.
-func TestForeignHome(t *testing.T) {
-	c := newHome(t, "")
-	if os.Chown(c.Home, 12345, -1) != nil { // not root
-		return
-	}
-	if _, err := Open(c); ck.Code(err) != ck.CKR_DEVICE_ERROR || !strings.Contains(err.Error(), "12345") {
-		t.Errorf("a home of another user: %v", err)
-	}
-}
-
 func TestInitTwice(t *testing.T) {
 	c := newHome(t, "")
 	if _, err := Init(c); err != nil {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -56,7 +57,7 @@ func initWith(c Config, makeRoot func(home) (string, error)) (string, error) {
 // create makes the home and, by makeRoot, its root key, or finishes one that was
 // begun. makeRoot returns the fingerprint. The caller holds no lock: it is taken here.
 func (h home) create(makeRoot func(home) (string, error)) error {
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+	if err := private.MkdirAll(h.dir); err != nil {
 		return homeError("home: %w", err)
 	}
 	unlock, err := h.lock()
@@ -73,7 +74,7 @@ func (h home) create(makeRoot func(home) (string, error)) error {
 			return homeError("home: %w", err)
 		}
 	}
-	if err := os.MkdirAll(h.path(partitionsName), 0o700); err != nil {
+	if err := private.MkdirAll(h.path(partitionsName)); err != nil {
 		return homeError("home: %w", err)
 	}
 	print, err := makeRoot(h)
@@ -88,7 +89,7 @@ func (h home) create(makeRoot func(home) (string, error)) error {
 func (h home) sweepKeys() {
 	left, _ := filepath.Glob(h.path(newPrefix + "*"))
 	for _, path := range left {
-		os.Remove(path)
+		private.Remove(path)
 	}
 }
 

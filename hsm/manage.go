@@ -3,7 +3,6 @@ package hsm
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/coffer-hsm/coffer/fips"
 	"github.com/coffer-hsm/coffer/hsm/api"
@@ -121,15 +120,15 @@ func (m *Module) create(want ck.SlotID, may func() error, fill func(dir string, 
 // makePartition builds a partition aside and moves it into its place.
 func (m *Module) makePartition(slot ck.SlotID, fill func(dir string, st store.Store) error) error {
 	dir := m.home.path(partitionsName, fmt.Sprintf("%s%d", newPrefix, slot))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := private.Mkdir(dir); err != nil {
 		return homeError("home: %w", err)
 	}
 	err := m.fillPartition(dir, fill)
 	if err == nil {
-		err = os.Rename(dir, m.home.partitionDir(slot))
+		err = private.Rename(dir, m.home.partitionDir(slot))
 	}
 	if err != nil {
-		os.RemoveAll(dir)
+		private.RemoveAll(dir)
 		var rv ck.RV
 		if errors.As(err, &rv) {
 			return err
@@ -178,7 +177,7 @@ func (m *Module) Delete(slot ck.SlotID, soPIN []byte) error {
 // remove removes a partition. The caller holds m.mu and the lock.
 func (m *Module) remove(slot ck.SlotID) error {
 	dir := m.home.partitionDir(slot)
-	if err := os.Rename(dir, dir+deletedSuffix); err != nil {
+	if err := private.Rename(dir, dir+deletedSuffix); err != nil {
 		return homeError("remove: %w", err)
 	}
 	if err := private.SyncDir(m.home.path(partitionsName)); err != nil {

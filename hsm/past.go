@@ -3,13 +3,13 @@ package hsm
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -113,14 +113,14 @@ func (r remain) where() string {
 // remains lists what was deleted, replaced by a backup, and moved aside by repairs.
 func (h home) remains() (list []remain) {
 	folders := []string{h.path(partitionsName)}
-	entries, _ := os.ReadDir(h.dir)
+	entries, _ := private.ReadDir(h.dir)
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), quarantinePrefix) {
 			folders = append(folders, h.path(e.Name(), partitionsName))
 		}
 	}
 	for _, folder := range folders {
-		entries, err := os.ReadDir(folder)
+		entries, err := private.ReadDir(folder)
 		if err != nil {
 			continue // there is none
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,7 +15,6 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
-	"golang.org/x/sys/unix"
 )
 
 // placingName is the list of the restored partitions that are to be put in their places
@@ -126,7 +124,7 @@ func (h home) endPlacing(root *seal.Root) ([]placed, error) {
 	if err != nil && !audit.Acceptable(err) {
 		return nil, logError(err)
 	}
-	if err := os.Remove(h.path(placingName)); err != nil {
+	if err := private.Remove(h.path(placingName)); err != nil {
 		return nil, restoreError(err)
 	}
 	return list, restoreError(private.SyncDir(h.dir))
@@ -141,7 +139,7 @@ func (h home) exchange(p *placed) error {
 	from, to := h.path(partitionsName, p.From), h.partitionDir(p.Slot)
 	incoming := filepath.Join(to, incomingName)
 	if h.has(partitionsName, p.From) {
-		if _, err := os.Lstat(incoming); errors.Is(err, fs.ErrNotExist) {
+		if _, err := private.Lstat(incoming); errors.Is(err, fs.ErrNotExist) {
 			if err := exchangeOrMove(from, to); err != nil {
 				return err
 			}
@@ -150,7 +148,7 @@ func (h home) exchange(p *placed) error {
 			}
 		}
 		store.Moved(from) // whoever has it open uses its keys no more
-		err := os.Rename(from, h.path(partitionsName, p.Aside))
+		err := private.Rename(from, h.path(partitionsName, p.Aside))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // there was nobody in its place
 			return err
 		}
@@ -158,7 +156,7 @@ func (h home) exchange(p *placed) error {
 			return err
 		}
 	}
-	if err := os.Remove(incoming); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := private.Remove(incoming); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return private.SyncDir(to)
@@ -177,21 +175,18 @@ func (h home) exchangeStill(p *placed) error {
 // exchangeOrMove exchanges two directories as one step, or renames the first where the
 // second is gone.
 func exchangeOrMove(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
+	err := private.Exchange(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.Rename(from, to)
+		return private.Rename(from, to)
 	}
-	if err != nil {
-		return &os.LinkError{Op: "exchange", Old: from, New: to, Err: err}
-	}
-	return nil
+	return err
 }
 
 // place renames one, unless that is done. Where somebody has taken the slot by hand it
 // gets the next.
 func (h home) place(p *placed) error {
 	from := h.path(partitionsName, p.From)
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+	if _, err := private.Lstat(from); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	slot, err := h.freeSlot(p.Slot)
@@ -199,7 +194,7 @@ func (h home) place(p *placed) error {
 		return err
 	}
 	p.Slot = slot
-	return os.Rename(from, h.partitionDir(slot))
+	return private.Rename(from, h.partitionDir(slot))
 }
 
 // isOfRestore reports whether this is the list of a restore of the same.
@@ -233,7 +228,7 @@ func (r *restoring) place() error {
 	return r.m.home.recordedAll(r.m.root, acts, func([]audit.Event) error {
 		err := r.m.home.startPlacing(list)
 		if err != nil {
-			os.Remove(r.m.home.path(placingName)) // it may be there, and not be durable
+			private.Remove(r.m.home.path(placingName)) // it may be there, and not be durable
 		}
 		if err == nil || r.m.home.has(placingName) {
 			r.dirs = nil // from here on they are not for us to remove

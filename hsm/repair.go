@@ -42,7 +42,7 @@ func (a *aside) place(rel string) (string, error) {
 			return "", err
 		}
 		dir := a.home.path(quarantinePrefix + time.Now().UTC().Format("20060102T150405.000000Z"))
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		if err := private.Mkdir(dir); err != nil {
 			return "", err
 		}
 		if err := private.SyncDir(a.home.dir); err != nil {
@@ -51,7 +51,7 @@ func (a *aside) place(rel string) (string, error) {
 		a.dir = dir
 	}
 	path := filepath.Join(a.dir, rel)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := private.MkdirAll(filepath.Dir(path)); err != nil {
 		return "", err
 	}
 	for up := filepath.Dir(path); len(up) >= len(a.dir); up = filepath.Dir(up) {
@@ -67,10 +67,10 @@ func (a *aside) move(path string) (to string, err error) {
 	if to, err = a.place(a.home.relative(path)); err != nil {
 		return "", err
 	}
-	if _, err := os.Lstat(to); err == nil {
+	if _, err := private.Lstat(to); err == nil {
 		return "", fmt.Errorf("%s is there already", to)
 	}
-	if err := os.Rename(path, to); err != nil {
+	if err := private.Rename(path, to); err != nil {
 		return "", err
 	}
 	return to, errors.Join(private.SyncDir(filepath.Dir(to)), private.SyncDir(filepath.Dir(path)))
@@ -178,7 +178,7 @@ func (x *checker) movePartition(r *repair) (string, error) {
 	if err := x.begin(); err != nil {
 		return "", err
 	}
-	if err := os.Mkdir(dir+deletedSuffix, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := private.Mkdir(dir + deletedSuffix); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
 	to, err := x.aside.move(dir)
@@ -195,7 +195,7 @@ func (x *checker) exchangeLock(r *repair) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := private.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", err
 	}
@@ -233,7 +233,7 @@ func (x *checker) quarantine(r *repair) (to string, err error) {
 		return "", err
 	}
 	defer st.Close()
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := private.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}

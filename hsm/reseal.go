@@ -2,8 +2,8 @@ package hsm
 
 import (
 	"errors"
-	"os"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -68,7 +68,7 @@ func (h home) dropResealed(old, next string) error {
 	}
 	left := 0
 	for _, e := range list {
-		if _, err := os.Lstat(h.slots().Path(next, e.Name)); err != nil {
+		if _, err := private.Lstat(h.slots().Path(next, e.Name)); err != nil {
 			left++
 			continue
 		}

@@ -3,7 +3,6 @@ package hsm
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/audit"
 	"github.com/coffer-hsm/coffer/hsm/ck"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
@@ -234,7 +234,7 @@ func (r *restoring) clean() {
 	r.closeStores()
 	for _, dir := range r.dirs {
 		if dir != "" {
-			os.RemoveAll(dir)
+			private.RemoveAll(dir)
 		}
 	}
 }
@@ -292,7 +292,7 @@ func (h home) freeSlot(want ck.SlotID) (ck.SlotID, error) {
 		return next, err
 	}
 	for _, dir := range []string{h.partitionDir(want), h.partitionDir(want) + deletedSuffix} {
-		if _, err := os.Lstat(dir); err == nil {
+		if _, err := private.Lstat(dir); err == nil {
 			return next, nil
 		}
 	}

@@ -114,9 +114,9 @@ func (h home) unstage(name string) error {
 	if !h.has(sealsName) {
 		return nil
 	}
-	err := os.Rename(filepath.Join(string(h.staged()), name), h.path(sealsName, name))
+	err := private.Rename(filepath.Join(string(h.staged()), name), h.path(sealsName, name))
 	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = errors.Join(private.SyncDir(h.path(sealsName)), os.RemoveAll(string(h.staged())))
+		err = errors.Join(private.SyncDir(h.path(sealsName)), private.RemoveAll(string(h.staged())))
 	}
 	if err != nil {
 		return homeError("root key: %w", err)
@@ -145,9 +145,9 @@ func (h home) opensNext(name string) error {
 func (h home) adoptNext() error {
 	var err error
 	if _, sealed := h.nextMarked(); sealed {
-		err = os.Remove(h.path(nextRootName))
+		err = private.Remove(h.path(nextRootName))
 	} else {
-		err = os.Rename(h.path(nextRootName), h.path(rootName))
+		err = private.Rename(h.path(nextRootName), h.path(rootName))
 	}
 	if err == nil {
 		err = private.SyncDir(h.dir)
@@ -174,9 +174,9 @@ func (h home) abandonNext() error {
 		return errors.Join(err, homeError("the root key is changed already: coffer seal rotate finishes that, without --restart"))
 	}
 	_ = seal.Release(h.holders, name) // it may not be held
-	err = errors.Join(h.slots().Drop(name), os.RemoveAll(string(h.staged())))
+	err = errors.Join(h.slots().Drop(name), private.RemoveAll(string(h.staged())))
 	if err == nil {
-		err = os.Remove(h.path(nextRootName))
+		err = private.Remove(h.path(nextRootName))
 	}
 	if err == nil {
 		err = private.SyncDir(h.dir)

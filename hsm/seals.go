@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -114,7 +113,7 @@ func (s *Seals) Changing() (*Change, error) {
 }
 
 // Unattended reports whether programs open copies of this kind by themselves.
-func Unattended(kind string) bool { return Config{}.methods()[kind] != nil }
+func Unattended(kind string) bool { return Config{}.methods("")[kind] != nil }
 
 // Get reads the copy of this name.
 func (s *Seals) Get(name string) (*seal.Slot, error) {
@@ -128,7 +127,7 @@ func (s *Seals) Free(name string) error {
 	if !seal.IsSlotName(name) {
 		return fmt.Errorf("%q: %w", name, seal.ErrSlotName)
 	}
-	if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err == nil {
+	if _, err := private.Lstat(s.home.slots().Path(s.root, name)); err == nil {
 		return fmt.Errorf("%s: %w", name, seal.ErrSlotExists)
 	}
 	return nil
@@ -155,7 +154,7 @@ func (s *Seals) Add(name string, with *seal.Sealer) error {
 // which must exist, damaged or not. At any moment the old or the new one opens it.
 func (s *Seals) Rekey(name string, with *seal.Sealer) error {
 	return s.put(audit.SealRekey, name, with, func(slot *seal.Slot) error {
-		if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err != nil {
+		if _, err := private.Lstat(s.home.slots().Path(s.root, name)); err != nil {
 			return fmt.Errorf("%s: %w", name, seal.ErrSlotMissing)
 		}
 		return s.home.slots().Replace(slot)
@@ -209,7 +208,7 @@ func (s *Seals) recorded(act audit.Act, detail string, change func(*seal.Root) e
 func (s *Seals) CanRemove(name string) error {
 	there := s.isStale(name) || s.home.has(rootName) && name == rootName
 	if !there {
-		if _, err := os.Lstat(s.home.slots().Path(s.root, name)); err != nil {
+		if _, err := private.Lstat(s.home.slots().Path(s.root, name)); err != nil {
 			return asHomeError(fmt.Errorf("%s: %w", name, seal.ErrSlotMissing))
 		}
 	}
@@ -233,7 +232,7 @@ func (s *Seals) Remove(name string) error {
 		if name != rootName {
 			return s.home.slots().Remove(s.root, name)
 		}
-		if err := os.Remove(s.home.path(rootName)); err != nil {
+		if err := private.Remove(s.home.path(rootName)); err != nil {
 			return err
 		}
 		return private.SyncDir(s.home.dir)

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -198,7 +198,7 @@ func (s *succession) stands(h home) error {
 
 // stage writes the copies of the next root key aside and makes sure that each opens.
 func (s *succession) stage(h home) error {
-	if err := os.RemoveAll(string(h.staged())); err != nil { // of a change that never began
+	if err := private.RemoveAll(string(h.staged())); err != nil { // of a change that never began
 		return err
 	}
 	for name, with := range s.sealers {

@@ -20,7 +20,7 @@ const besideName = "beside"
 
 // isBeside reports whether the partition in a directory was restored beside another copy.
 func isBeside(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, besideName))
+	_, err := private.Lstat(filepath.Join(dir, besideName))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 

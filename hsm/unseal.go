@@ -3,10 +3,10 @@ package hsm
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/coffer-hsm/coffer/hsm/ck"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 )
 
@@ -32,7 +32,7 @@ func (h home) keyFiles() (paths []string) {
 
 // has reports whether there is something of this name, or at this path, in the home.
 func (h home) has(names ...string) bool {
-	_, err := os.Lstat(h.path(names...))
+	_, err := private.Lstat(h.path(names...))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -78,6 +78,9 @@ func (h home) notOpened(failed *seal.NotOpened) error {
 		hint := "put root.key or a backup of " + h.path(sealsName) + " back"
 		if failed.Attended {
 			hint = "unlock it: coffer seal unlock"
+			if private.Foreign(h.dir) {
+				hint += ", as root too: what another user has unlocked is that user's alone"
+			}
 		}
 		return homeError("root key of %s: %w: %s", h.dir, failed, hint)
 	}

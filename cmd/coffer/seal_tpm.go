@@ -30,7 +30,7 @@ func newTPMSeal(_ *tool, o *sealOptions) (*seal.Sealer, error) {
 	device, pcrs := o.tpm.device, o.tpm.pcrs
 	if o.former != nil && o.former.Kind == seal.KindTPM {
 		formerDevice, formerPCRs := tpm.Params(o.former)
-		if device == "" {
+		if device == "" && !configuration().Foreign() {
 			device = formerDevice
 		}
 		if pcrs == nil {
@@ -44,8 +44,14 @@ func newTPMSeal(_ *tool, o *sealOptions) (*seal.Sealer, error) {
 	return with, tpmAdvice(err)
 }
 
+// tpmKey has the TPM open a copy. In another user's home, root does not open what the copy
+// says is the TPM: it could be any device.
 func tpmKey(_ *tool, o *sealOptions, s *seal.Slot) (*secret.Bytes, error) {
-	key, err := tpm.Method{Device: o.tpm.device}.Key(s)
+	device := o.tpm.device
+	if device == "" && configuration().Foreign() {
+		device = tpm.Device
+	}
+	key, err := tpm.Method{Device: device}.Key(s)
 	return key, tpmAdvice(err)
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -117,7 +118,7 @@ func (f *follower) size() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	now, err := os.Stat(f.f.Name())
+	now, err := private.Stat(f.f.Name())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, now) {
 		return 0, fmt.Errorf("%w: another was put in its place", ErrForeign)
 	}

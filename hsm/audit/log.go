@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/store"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -79,7 +80,7 @@ type hold struct {
 
 // exists reports whether there is a log.
 func (l *Log) exists() bool {
-	_, err := os.Lstat(filepath.Join(l.dir, lockName))
+	_, err := private.Lstat(filepath.Join(l.dir, lockName))
 	return err == nil
 }
 
@@ -99,7 +100,7 @@ func (l *Log) acquire(inside bool) (*hold, error) {
 
 func (h *hold) open(inside bool) error {
 	path := filepath.Join(h.dir, lockName)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := private.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := h.create(path); err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (h *hold) open(inside bool) error {
 }
 
 func (h *hold) create(path string) error {
-	if err := os.Mkdir(h.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := private.Mkdir(h.dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	h.named = false

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -118,7 +119,7 @@ func (h *hold) accept(a Anchor, generation uint64, damaged bool) (aside string, 
 	suffix := fmt.Sprintf(".aside-%d", generation)
 	for _, name := range []string{logName, hashesName, tornName} {
 		from := filepath.Join(h.dir, name)
-		if err := os.Rename(from, from+suffix); err != nil && !os.IsNotExist(err) {
+		if err := private.Rename(from, from+suffix); err != nil && !os.IsNotExist(err) {
 			return "", err
 		}
 	}

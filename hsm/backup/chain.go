@@ -15,6 +15,7 @@ import (
 	"github.com/coffer-hsm/coffer/hsm/api"
 	"github.com/coffer-hsm/coffer/hsm/backup/approved"
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/seal"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 	"github.com/coffer-hsm/coffer/hsm/store"
@@ -135,7 +136,7 @@ func (c *Chain) read(parts []*part, home *seal.Root) error {
 
 // readFile reads one file of the chain to its end.
 func (c *Chain) readFile(i int, parts []*part) error {
-	f, err := os.Open(c.paths[i])
+	f, err := private.OpenFile(c.paths[i], os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coffer-hsm/coffer/hsm/partition"
+	"github.com/coffer-hsm/coffer/hsm/private"
 )
 
 const (
@@ -87,7 +88,7 @@ func (c *Contents) magic() string {
 // ReadContents reads what the file at path says of itself. That is true if Verify says
 // so.
 func ReadContents(path string) (*Contents, error) {
-	f, err := os.Open(path)
+	f, err := private.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/store"
 )
 
@@ -35,10 +36,10 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = os.Rename(part, path)
+		err = private.Rename(part, path)
 	}
 	if err != nil {
-		os.Remove(part)
+		private.Remove(part)
 		return err
 	}
 	return store.SyncDir(filepath.Dir(path))
@@ -48,7 +49,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 // is open, so that one that nobody writes to is known to be left over. A file that is none
 // of ours is left alone: fs.ErrExist.
 func openPart(part string) (*os.File, error) {
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := private.OpenFile(part, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func lockPart(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	if now, err := os.Lstat(f.Name()); err != nil || !os.SameFile(info, now) { // it was finished just now
+	if now, err := private.Lstat(f.Name()); err != nil || !os.SameFile(info, now) { // it was finished just now
 		return fmt.Errorf("%s: %w", f.Name(), ErrBusy)
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || !isPart(f) {
@@ -95,7 +96,7 @@ func isPart(f *os.File) bool {
 
 // Vacant reports whether there is nothing at path: fs.ErrExist.
 func Vacant(path string) error {
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := private.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w: nothing was changed", path, fs.ErrExist)
 	}
 	return nil

@@ -1,6 +1,9 @@
 // Package private is for files and directories that are one user's alone: whether they
 // are, and that what was done in them is on the disk. Who uses it says in words of its own
 // which file it is about; store and seal wrap what it finds.
+//
+// All that is done with a path in a home is done by its functions: a process of root's that
+// has entered another user's home does it as that user (hsm/FORMAT.md, "Whose a home is").
 package private
 
 import (
@@ -46,7 +49,10 @@ func OursOrRoots(uid, me int) bool { return uid == me || uid == 0 }
 
 // File refuses what is not a regular file, ErrKind, or not the caller's alone to read and
 // to write: ErrOthers. What is looked at is what was opened.
-func File(f *os.File) error {
+func File(f *os.File) error { return FileOf(f, Me(f.Name())) }
+
+// FileOf is File for who acts as user me.
+func FileOf(f *os.File, me int) error {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
@@ -56,13 +62,13 @@ func File(f *os.File) error {
 	case info.Mode().Perm()&0o077 != 0:
 		return found(ErrOthers, "mode %o lets others in; chmod 600 it", info.Mode().Perm())
 	}
-	return owned(info, Ours)
+	return owned(info, Ours, me)
 }
 
 // Dir refuses a directory that is a symbolic link or none, ErrKind, or in which others than
 // its owner could replace files: ErrOthers. The path's own last name is not followed.
 func Dir(dir string, by Owner) error {
-	info, err := os.Lstat(dir)
+	info, err := Lstat(dir)
 	switch {
 	case err != nil:
 		return err
@@ -73,12 +79,11 @@ func Dir(dir string, by Owner) error {
 	case info.Mode().Perm()&0o022 != 0:
 		return found(ErrOthers, "mode %o lets others replace files; chmod 700 it", info.Mode().Perm())
 	}
-	return owned(info, by)
+	return owned(info, by, Me(dir))
 }
 
-// owned refuses what belongs to somebody whom by does not name.
-func owned(info fs.FileInfo, by Owner) error {
-	me := os.Geteuid()
+// owned refuses what belongs to somebody whom by does not name, to a process that acts as me.
+func owned(info fs.FileInfo, by Owner, me int) error {
 	if uid := UID(info); !by(uid, me) {
 		return found(ErrOthers, "it belongs to user %d and this process to user %d; run as its owner or chown it", uid, me)
 	}
@@ -87,17 +92,14 @@ func owned(info fs.FileInfo, by Owner) error {
 
 // UID is whom a file belongs to.
 func UID(info fs.FileInfo) int {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(st.Uid)
-	}
-	return os.Geteuid() // a system without owners
+	uid, _ := ids(info)
+	return uid
 }
 
-// SyncDir makes names in a directory durable.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+// ids are the user and the group that a file belongs to.
+func ids(info fs.FileInfo) (uid, gid int) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid), int(st.Gid)
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return os.Geteuid(), os.Getegid() // a system without owners
 }

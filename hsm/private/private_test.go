@@ -91,8 +91,8 @@ func TestDir(t *testing.T) {
 func TestOwned(t *testing.T) {
 	info, err := os.Stat(t.TempDir())
 	must(t, err)
-	refuses(t, owned(info, Ours), nil, "")
-	refuses(t, owned(info, func(int, int) bool { return false }), ErrOthers, "run as its owner or chown it")
+	refuses(t, owned(info, Ours, os.Geteuid()), nil, "")
+	refuses(t, owned(info, func(int, int) bool { return false }, os.Geteuid()), ErrOthers, "run as its owner or chown it")
 	for _, c := range []struct{ uid, me, ours, oursOrRoots int }{{5, 5, 1, 1}, {0, 0, 1, 1}, {0, 5, 0, 1}, {5, 0, 0, 0}, {5, 6, 0, 0}} {
 		if Ours(c.uid, c.me) != (c.ours == 1) || OursOrRoots(c.uid, c.me) != (c.oursOrRoots == 1) {
 			t.Errorf("of user %d, looked at by %d", c.uid, c.me)

@@ -8,10 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"github.com/coffer-hsm/coffer/hsm/secret"
 )
 
@@ -68,9 +68,21 @@ func (f keyFile) Name() string { return "key file " + string(f) }
 
 func (f keyFile) Unseal() (*secret.Bytes, error) { return rootKeyText.read(string(f)) }
 
-// read reads the key of a file that is private.
+// read reads the key of a file of the home that is private.
 func (t keyText) read(path string) (*secret.Bytes, error) {
-	text, err := readPrivate(path, t.size()+1, t == sealKeyText)
+	text, err := readPrivate(path, t.size()+1)
+	return t.parseFile(path, text, err)
+}
+
+// readSealKey reads the key of a private file that is named in home, or by the caller if
+// that is empty.
+func readSealKey(home, path string) (*secret.Bytes, error) {
+	text, err := readNamed(home, path, sealKeyText.size()+1)
+	return sealKeyText.parseFile(path, text, err)
+}
+
+// parseFile is parse for what was read, or not, of a file; it wipes that.
+func (t keyText) parseFile(path string, text *secret.Bytes, err error) (*secret.Bytes, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +168,7 @@ func (t keyText) create(path string, key *secret.Bytes) error {
 	if key.Len() != KeySize {
 		return ErrWiped
 	}
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := private.Lstat(path); err == nil {
 		return keyFileError(path, ErrKeyFileExists)
 	}
 	text := t.format(key)
@@ -165,7 +177,7 @@ func (t keyText) create(path string, key *secret.Bytes) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(whole)
+	defer private.Remove(whole)
 	return publish(whole, path)
 }
 

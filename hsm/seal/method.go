@@ -42,12 +42,16 @@ func (m Methods) Open(s *Slot) (*Root, error) {
 }
 
 // KeyFiles is the Method of KindKeyFile: the key is in a file that the copy names.
-type KeyFiles struct{}
+type KeyFiles struct {
+	Home string // of the copies: the file is opened as who acts there; empty: the process
+}
 
 const paramPath = "path"
 
 // Key reads the file.
-func (KeyFiles) Key(s *Slot) (*secret.Bytes, error) { return sealKeyText.read(s.Params[paramPath]) }
+func (k KeyFiles) Key(s *Slot) (*secret.Bytes, error) {
+	return readSealKey(k.Home, s.Params[paramPath])
+}
 
 // NewKeyFile makes a Sealer with a random key in a new file at path, or with the key
 // of the one that is there.
@@ -56,7 +60,7 @@ func NewKeyFile(path string) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := sealKeyText.read(path)
+	key, err := readSealKey("", path)
 	if errors.Is(err, ErrKeyFileMissing) {
 		key = randomKey()
 		err = sealKeyText.create(path, key)

@@ -14,14 +14,27 @@ import (
 )
 
 // readPrivate reads a file that nobody but its owner, who we are, can read: at most
-// most bytes of it. Only a file that somebody named, which need not be in the home, may be
-// a symbolic link.
-func readPrivate(path string, most int, named bool) (*secret.Bytes, error) {
-	flag := os.O_RDONLY | syscall.O_NONBLOCK
-	if !named {
-		flag |= syscall.O_NOFOLLOW
+// most bytes of it. It is in the home, and no symbolic link.
+func readPrivate(path string, most int) (*secret.Bytes, error) {
+	return readOpened(path, most, private.Me(path), func() (*os.File, error) {
+		return private.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	})
+}
+
+// readNamed is readPrivate for a file that is named in home, or by the caller if that is
+// empty, and may be anywhere, and a symbolic link.
+func readNamed(home, path string, most int) (*secret.Bytes, error) {
+	if home == "" {
+		home = path
 	}
-	f, err := os.OpenFile(path, flag, 0)
+	return readOpened(path, most, private.Me(home), func() (*os.File, error) {
+		return private.OpenFor(home, path, os.O_RDONLY|syscall.O_NONBLOCK)
+	})
+}
+
+// readOpened reads the file that open opens, which has to be user me's alone.
+func readOpened(path string, most, me int, open func() (*os.File, error)) (*secret.Bytes, error) {
+	f, err := open()
 	switch {
 	case errors.Is(err, syscall.ELOOP):
 		return nil, keyFileError(path, ErrKeyFileLink)
@@ -33,7 +46,7 @@ func readPrivate(path string, most int, named bool) (*secret.Bytes, error) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	defer f.Close()
-	switch err := private.File(f); {
+	switch err := private.FileOf(f, me); {
 	case errors.Is(err, private.ErrKind):
 		return nil, keyFileError(path, ErrKeyFileForeign)
 	case errors.Is(err, private.ErrOthers):
@@ -62,13 +75,13 @@ const newPrefix = ".new-"
 // stage writes text to a new file in dir, mode 600, and returns its name when it is
 // on the disk. The caller removes it, or gives it its real name.
 func stage(dir string, text []byte) (string, error) {
-	f, err := os.CreateTemp(dir, newPrefix+"*")
+	f, err := private.CreateTemp(dir, newPrefix+"*")
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		os.Remove(f.Name())
+		private.Remove(f.Name())
 		return "", fmt.Errorf("seal: %w", err)
 	}
 	return f.Name(), nil
@@ -77,7 +90,7 @@ func stage(dir string, text []byte) (string, error) {
 // publish gives a whole file its name, unless there is one of that name, durably. A
 // link does that at once, where a rename would take the place of another key.
 func publish(whole, path string) error {
-	err := os.Link(whole, path)
+	err := private.Link(whole, path)
 	if errors.Is(err, fs.ErrExist) {
 		return keyFileError(path, ErrKeyFileExists)
 	}

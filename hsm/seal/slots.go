@@ -62,7 +62,7 @@ func readDir(dir string) ([]os.DirEntry, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := private.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -74,7 +74,7 @@ func readDir(dir string) ([]os.DirEntry, error) {
 
 // checkFolder refuses a directory that is a symbolic link: ErrKeyFileLink.
 func checkFolder(dir string) error {
-	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+	if info, err := private.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("seal: %s: %w", dir, ErrKeyFileLink)
 	}
 	return nil
@@ -84,7 +84,7 @@ func checkFolder(dir string) error {
 // ErrKeyFilePermission.
 func (d Slots) Get(root, name string) (*Slot, error) {
 	path := d.Path(root, name)
-	text, err := readPrivate(path, maxSlot+1, false)
+	text, err := readPrivate(path, maxSlot+1)
 	if errors.Is(err, ErrKeyFileMissing) {
 		return nil, fmt.Errorf("seal: %s: %w", path, ErrSlotMissing)
 	}
@@ -116,7 +116,7 @@ func (d Slots) Add(s *Slot) error {
 // moment there is the one or the other.
 func (d Slots) Replace(s *Slot) error {
 	return d.put(s, func(whole, path string) error {
-		err := os.Rename(whole, path)
+		err := private.Rename(whole, path)
 		if err == nil {
 			err = private.SyncDir(filepath.Dir(path))
 		}
@@ -133,7 +133,7 @@ func (d Slots) put(s *Slot, publish func(whole, path string) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(whole)
+	defer private.Remove(whole)
 	return publish(whole, d.Path(s.Root, s.Name))
 }
 
@@ -141,7 +141,7 @@ func (d Slots) makeFolder(root string) error {
 	if err := checkFolder(d.folder(root)); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.folder(root), 0o700); err != nil {
+	if err := private.MkdirAll(d.folder(root)); err != nil {
 		return err
 	}
 	return errors.Join(private.SyncDir(string(d)), private.SyncDir(filepath.Dir(string(d))))
@@ -151,14 +151,14 @@ func (d Slots) makeFolder(root string) error {
 func (d Slots) sweep(root string) {
 	left, _ := filepath.Glob(filepath.Join(d.folder(root), newPrefix+"*"))
 	for _, path := range left {
-		os.Remove(path)
+		private.Remove(path)
 	}
 }
 
 // Remove removes a copy: ErrSlotMissing. Whoever calls it has seen to it that there
 // is another one.
 func (d Slots) Remove(root, name string) error {
-	err := os.Remove(d.Path(root, name))
+	err := private.Remove(d.Path(root, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("seal: %s: %w", d.Path(root, name), ErrSlotMissing)
 	}
@@ -171,7 +171,7 @@ func (d Slots) Remove(root, name string) error {
 // Drop removes every copy of the root key with a fingerprint, when another has taken
 // its place.
 func (d Slots) Drop(root string) error {
-	if err := os.RemoveAll(d.folder(root)); err != nil {
+	if err := private.RemoveAll(d.folder(root)); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
 	err := private.SyncDir(string(d))

@@ -3,9 +3,9 @@ package store
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"go.etcd.io/bbolt"
 )
 
@@ -38,7 +38,7 @@ func (s *file) exchange(check func(*fileTx) error, aside func() error) (before, 
 		err = aside()
 	}
 	if err != nil {
-		os.Remove(unfinished)
+		private.Remove(unfinished)
 		return before, after, err
 	}
 	return before, after, s.alone(func() error { return s.putInPlace(unfinished) })
@@ -48,7 +48,7 @@ func (s *file) exchange(check func(*fileTx) error, aside func() error) (before, 
 // cut off, the next writer makes sure of the name before it writes to the file.
 func (s *file) putInPlace(unfinished string) error {
 	s.page.mark(cutOff)
-	if err := os.Rename(unfinished, s.path); err != nil {
+	if err := private.Rename(unfinished, s.path); err != nil {
 		return openError(s.path, err)
 	}
 	if err := syncDir(filepath.Dir(s.path)); err != nil {
@@ -60,7 +60,7 @@ func (s *file) putInPlace(unfinished string) error {
 
 // writeCompact writes what a reader sees to a new file.
 func (s *file) writeCompact(to string, check func(*fileTx) error) (before, after int64, err error) {
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := private.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, openError(to, err)
 	}
 	err = s.transact(&fileTx{store: s, source: openExisting}, func(x Tx) error {
@@ -102,7 +102,7 @@ func (t *fileTx) writeCompact(to string) error {
 }
 
 func sizeOf(path string) (int64, error) {
-	info, err := os.Stat(path)
+	info, err := private.Stat(path)
 	if err != nil {
 		return 0, openError(path, err)
 	}

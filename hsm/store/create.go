@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ const newSuffix = ".new"
 
 // makeDir makes a directory and those above it, durably.
 func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	if _, err := private.Stat(dir); err == nil {
 		return nil
 	}
 	up := filepath.Dir(dir)
@@ -24,7 +25,7 @@ func makeDir(dir string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := private.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return openError(dir, err)
 	}
 	return syncDir(up)
@@ -74,11 +75,11 @@ func (s *file) create() error {
 
 // writeFirst does so for a creator who is alone.
 func (s *file) writeFirst() error {
-	if _, err := os.Lstat(s.path); err == nil {
+	if _, err := private.Lstat(s.path); err == nil {
 		return &FileError{Path: s.path, Kind: ErrExists, Detail: "nothing was changed"}
 	}
 	unfinished := s.path + newSuffix
-	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := private.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return openError(unfinished, err)
 	}
 	if err := writeEmpty(unfinished, s.o.First); err != nil {

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,7 +61,7 @@ func (x *examination) note(err error) {
 }
 
 func (x *examination) leftover(path string) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := private.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		x.problems = append(x.problems, Problem{Leftover: true,
 			Err: &FileError{Path: path, Detail: "left over from a creation or compaction that was cut off, or is under way"}})
 	}
@@ -152,7 +152,7 @@ func Rebuild(dir string, o Options, aside string) error {
 	}
 	return s.asWriter(func() error {
 		_, _, err := s.exchange(readable, func() error {
-			if err := os.Link(s.path, aside); err != nil {
+			if err := private.Link(s.path, aside); err != nil {
 				return openError(aside, err)
 			}
 			return syncDir(filepath.Dir(aside))

@@ -2,13 +2,13 @@ package store
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -301,7 +301,7 @@ func checkRoom(path string, written int) error {
 	if unix.Getrlimit(unix.RLIMIT_FSIZE, &limit) != nil || limit.Cur == unix.RLIM_INFINITY {
 		return nil
 	}
-	info, err := os.Stat(path)
+	info, err := private.Stat(path)
 	if err != nil {
 		return openError(path, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -164,7 +165,7 @@ func (g *guard) settle() {
 func (g *guard) openLock() (*os.File, error) { return openPrivate(g.path, os.O_RDWR) }
 
 func (g *guard) openDir() (*os.File, error) {
-	f, err := os.OpenFile(g.dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := private.OpenFile(g.dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, openError(g.dir, err)
 	}

@@ -17,7 +17,7 @@ const inPlace = unix.O_NOFOLLOW | unix.O_NONBLOCK
 // openPrivate opens a file that must be a regular one, ours, and for nobody else
 // to read. What is checked is what was opened.
 func openPrivate(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|inPlace, 0o600)
+	f, err := private.OpenFile(path, flag|inPlace, 0o600)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -31,7 +31,7 @@ func openPrivate(path string, flag int) (*os.File, error) {
 // OpenInPlace opens a file as os.OpenFile does, with mode 600 for a new one, where it is
 // and nowhere else: ErrDamaged if it is a symbolic link, or no regular file.
 func OpenInPlace(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|inPlace, 0o600)
+	f, err := private.OpenFile(path, flag|inPlace, 0o600)
 	if errors.Is(err, unix.ELOOP) {
 		return nil, linkError(path)
 	}
@@ -78,7 +78,7 @@ func openError(path string, err error) error {
 // missingHint says what it means that this file is not there.
 func missingHint(path string) string {
 	if filepath.Base(path) == lockName {
-		if _, err := os.Lstat(filepath.Join(filepath.Dir(path), dataName)); err == nil {
+		if _, err := private.Lstat(filepath.Join(filepath.Dir(path), dataName)); err == nil {
 			return "the store is there without its lock file; coffer check --repair makes it again"
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coffer-hsm/coffer/hsm/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -60,17 +61,17 @@ func (f *failing) Write(b []byte) (n int, err error) {
 
 // unnamed makes a file that is gone when it is closed.
 func unnamed(dir string) (*os.File, error) {
-	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	f, err := private.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err == nil {
 		return f, nil
 	}
 	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
 		return nil, openError(dir, err)
 	}
-	if f, err = os.CreateTemp(dir, ".snapshot-*"); err != nil {
+	if f, err = private.CreateTemp(dir, ".snapshot-*"); err != nil {
 		return nil, openError(dir, err)
 	}
-	if err := os.Remove(f.Name()); err != nil {
+	if err := private.Remove(f.Name()); err != nil {
 		f.Close()
 		return nil, openError(f.Name(), err)
 	}
