@@ -26,6 +26,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"so": func(ts *testscript.TestScript, neg bool, args []string) {
 		run(ts, neg, "pkcs11-tool", append([]string{"--module", ts.Getenv("MODULE"), "--token-label", "test", "--login", "--login-type", "so", "--so-pin", soPIN}, args...)...)
 	},
+	// owner USER: the home is that user's and where that user can reach it, as is the
+	// library, and OWNER is the user; where root does not run this, it is who does
+	"owner": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(giveTo(ts, args[0])) },
 	// token: makes the token
 	"token": func(ts *testscript.TestScript, _ bool, _ []string) {
 		for _, args := range initialise(ts.Getenv("MODULE")) {
