@@ -17,6 +17,13 @@ type dualOperation struct {
 	other  slots.Kind
 }
 
+var (
+	digestEncrypting = dualOperation{encrypting, slots.DigestOperation}
+	decryptDigesting = dualOperation{decrypting, slots.DigestOperation}
+	signEncrypting   = dualOperation{encrypting, slots.SignOperation}
+	decryptVerifying = dualOperation{decrypting, slots.VerifyOperation}
+)
+
 func (d dualOperation) end(app *slots.App, h C.CK_SESSION_HANDLE, err error) C.CK_RV {
 	return C.CK_RV(app.RefuseDual(ck.SessionHandle(h), d.cipher.kind, d.other, ck.Code(err)))
 }
@@ -35,24 +42,24 @@ func (d dualOperation) inputTooLong() ck.RV { return d.cipher.tooLong }
 
 //export coffer_C_DigestEncryptUpdate
 func coffer_C_DigestEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer dualOperation{encrypting, slots.DigestOperation}.contain(h, &rv)
-	return transform(dualOperation{encrypting, slots.DigestOperation}, h, in, inLen, out, outLen, (*slots.App).DigestEncryptUpdate)
+	defer digestEncrypting.contain(h, &rv)
+	return transform(digestEncrypting, h, in, inLen, out, outLen, (*slots.App).DigestEncryptUpdate)
 }
 
 //export coffer_C_DecryptDigestUpdate
 func coffer_C_DecryptDigestUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer dualOperation{decrypting, slots.DigestOperation}.contain(h, &rv)
-	return transform(dualOperation{decrypting, slots.DigestOperation}, h, in, inLen, out, outLen, (*slots.App).DecryptDigestUpdate)
+	defer decryptDigesting.contain(h, &rv)
+	return transform(decryptDigesting, h, in, inLen, out, outLen, (*slots.App).DecryptDigestUpdate)
 }
 
 //export coffer_C_SignEncryptUpdate
 func coffer_C_SignEncryptUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer dualOperation{encrypting, slots.SignOperation}.contain(h, &rv)
-	return transform(dualOperation{encrypting, slots.SignOperation}, h, in, inLen, out, outLen, (*slots.App).SignEncryptUpdate)
+	defer signEncrypting.contain(h, &rv)
+	return transform(signEncrypting, h, in, inLen, out, outLen, (*slots.App).SignEncryptUpdate)
 }
 
 //export coffer_C_DecryptVerifyUpdate
 func coffer_C_DecryptVerifyUpdate(h C.CK_SESSION_HANDLE, in C.CK_BYTE_PTR, inLen C.CK_ULONG, out C.CK_BYTE_PTR, outLen C.CK_ULONG_PTR) (rv C.CK_RV) {
-	defer dualOperation{decrypting, slots.VerifyOperation}.contain(h, &rv)
-	return transform(dualOperation{decrypting, slots.VerifyOperation}, h, in, inLen, out, outLen, (*slots.App).DecryptVerifyUpdate)
+	defer decryptVerifying.contain(h, &rv)
+	return transform(decryptVerifying, h, in, inLen, out, outLen, (*slots.App).DecryptVerifyUpdate)
 }
