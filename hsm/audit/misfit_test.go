@@ -7,6 +7,26 @@ import (
 	"testing"
 )
 
+// fill makes the log longer than the store's tail.
+func (w *twin) fill() {
+	w.t.Helper()
+	for range 100 {
+		w.must(w.act(committed))
+	}
+}
+
+// acceptedElsewhere is a twin whose log was damaged, and accepted, while running had it open.
+func acceptedElsewhere(t *testing.T) (w *twin, running *Log) {
+	t.Helper()
+	w = newTwin(t)
+	w.fill()
+	running = w.log
+	w.reopen()
+	w.spoil()
+	w.accept()
+	return w, running
+}
+
 // spoil changes a record in the middle of the log.
 func (w *twin) spoil() {
 	w.t.Helper()
@@ -46,9 +66,7 @@ func TestMisfit(t *testing.T) {
 			w := newTwin(t)
 			w.must(w.act(committed))
 			old := w.anchor
-			for range 100 { // more than the store's tail
-				w.must(w.act(committed))
-			}
+			w.fill()
 			w.reopen()
 			tt.swap(w, old)
 			why := w.log.Misfit()
@@ -78,14 +96,7 @@ func TestMisfit(t *testing.T) {
 // TestAcceptedByAnother: a process that has the log open goes on with the one that began
 // when the SO accepted that the log was damaged; with no other that takes its place.
 func TestAcceptedByAnother(t *testing.T) {
-	w := newTwin(t)
-	for range 100 {
-		w.must(w.act(committed))
-	}
-	running := w.log
-	w.reopen()
-	w.spoil()
-	w.accept()
+	w, running := acceptedElsewhere(t)
 	w.log = running
 	accepted, hashes := w.read(logName), w.read(hashesName)
 	w.write(logName, bytes.Replace(accepted, []byte(`"who":"so"`), []byte(`"who":"se"`), 1))
@@ -116,9 +127,7 @@ func TestNothingInItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTwin(t)
-			for range 100 { // more than the store's tail
-				w.must(w.act(committed))
-			}
+			w.fill()
 			empty(w)
 			for range 2 {
 				if err := w.log.Append(Event{Act: Logout}); !errors.Is(err, ErrLogOlder) {
@@ -133,14 +142,7 @@ func TestNothingInItsPlace(t *testing.T) {
 // has the old one open writes it.
 func TestAcceptedAndKilled(t *testing.T) {
 	for _, torn := range []string{"", `{"v":1,"seq":0,`} {
-		w := newTwin(t)
-		for range 100 {
-			w.must(w.act(committed))
-		}
-		running := w.log
-		w.reopen()
-		w.spoil()
-		w.accept()
+		w, running := acceptedElsewhere(t)
 		w.write(logName, []byte(torn))
 		w.log = running
 		w.must(w.act(committed))

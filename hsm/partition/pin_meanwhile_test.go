@@ -90,29 +90,23 @@ func forEachUse(t *testing.T, f func(*testing.T, func(*Partition, []byte) error,
 
 // TestPINBecomesRight: a PIN that is set while it is tried is right or wrong, and no try
 // is left behind if it was right.
-func TestPINBecomesRight(t *testing.T) {
-	next := []byte("the next PIN")
-	interrupt(t, func(r *rig) (act, do func() error) {
-		other := r.again()
-		return func() error { _, err := r.Login(ck.CKU_USER, next); return err },
-			func() error { return other.SetPIN(ck.CKU_USER, userPIN, next) }
-	}, func(r *rig, place int, acted error) {
-		if n := failures(t, r.again()); acted != nil || n != 0 {
-			t.Errorf("place %d: %v, and %d tries counted", place, acted, n)
-		}
-	})
-}
+func TestPINBecomesRight(t *testing.T) { whileChanged(t, nextPIN, ck.CKR_OK, 0) }
 
 // TestPINBecomesWrong: a PIN that is replaced while it is tried logs nobody in, and is one
 // wrong try.
-func TestPINBecomesWrong(t *testing.T) {
-	next := []byte("the next PIN")
+func TestPINBecomesWrong(t *testing.T) { whileChanged(t, userPIN, ck.CKR_PIN_INCORRECT, 1) }
+
+var nextPIN = []byte("the next PIN")
+
+// whileChanged logs in while another process sets nextPIN instead of userPIN, and expects
+// the answer and so many tries counted.
+func whileChanged(t *testing.T, pin []byte, want ck.RV, tries int) {
 	interrupt(t, func(r *rig) (act, do func() error) {
 		other := r.again()
-		return func() error { _, err := r.Login(ck.CKU_USER, userPIN); return err },
-			func() error { return other.SetPIN(ck.CKU_USER, userPIN, next) }
+		return func() error { _, err := r.Login(ck.CKU_USER, pin); return err },
+			func() error { return other.SetPIN(ck.CKU_USER, userPIN, nextPIN) }
 	}, func(r *rig, place int, acted error) {
-		if n := failures(t, r.again()); ck.Code(acted) != ck.CKR_PIN_INCORRECT || n != 1 {
+		if n := failures(t, r.again()); ck.Code(acted) != want || n != tries {
 			t.Errorf("place %d: %v, and %d tries counted", place, acted, n)
 		}
 	})
